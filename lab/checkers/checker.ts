@@ -1,0 +1,34 @@
+import type { Observation } from '../../src/node/observation.ts';
+import type { NodeId } from '../../src/raft/identity.ts';
+
+/** One thing that happened in the world, in the one order the world has. */
+export type WorldObservation =
+  | {
+      readonly atMs: number;
+      readonly replica: NodeId;
+      readonly kind: 'replica';
+      readonly observation: Observation;
+    }
+  /** The process died; everything in its memory is gone. `power`: unsynced bytes too. */
+  | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'crashed'; readonly power: boolean };
+
+/** What a checker found, in one sentence with names and numbers. */
+export interface Violation {
+  readonly checker: string;
+  readonly sentence: string;
+  readonly atMs: number;
+}
+
+/**
+ * Looks at every step of a cluster, incrementally: the cost of one observation does not grow with the
+ * length of the run. A checker that found something is not asked again.
+ */
+export interface Checker {
+  /** Kebab-case, for example `election-safety`. */
+  readonly name: string;
+  /** The property in one sentence, with its source. */
+  readonly property: string;
+  observe(observation: WorldObservation): Violation | null;
+  /** After the run, all faults healed and the cluster quiet. */
+  finish(atMs: number): Violation | null;
+}

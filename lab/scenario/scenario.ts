@@ -1,0 +1,129 @@
+import type { NodeId } from '../../src/raft/identity.ts';
+
+/** A scenario as checked and with its defaults filled in. Times are milliseconds. */
+export interface Scenario {
+  readonly name: string;
+  readonly description: string;
+  /** Where it was read from. */
+  readonly file: string;
+  readonly cluster: ClusterSpec;
+  readonly network: NetworkSpec;
+  readonly disk: DiskSpec;
+  readonly workload: WorkloadSpec;
+  /** How long clients run, from the first leader on. */
+  readonly durationMs: number;
+  /** In order of `atMs`. */
+  readonly timeline: readonly TimelineStep[];
+  readonly expect: Expectations;
+}
+
+/** Both ends inclusive; a fixed value has `fromMs === toMs`. */
+export interface DurationRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface ClusterSpec {
+  /** Ids are n1, n2, ... */
+  readonly replicas: number;
+  readonly backend: 'files' | 'level';
+  readonly codec: 'none' | 'gzip';
+  readonly shards: number;
+  readonly electionTimeout: DurationRange;
+  readonly heartbeatMs: number;
+}
+
+export interface NetworkSpec {
+  readonly latency: DurationRange;
+  /** Probabilities in thousandths, integers 0..1000, so that simulated arithmetic stays in integers. */
+  readonly lossPerMille: number;
+  readonly duplicatePerMille: number;
+}
+
+export interface DiskSpec {
+  /** Of each write and each sync. */
+  readonly latency: DurationRange;
+}
+
+export interface WorkloadSpec {
+  readonly kind: 'kv';
+  readonly clients: number;
+  /** All clients together. */
+  readonly operationsPerSecond: number;
+  readonly keys: number;
+  /** Weights. */
+  readonly mix: { readonly read: number; readonly write: number; readonly cas: number };
+  /** After this an operation counts as unknown (write, cas) or failed (read). */
+  readonly timeoutMs: number;
+}
+
+export interface TimelineStep {
+  /** Counted from the first leader on. */
+  readonly atMs: number;
+  /** How long the fault lasts; null: until the end, or momentary. */
+  readonly forMs: number | null;
+  readonly fault: Fault;
+  /** 1-based line in the file. */
+  readonly line: number;
+}
+
+export type Fault =
+  /** Cuts the selected replicas off from all others, both ways, or one way only. */
+  | {
+      readonly kind: 'partition';
+      readonly on: Selector;
+      readonly direction: 'both' | 'outgoing' | 'incoming';
+    }
+  /** Worse links from and to the selected replicas. */
+  | {
+      readonly kind: 'network';
+      readonly on: Selector;
+      readonly latency: DurationRange | null;
+      readonly lossPerMille: number | null;
+      readonly duplicatePerMille: number | null;
+    }
+  /** The next `times` writes or syncs of the replica fail. */
+  | {
+      readonly kind: 'disk';
+      readonly on: Selector;
+      readonly operation: 'write' | 'sync';
+      readonly times: number;
+    }
+  /** Moves both clocks of the replica by `offsetMs`, and back at the end; runs them at `ratePerMille`/1000. */
+  | {
+      readonly kind: 'clock';
+      readonly on: Selector;
+      readonly offsetMs: number;
+      readonly ratePerMille: number;
+    }
+  /** The process dies; it restarts at the end. `power: true` also loses what was not synced. */
+  | { readonly kind: 'crash'; readonly on: Selector; readonly power: boolean }
+  /** The process stands still, as under SIGSTOP. */
+  | { readonly kind: 'pause'; readonly on: Selector };
+
+/** Whom a fault strikes; resolved when it starts. */
+export type Selector =
+  | { readonly kind: 'ids'; readonly ids: readonly NodeId[] }
+  | { readonly kind: 'leader' }
+  /** `count` followers, at random. */
+  | { readonly kind: 'followers'; readonly count: number | 'all' }
+  /** The largest number of replicas that is less than half, at random; never less than one. */
+  | { readonly kind: 'minority' }
+  /** The smallest majority, at random. */
+  | { readonly kind: 'majority' }
+  | { readonly kind: 'random'; readonly count: number }
+  | { readonly kind: 'all' };
+
+/** Bounds that must hold besides safety; null where nothing is demanded. */
+export interface Expectations {
+  /** From the moment a fault takes the leader away from the majority until the majority has a leader of a higher term. */
+  readonly newLeaderWithinMs: number | null;
+  /** From the moment a leader is cut off from the majority until it no longer leads. */
+  readonly stepDownWithinMs: number | null;
+  /** From the end of the last fault until an operation called after it is acknowledged, and all replicas agree. */
+  readonly recoveryWithinMs: number;
+  /** The longest time with clients waiting and nothing acknowledged. */
+  readonly unavailableAtMostMs: number | null;
+  /** Every replica struck by a disk fault reopened its storage. */
+  readonly storageReopened: boolean;
+}

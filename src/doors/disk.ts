@@ -1,0 +1,45 @@
+/**
+ * The door of the disk: a small file system. What it promises is what a POSIX file system promises, and
+ * no more: bytes are durable after `sync`, names are durable after `syncDirectory` of their folder.
+ *
+ * Paths are absolute or relative strings with `/`. Errors reject with a `NodeJS.ErrnoException`-like
+ * error whose `code` is the usual one (`ENOENT`, `EIO`, `ENOSPC`, `EEXIST`, ...).
+ */
+export interface Disk {
+  /** Opens for reading and appending. `create` makes a missing file; `exclusive` rejects with EEXIST. */
+  open(path: string, options?: { create?: boolean; exclusive?: boolean }): Promise<DiskFile>;
+  /** Names in a folder, sorted by code unit. ENOENT when there is no such folder. */
+  list(directory: string): Promise<string[]>;
+  /** Makes a folder and its missing parents; a no-op if it is there. */
+  makeDirectory(directory: string): Promise<void>;
+  /** Replaces `to` if it is there. Durable after `syncDirectory`. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes one file. ENOENT when there is none. */
+  remove(path: string): Promise<void>;
+  syncDirectory(directory: string): Promise<void>;
+  /**
+   * Takes the exclusive right to a folder, until released or until the process dies, however it dies.
+   * Rejects with code `ELOCKED` while another process, or this one, holds it.
+   */
+  lock(directory: string): Promise<DirectoryLock>;
+}
+
+export interface DiskFile {
+  /** Bytes in the file. */
+  size(): Promise<number>;
+  /** Up to `length` bytes from `offset`; fewer only at the end of the file. The caller owns the result. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** Writes all of `data` at the end. Not durable before `sync`. The data must not change until it resolves. */
+  append(data: Uint8Array): Promise<void>;
+  /** Writes all of `data` at `offset`, growing the file if needed. Not durable before `sync`. */
+  write(offset: number, data: Uint8Array): Promise<void>;
+  /** Cuts the file to `length` bytes. Not durable before `sync`. */
+  truncate(length: number): Promise<void>;
+  /** Makes all that was written durable (fdatasync). A rejected sync leaves what is durable unknown. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DirectoryLock {
+  release(): Promise<void>;
+}

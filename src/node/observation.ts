@@ -1,0 +1,33 @@
+import type { WriteEffect } from '../raft/effect.ts';
+import type { Entry, Index } from '../raft/entry.ts';
+import type { RaftEvent } from '../raft/event.ts';
+import type { RequestId } from '../raft/identity.ts';
+import type { Envelope } from '../raft/message.ts';
+import type { RaftState } from '../raft/state.ts';
+import type { RecoveredLog, StorageIdentity } from '../storage/contract.ts';
+
+/**
+ * What a replica does, as it does it, for a lab that checks it from outside. Objects are live: look,
+ * copy what must be kept, and never change them.
+ */
+export type Observation =
+  /** The storage was opened or reopened; what it holds. `appliedIndex` is the running state machine's. */
+  | {
+      readonly kind: 'opened';
+      readonly identity: StorageIdentity;
+      readonly recovered: RecoveredLog;
+      readonly appliedIndex: Index;
+    }
+  | { readonly kind: 'write'; readonly write: WriteEffect }
+  | { readonly kind: 'persisted'; readonly writeId: RequestId }
+  | { readonly kind: 'write-failed'; readonly error: unknown }
+  | { readonly kind: 'sent'; readonly envelope: Envelope }
+  | { readonly kind: 'received'; readonly envelope: Envelope }
+  /** One entry was applied by the state machine. `result` is null for entries that are no commands. */
+  | { readonly kind: 'applied'; readonly entry: Entry; readonly result: unknown }
+  | { readonly kind: 'raft-event'; readonly event: RaftEvent }
+  /** After each drain of the core's effects. */
+  | { readonly kind: 'step'; readonly state: RaftState }
+  | { readonly kind: 'stopped'; readonly error: unknown };
+
+export type Observer = (observation: Observation) => void;

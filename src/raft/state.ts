@@ -1,0 +1,122 @@
+import type { Configuration } from './configuration.ts';
+import type { HardState } from './effect.ts';
+import type { Entry, Index, Term, TermRun } from './entry.ts';
+import type { Role } from './event.ts';
+import type { ClusterId, GroupId, MemberId, ReplicaId, RequestId } from './identity.ts';
+import type { RaftOptions } from './options.ts';
+import type { Progress } from './progress.ts';
+import type { Timers } from './timers.ts';
+
+/** The whole of one core: plain data, so it can be cloned, hashed, printed and explored. */
+export interface RaftState {
+  readonly self: ReplicaId;
+  readonly group: GroupId;
+  clusterId: ClusterId | null;
+  readonly options: RaftOptions;
+
+  /** The core's time: never goes back; milliseconds. */
+  now: number;
+  timers: Timers;
+
+  /** As it stands in memory; what is durable of it stands in `durable`. */
+  hardState: HardState;
+  role: Role;
+  leader: MemberId | null;
+  log: LogState;
+  /** The configurations of the log in order, the floor's first; the last one is in force. Never empty. */
+  configurations: ConfigurationAt[];
+
+  /** Never moves back. `appliedIndex <= commitIndex`. */
+  commitIndex: Index;
+  /** The last entry the state machine finished. */
+  appliedIndex: Index;
+  /** The last entry handed out to be applied; `appliedIndex <= applyingIndex <= commitIndex`. */
+  applyingIndex: Index;
+
+  /** Follower: the log equals the current leader's up to here (this term). Leader: its last index. */
+  verifiedIndex: Index;
+  durable: Durable;
+  /** Writes issued and not yet persisted, oldest first. */
+  writes: OutstandingWrite[];
+  /** What the next write effect will hold; null when there is nothing to write. */
+  unissued: UnissuedWrite | null;
+  /** Sequence of the last request id given out in this boot. */
+  lastSequence: number;
+
+  /** No vote, pre-vote or campaign before this moment (after opening, and after a clock anomaly). */
+  silentUntil: number;
+  /** The moment the current leader was last heard; `-Infinity` is written as null. */
+  leaderHeardAt: number | null;
+
+  /** Answers of the campaign under way, at most one per member. */
+  votes: { readonly member: MemberId; readonly granted: boolean }[];
+  /** What the follower owes the leader or candidate; derived promises are said from these. */
+  owed: Owed;
+  /** The leader's view of its peers, one per member but itself; empty otherwise. */
+  progress: Progress[];
+  /** Rounds of heartbeats not yet confirmed by a quorum. */
+  rounds: { readonly round: number; readonly sentAt: number }[];
+  lastRound: number;
+  /** The leader's proof of leadership: when the latest round that a quorum answered was sent. */
+  quorumConfirmedAt: number;
+  /** The first index of the leader's own term (its no-op); 0 when not leading. */
+  termStartIndex: Index;
+  uncommittedBytes: number;
+  /** Highest boot heard per member. */
+  boots: { readonly member: MemberId; boot: number }[];
+  /** Messages dropped, by reason. */
+  drops: Record<string, number>;
+}
+
+export interface LogState {
+  /** Everything up to here is in a snapshot (0: nothing). */
+  floorIndex: Index;
+  floorTerm: Term;
+  lastIndex: Index;
+  /** Terms of floorIndex + 1 .. lastIndex. */
+  runs: TermRun[];
+  /** The recent tail: consecutive entries ending at lastIndex; bounded by `cacheBytesMax`. */
+  cache: Entry[];
+  cacheBytes: number;
+}
+
+export interface ConfigurationAt {
+  readonly index: Index;
+  readonly configuration: Configuration;
+}
+
+/** What would be found after a crash now, at the least. */
+export interface Durable {
+  index: Index;
+  hardState: HardState;
+}
+
+export interface OutstandingWrite {
+  readonly writeId: RequestId;
+  /** The durable index once this is persisted; lowered by every cut issued after it. */
+  endIndex: Index;
+  readonly hardState: HardState | null;
+}
+
+export interface UnissuedWrite {
+  hardState: boolean;
+  cutFrom: Index | null;
+  /** First index to append; null when only cutting or saving the hard state. */
+  appendFrom: Index | null;
+}
+
+export interface Owed {
+  /** The candidate that gets a vote of `hardState.term` once it is durable, and has not been told. */
+  vote: { readonly candidate: ReplicaId } | null;
+  /** The leader of `hardState.term` that gets an acknowledgement once something new may be said. */
+  acknowledgement: {
+    readonly leader: ReplicaId;
+    /** matchIndex last said to it; -1 when nothing was said yet. */
+    saidMatchIndex: Index;
+    saidVerifiedIndex: Index;
+    /** Latest heartbeat round not answered yet; 0 when none. */
+    round: number;
+    /** An append came since the last answer. */
+    appendOwed: boolean;
+  } | null;
+}

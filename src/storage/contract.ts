@@ -1,0 +1,122 @@
+import type { Configuration } from '../raft/configuration.ts';
+import type { HardState } from '../raft/effect.ts';
+import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
+import type { ClusterId, GroupId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
+
+/**
+ * What a user hands to `RaftNode.open`: it can open (and reopen) one directory, or its like. Every open
+ * makes a new instance with a boot greater by one.
+ */
+export interface Storage {
+  /**
+   * @throws StorageRefused when what is there cannot be opened as it is: another replica's or cluster's
+   *   directory, one in use, a format from the future, damage. `reason` tells which.
+   */
+  open(request: StorageOpenRequest): Promise<StorageInstance>;
+}
+
+export interface StorageOpenRequest {
+  readonly id: NodeId;
+  /** When given, a storage that belongs to another cluster is refused. */
+  readonly clusterId?: ClusterId;
+}
+
+/** One open of a storage. Serves many groups. */
+export interface StorageInstance {
+  readonly identity: StorageIdentity;
+  /** Makes the cluster id durable. Only once in a storage's life, and only while it is empty. */
+  adoptCluster(clusterId: ClusterId): Promise<void>;
+  /** Opens the log of one group, which starts empty. At most once per group and instance. */
+  openLog(group: GroupId): Promise<LogStorage>;
+  snapshots(group: GroupId): SnapshotStorage;
+  stats(): StorageStats;
+  /** Finishes what is under way, syncs the mark, releases the directory. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface StorageIdentity {
+  readonly id: NodeId;
+  readonly incarnation: Incarnation;
+  readonly boot: number;
+  /** null until adopted. */
+  readonly clusterId: ClusterId | null;
+}
+
+/** Where a log begins: everything up to `index` is in a snapshot. All zero for a log from entry 1. */
+export interface LogFloor {
+  readonly index: Index;
+  readonly term: Term;
+  /** The configuration in force at `index`; null at index 0. */
+  readonly configuration: Configuration | null;
+}
+
+/** What was found when the log was opened. */
+export interface RecoveredLog {
+  readonly hardState: HardState;
+  readonly floor: LogFloor;
+  /** `floor.index` when there are no entries. */
+  readonly lastIndex: Index;
+  /** Terms of the entries after the floor, as runs. */
+  readonly runs: readonly TermRun[];
+  /** Every configuration entry after the floor, in order. */
+  readonly configurations: readonly ConfigurationEntry[];
+}
+
+/**
+ * The log of one group. `write` is atomic, ordered, and durable when it resolves; several may be under
+ * way and resolve in the order of the calls. When a write fails, what reached the disk is unknown: the
+ * whole instance is poisoned, every pending and later write of every group on it rejects with
+ * StorageFailed, and nothing is retried. The way on is a new instance.
+ */
+export interface LogStorage {
+  readonly recovered: RecoveredLog;
+  write(request: WriteRequest): Promise<void>;
+  /**
+   * Durable entries `from` .. `to` inclusive, at least one, stopping once `bytesMax` (charged by
+   * `entryBytes`) is reached. Rejects with StorageFailed when they cannot be read or are damaged.
+   */
+  read(range: { from: Index; to: Index; bytesMax: number }): Promise<Entry[]>;
+}
+
+/** The storage's half of a core's write effect; `floor` comes from compaction. */
+export interface WriteRequest {
+  readonly writeId: RequestId;
+  readonly hardState?: HardState;
+  readonly cutFrom?: Index;
+  readonly entries: readonly Entry[];
+  readonly floor?: LogFloor;
+}
+
+export interface SnapshotMeta {
+  readonly index: Index;
+  readonly term: Term;
+  readonly configuration: Configuration;
+  /** Bytes of the whole content. */
+  readonly size: number;
+  /** Hex digest over the whole content. */
+  readonly digest: string;
+}
+
+/**
+ * Snapshots of one group: streamed, checksummed, written aside, synced, renamed, directory synced.
+ * `latest` never shows one that is not complete and verified.
+ */
+export interface SnapshotStorage {
+  latest(): Promise<SnapshotMeta | null>;
+  read(meta: SnapshotMeta, range: { offset: number; length: number }): Promise<Uint8Array>;
+  /** Writes a snapshot from chunks; durable and verified when it resolves. */
+  write(
+    at: { index: Index; term: Term; configuration: Configuration },
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<SnapshotMeta>;
+}
+
+/** Counters of one instance since it was opened. */
+export interface StorageStats {
+  readonly writes: number;
+  readonly blocks: number;
+  readonly syncs: number;
+  readonly bytesWritten: number;
+  /** Writes handed over and not yet durable. */
+  readonly pendingWrites: number;
+}

@@ -1,0 +1,28 @@
+export type StorageRefusal =
+  | 'in-use'
+  | 'other-replica'
+  | 'other-cluster'
+  | 'other-format'
+  | 'damaged'
+  | 'not-writable'
+  | 'wrong-options';
+
+/** A storage that cannot be opened as it is. Nothing was changed. The message says what to do. */
+export class StorageRefused extends Error {
+  readonly code = 'KONTIKI_STORAGE_REFUSED';
+  readonly reason: StorageRefusal;
+  constructor(reason: StorageRefusal, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'StorageRefused';
+    this.reason = reason;
+  }
+}
+
+/** A write, sync or read failed while running. The instance is poisoned; reopen it. */
+export class StorageFailed extends Error {
+  readonly code = 'KONTIKI_STORAGE_FAILED';
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'StorageFailed';
+  }
+}

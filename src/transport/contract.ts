@@ -1,0 +1,79 @@
+import type { ClusterId, NodeId, ReplicaId } from '../raft/identity.ts';
+import type { Envelope } from '../raft/message.ts';
+
+/**
+ * Message delivery. `send` may drop, delay, duplicate or reorder; it never throws and never blocks.
+ * One transport is one endpoint and is opened once.
+ */
+export interface Transport {
+  /** Begins to listen and to connect. @throws TransportFailed, for example when the port is in use. */
+  open(local: LocalEndpoint): Promise<void>;
+  /** After adopting a cluster, or a reopened storage: the identity that later handshakes tell. */
+  setIdentity(identity: TransportIdentity): void;
+  /** Everyone to whom `send` may be called, with addresses. Replaces the previous list. */
+  setPeers(peers: readonly Peer[]): void;
+  /** To `envelope.to.id`. An unknown peer, a full queue or a broken link drops the message. */
+  send(envelope: Envelope): void;
+  stats(): TransportStats;
+  /** Stops listening and drops what is queued. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface TransportIdentity extends ReplicaId {
+  readonly clusterId: ClusterId | null;
+}
+
+export interface LocalEndpoint {
+  readonly identity: TransportIdentity;
+  /** Called with every envelope that arrives intact and parses. It never throws. */
+  receive(envelope: Envelope): void;
+  /** Called with what an operator should hear of. */
+  observe(event: TransportEvent): void;
+}
+
+export interface Peer {
+  readonly id: NodeId;
+  readonly address: string;
+}
+
+export type TransportEvent =
+  | { readonly kind: 'connected'; readonly peer: NodeId }
+  | { readonly kind: 'disconnected'; readonly peer: NodeId; readonly reason: string }
+  /** A handshake refused, by us or by the other side. `peer` is null when it did not name itself. */
+  | {
+      readonly kind: 'refused';
+      readonly peer: NodeId | null;
+      readonly address: string;
+      readonly reason: HandshakeRefusal;
+      readonly message: string;
+    }
+  /** A connection dropped because it sent bytes that are no valid frame. */
+  | {
+      readonly kind: 'bad-frame';
+      readonly peer: NodeId | null;
+      readonly address: string;
+      readonly reason: string;
+    };
+
+export type HandshakeRefusal =
+  | 'other-cluster'
+  | 'other-version'
+  | 'other-receiver'
+  | 'not-kontiki'
+  | 'timeout';
+
+/** Counters since the endpoint was opened. */
+export interface TransportStats {
+  readonly messagesSent: number;
+  readonly messagesReceived: number;
+  /** Messages given to `send` and dropped, by reason. */
+  readonly droppedUnknownPeer: number;
+  readonly droppedQueueFull: number;
+  readonly droppedDisconnected: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly badFrames: number;
+  readonly refusedHandshakes: number;
+  /** Bytes waiting in the send queues of all peers. */
+  readonly queuedBytes: number;
+}
