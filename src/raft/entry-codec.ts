@@ -1,0 +1,137 @@
+import type { Configuration, Member } from './configuration.ts';
+import type { ConfigurationEntry, Entry, Index, Term } from './entry.ts';
+
+/**
+ * The bytes of an entry's payload, on the wire and on disk: a command is its own bytes (never copied), a
+ * no-op is nothing, a configuration is JSON. Kind, index and term travel beside the payload.
+ */
+export function encodeEntryPayload(entry: Entry): Uint8Array {
+  switch (entry.kind) {
+    case 'command':
+      return entry.payload;
+    case 'noop':
+      return nothing;
+    case 'configuration':
+      return encoder.encode(JSON.stringify(plainConfigurationEntry(entry)));
+  }
+}
+
+/**
+ * The entry that `bytes` hold. A command's payload is a view of `bytes`, not a copy.
+ *
+ * @throws MalformedEntry when they hold no entry of this kind; `reason` says why.
+ */
+export function decodeEntryPayload(kind: Entry['kind'], index: Index, term: Term, bytes: Uint8Array): Entry {
+  if (!Number.isSafeInteger(index) || index < 1) throw new MalformedEntry(`index ${index} is not 1 or more`);
+  if (!Number.isSafeInteger(term) || term < 1) throw new MalformedEntry(`term ${term} is not 1 or more`);
+  switch (kind) {
+    case 'command':
+      return { kind, index, term, payload: bytes };
+    case 'noop':
+      if (bytes.length > 0) throw new MalformedEntry(`a no-op with ${bytes.length} bytes of payload`);
+      return { kind, index, term };
+    case 'configuration':
+      return { kind, index, term, ...parseConfiguration(bytes) };
+  }
+}
+
+/** Bytes that are no entry. */
+export class MalformedEntry extends Error {
+  readonly code = 'KONTIKI_MALFORMED_ENTRY';
+  readonly reason: string;
+  constructor(reason: string, options?: { cause?: unknown }) {
+    super(`malformed entry: ${reason}`, options);
+    this.name = 'MalformedEntry';
+    this.reason = reason;
+  }
+}
+
+/**
+ * Checks that a value parsed from JSON is a configuration, and rebuilds it.
+ *
+ * @throws MalformedEntry
+ */
+export function parseConfigurationValue(value: unknown, where: string): Configuration {
+  const fields = recordOf(value, where, ['voters', 'outgoing', 'learners']);
+  return {
+    voters: parseMembers(fields.voters, `${where}.voters`),
+    outgoing: parseMembers(fields.outgoing, `${where}.outgoing`),
+    learners: parseMembers(fields.learners, `${where}.learners`),
+  };
+}
+
+/** The configuration with its keys in one fixed order, so that equal configurations are equal bytes. */
+export function plainConfiguration(configuration: Configuration): Configuration {
+  return {
+    voters: configuration.voters.map(plainMember),
+    outgoing: configuration.outgoing.map(plainMember),
+    learners: configuration.learners.map(plainMember),
+  };
+}
+
+const plainConfigurationEntry = (entry: ConfigurationEntry) => ({
+  clusterId: entry.clusterId,
+  configuration: plainConfiguration(entry.configuration),
+});
+
+const plainMember = (member: Member): Member => ({
+  id: member.id,
+  incarnation: member.incarnation,
+  address: member.address,
+});
+
+function parseConfiguration(bytes: Uint8Array): Pick<ConfigurationEntry, 'clusterId' | 'configuration'> {
+  const fields = recordOf(parseJson(bytes), 'configuration entry', ['clusterId', 'configuration']);
+  return {
+    clusterId: stringOf(fields.clusterId, 'clusterId', hexId),
+    configuration: parseConfigurationValue(fields.configuration, 'configuration'),
+  };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw new MalformedEntry('a configuration that is not JSON in UTF-8', { cause });
+  }
+}
+
+function parseMembers(value: unknown, where: string): Member[] {
+  if (!Array.isArray(value)) throw new MalformedEntry(`${where} is not a list`);
+  return value.map((item: unknown, at) => {
+    const fields = recordOf(item, `${where}[${at}]`, ['id', 'incarnation', 'address']);
+    return {
+      id: stringOf(fields.id, `${where}[${at}].id`, name),
+      incarnation: stringOf(fields.incarnation, `${where}[${at}].incarnation`, hexId),
+      address: stringOf(fields.address, `${where}[${at}].address`, anything),
+    };
+  });
+}
+
+function recordOf<Key extends string>(
+  value: unknown,
+  where: string,
+  keys: readonly Key[],
+): Record<Key, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MalformedEntry(`${where} is not an object`);
+  }
+  // An unknown key is meaning that this version would lose, so it is refused rather than ignored.
+  const unknown = Object.keys(value).filter((key) => !(keys as readonly string[]).includes(key));
+  if (unknown.length > 0) throw new MalformedEntry(`${where} has unknown ${unknown.join(', ')}`);
+  return value as Record<Key, unknown>;
+}
+
+function stringOf(value: unknown, where: string, pattern: RegExp): string {
+  if (typeof value !== 'string' || !pattern.test(value)) {
+    throw new MalformedEntry(`${where} is ${JSON.stringify(value) ?? 'missing'}`);
+  }
+  return value;
+}
+
+const nothing = new Uint8Array(0);
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+const hexId = /^[0-9a-f]{16}$/;
+const name = /^[A-Za-z0-9._-]{1,64}$/;
+const anything = /^/;
