@@ -50,10 +50,14 @@ export class ReadFailed extends KontikiError {
   readonly outcomeKnown = true;
 }
 
-/** The node is closed, or was stopped by the error in `cause`. */
+/** The node is closed, or was stopped by the error in `cause`. Nothing was proposed. */
 export class Closed extends KontikiError {
   readonly code = 'KONTIKI_CLOSED';
   readonly outcomeKnown = true;
+  constructor(cause: unknown = null) {
+    if (cause === null) super('the node is closed');
+    else super(`the node was stopped: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
 }
 
 /** The options given to `open` are wrong; `mistakes` lists all of them. */

@@ -1,0 +1,154 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../doors/clock.ts';
+import type { Random } from '../doors/random.ts';
+import type { GroupId, NodeId } from '../raft/identity.ts';
+import { defaultRaftOptions, type RaftOptions } from '../raft/options.ts';
+import type { Storage } from '../storage/contract.ts';
+import type { Transport } from '../transport/contract.ts';
+import { InvalidOptions } from './errors.ts';
+import type { Observer } from './observation.ts';
+import type { CommandCodec, StateMachine } from './state-machine.ts';
+
+/** What `RaftNode.open` takes. */
+export interface RaftNodeOptions<Command, Result, Query, Answer> {
+  /** This server's name: 1 to 64 characters of `A-Z a-z 0-9 . _ -`. */
+  readonly id: NodeId;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly stateMachine: StateMachine<Command, Result, Query, Answer>;
+  /**
+   * The first members of a new cluster, the same list in the same order on every one of them, this one
+   * included. It is used while the storage is empty and ignored ever after.
+   */
+  readonly bootstrap?: { readonly members: readonly BootstrapMember[] };
+  /** How commands become bytes. Default: msgpackr, any value it can pack. */
+  readonly codec?: CommandCodec<Command>;
+  /** Names the log within the storage and the endpoint. Default `default`. */
+  readonly group?: GroupId;
+  /** Times and bounds of the consensus core. Defaults: `defaultRaftOptions`. */
+  readonly raft?: Partial<RaftOptions>;
+  /** How long `propose` and `read` wait unless told otherwise; milliseconds. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** Proposals and reads under way in this process; beyond it they are refused. Default 65,536. */
+  readonly pendingRequestsMax?: number;
+  /** A pino logger; a child of it is used. Default: silent. */
+  readonly logger?: Logger;
+  /** The doors of time and randomness. Default: the machine's. */
+  readonly doors?: { readonly clock: Clock; readonly random: Random };
+  /** Sees everything this replica does. For labs. */
+  readonly observer?: Observer;
+}
+
+export interface BootstrapMember {
+  readonly id: NodeId;
+  /** Where its transport can be reached. */
+  readonly address: string;
+}
+
+const ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Checks all of the options. @throws InvalidOptions with every mistake. */
+export function resolveRaftOptions<Command, Result, Query, Answer>(
+  options: RaftNodeOptions<Command, Result, Query, Answer>,
+): RaftOptions {
+  const mistakes: string[] = [];
+  if (!isId(options.id)) {
+    mistakes.push(`id: ${show(options.id)} is no id; expected 1 to 64 characters of A-Z a-z 0-9 . _ -`);
+  }
+  if (options.group !== undefined && !isId(options.group)) {
+    mistakes.push(`group: ${show(options.group)} is no id; expected 1 to 64 characters of A-Z a-z 0-9 . _ -`);
+  }
+  mistakes.push(
+    ...lacking('storage', options.storage, ['open']),
+    ...lacking('transport', options.transport, ['open', 'send', 'setPeers', 'setIdentity', 'close']),
+    ...lacking('stateMachine', options.stateMachine, ['apply', 'query']),
+    ...(options.codec === undefined ? [] : lacking('codec', options.codec, ['encode', 'decode'])),
+    ...bootstrapMistakes(options.id, options.bootstrap),
+  );
+  for (const name of ['requestTimeoutMs', 'pendingRequestsMax'] as const) {
+    if (options[name] !== undefined) mistakes.push(...notPositive(name, options[name]));
+  }
+  const raft: RaftOptions = { ...defaultRaftOptions, ...options.raft };
+  mistakes.push(...raftMistakes(raft));
+  if (mistakes.length > 0) throw new InvalidOptions(mistakes);
+  return raft;
+}
+
+function raftMistakes(raft: RaftOptions): string[] {
+  const mistakes: string[] = [];
+  for (const [name, value] of Object.entries(raft)) {
+    if (!(name in defaultRaftOptions)) {
+      mistakes.push(`raft.${name}: no such option; there are ${Object.keys(defaultRaftOptions).join(', ')}`);
+    } else if (name === 'preVote' || name === 'checkQuorum') {
+      if (typeof value !== 'boolean') mistakes.push(`raft.${name}: ${show(value)} is neither true nor false`);
+    } else {
+      mistakes.push(...notPositive(`raft.${name}`, value));
+    }
+  }
+  if (mistakes.length > 0) return mistakes;
+  if (raft.electionTimeoutMaxMs <= raft.electionTimeoutMinMs) {
+    mistakes.push(
+      `raft.electionTimeoutMaxMs: ${raft.electionTimeoutMaxMs} must be greater than electionTimeoutMinMs ` +
+        `(${raft.electionTimeoutMinMs}); without a spread candidates collide for ever`,
+    );
+  }
+  // One lost heartbeat must not look like a lost leader.
+  if (raft.heartbeatIntervalMs * 2 > raft.electionTimeoutMinMs) {
+    mistakes.push(
+      `raft.heartbeatIntervalMs: ${raft.heartbeatIntervalMs} must be at most half of electionTimeoutMinMs ` +
+        `(${raft.electionTimeoutMinMs})`,
+    );
+  }
+  if (raft.inflightBytesMax < raft.messageBytesMax) {
+    mistakes.push(
+      `raft.inflightBytesMax: ${raft.inflightBytesMax} must hold at least one message of messageBytesMax ` +
+        `(${raft.messageBytesMax})`,
+    );
+  }
+  return mistakes;
+}
+
+function bootstrapMistakes(
+  id: unknown,
+  bootstrap: { readonly members: readonly BootstrapMember[] } | undefined,
+): string[] {
+  if (bootstrap === undefined) return [];
+  if (!Array.isArray(bootstrap.members) || bootstrap.members.length === 0) {
+    return ['bootstrap.members: expected a list of at least one { id, address }'];
+  }
+  const mistakes: string[] = [];
+  const seen = new Set<unknown>();
+  for (const [position, member] of bootstrap.members.entries()) {
+    const at = `bootstrap.members[${position}]`;
+    if (!isId(member?.id)) mistakes.push(`${at}.id: ${show(member?.id)} is no id`);
+    else if (seen.has(member.id)) mistakes.push(`${at}.id: ${show(member.id)} is listed twice`);
+    seen.add(member?.id);
+    if (typeof member?.address !== 'string' || member.address === '') {
+      mistakes.push(
+        `${at}.address: expected where its transport can be reached, found ${show(member?.address)}`,
+      );
+    }
+  }
+  if (!seen.has(id)) mistakes.push(`bootstrap.members: does not list this replica, ${show(id)}`);
+  return mistakes;
+}
+
+function lacking(name: string, value: unknown, methods: readonly string[]): string[] {
+  const held = value as Record<string, unknown> | null | undefined;
+  const missing = methods.filter((method) => typeof held?.[method] !== 'function');
+  return missing.length === 0 ? [] : [`${name}: expected an object with ${missing.join('(), ')}()`];
+}
+
+function notPositive(name: string, value: unknown): string[] {
+  return Number.isSafeInteger(value) && Number(value) > 0
+    ? []
+    : [`${name}: ${show(value)} is no positive integer`];
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === 'string' && ID.test(value);
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,79 @@
+import type { Entry, Index, Term } from '../raft/entry.ts';
+import { OutcomeUnknown, ProposalDropped, ReadFailed } from './errors.ts';
+
+/** Somebody in this process who waits for an entry to be applied here. */
+export interface Waiter {
+  readonly kind: 'proposal' | 'reads';
+  /** The entry was applied. `result` is what the state machine returned; undefined for a barrier. */
+  applied(result: unknown): void;
+  failed(error: Error): void;
+}
+
+interface Registered {
+  readonly index: Index;
+  readonly term: Term;
+  readonly waiter: Waiter;
+}
+
+/**
+ * Who waits for which entry. An entry is named by (index, term): the same index may be proposed by this
+ * replica again, in a later term, while the fate of the first is still open.
+ */
+export class PendingRequests {
+  readonly #byIndex = new Map<Index, Registered>();
+  /** Registered at an index that a later term of ours took again; nearly always empty. */
+  #displaced: Registered[] = [];
+  #lastAppliedTerm: Term = 0;
+
+  register(index: Index, term: Term, waiter: Waiter): void {
+    const earlier = this.#byIndex.get(index);
+    if (earlier !== undefined) this.#displaced.push(earlier);
+    this.#byIndex.set(index, { index, term, waiter });
+  }
+
+  /**
+   * An entry was applied, so it is committed. Whoever waits for it hears the result. Whoever waits for
+   * an entry of a *lower* term at this index or above will never see it: terms never fall along a log, so
+   * no log that holds this committed entry holds theirs, and every future leader's log holds this entry
+   * (Leader Completeness, 5.4.3). Nothing less proves a proposal dropped.
+   */
+  onApplied(entry: Entry, result: unknown): void {
+    if (entry.term > this.#lastAppliedTerm) {
+      this.#lastAppliedTerm = entry.term;
+      this.#dropExcludedBy(entry);
+    }
+    const registered = this.#byIndex.get(entry.index);
+    if (registered === undefined || registered.term !== entry.term) return;
+    this.#byIndex.delete(entry.index);
+    registered.waiter.applied(result);
+  }
+
+  /** Nothing more will be learnt here. */
+  failAll(why: string, cause?: unknown): void {
+    const all = [...this.#byIndex.values(), ...this.#displaced];
+    this.#byIndex.clear();
+    this.#displaced = [];
+    for (const { waiter } of all) {
+      waiter.failed(
+        waiter.kind === 'reads'
+          ? new ReadFailed(`the read did not finish: ${why}`, { cause })
+          : new OutcomeUnknown(`the command may or may not be applied: ${why}`, { cause }),
+      );
+    }
+  }
+
+  #dropExcludedBy(entry: Entry): void {
+    const excluded = (r: Registered): boolean => r.index >= entry.index && r.term < entry.term;
+    const dropped = [...this.#byIndex.values(), ...this.#displaced].filter(excluded);
+    this.#displaced = this.#displaced.filter((r) => !excluded(r));
+    for (const registered of dropped) {
+      if (this.#byIndex.get(registered.index) === registered) this.#byIndex.delete(registered.index);
+      const why = `entry ${entry.index} of term ${entry.term} was committed instead`;
+      registered.waiter.failed(
+        registered.waiter.kind === 'reads'
+          ? new ReadFailed(`the read's barrier was overwritten: ${why}`)
+          : new ProposalDropped(`the command will never be applied: ${why}`),
+      );
+    }
+  }
+}

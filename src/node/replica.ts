@@ -1,0 +1,490 @@
+import type { Clock } from '../doors/clock.ts';
+import type { Random } from '../doors/random.ts';
+import type { Configuration } from '../raft/configuration.ts';
+import type { ApplyEffect, Effect, LoadEffect, WriteEffect } from '../raft/effect.ts';
+import type { Entry } from '../raft/entry.ts';
+import type { RaftEvent } from '../raft/event.ts';
+import type { GroupId, NodeId } from '../raft/identity.ts';
+import type { Envelope, Message } from '../raft/message.ts';
+import type { RaftOptions } from '../raft/options.ts';
+import type { Storage } from '../storage/contract.ts';
+import { StorageRefused } from '../storage/errors.ts';
+import type { Transport } from '../transport/contract.ts';
+import type { Applier } from './applier.ts';
+import { Bootstrap } from './bootstrap.ts';
+import { Closed, NotLeader, Overloaded } from './errors.ts';
+import type { RaftNodeEvents } from './events.ts';
+import { type NodeCounters, newCounters } from './metrics.ts';
+import type { Observation, Observer } from './observation.ts';
+import type { BootstrapMember } from './options.ts';
+import type { PendingRequests } from './pending-requests.ts';
+import type { RequestQueue } from './request-queue.ts';
+import { openSession, type Session } from './session.ts';
+import { latestConfiguration, leaderOf } from './status.ts';
+import { WakeTimer } from './wake-timer.ts';
+
+const REOPEN_AFTER_MS = 20;
+const REOPEN_AFTER_MAX_MS = 2_000;
+
+export interface ReplicaSettings {
+  readonly id: NodeId;
+  readonly group: GroupId;
+  readonly raft: RaftOptions;
+  readonly bootstrap: readonly BootstrapMember[] | null;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer | null;
+}
+
+/** What the replica's loop works with. */
+export interface ReplicaParts {
+  readonly queue: Pick<RequestQueue<unknown, unknown, unknown>, 'isEmpty' | 'flush' | 'failQueued'>;
+  readonly pending: PendingRequests;
+  readonly applier: Pick<Applier<unknown, unknown>, 'apply' | 'appliedIndex' | 'idle'>;
+  emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
+}
+
+/**
+ * The one event loop of a replica. Inputs of a turn go into the core as they come; at the turn's end the
+ * core's effects are drained once: writes to the storage, messages to the transport, committed entries
+ * to the state machine, and the core's deadline to the timer. No effect waits for another: the core
+ * says nothing that depends on a write before it was told that the write is durable.
+ */
+export class Replica {
+  readonly counters: NodeCounters = newCounters();
+  readonly #settings: ReplicaSettings;
+  readonly #parts: ReplicaParts;
+  readonly #timer: WakeTimer;
+  #session: Session | null = null;
+  #bootstrap: Bootstrap | null = null;
+  #adopting = false;
+  #drainScheduled = false;
+  /** undefined while running; then why it stopped, null for a plain close. */
+  #stopped: Error | null | undefined;
+  #stopping: Promise<void> | null = null;
+  #peersFrom: Configuration | null = null;
+  /** wall - now at the last look: two clocks that part tell of a machine that slept. */
+  #wallAhead: number;
+
+  constructor(settings: ReplicaSettings, parts: ReplicaParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#timer = new WakeTimer(settings.clock, () => this.#input((now) => this.#session?.core.tick(now)));
+    this.#wallAhead = settings.clock.wall() - settings.clock.now();
+  }
+
+  /** null while the storage is being reopened, and once stopped. */
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  get stopped(): Error | null | undefined {
+    return this.#stopped;
+  }
+
+  get bootstrap(): Bootstrap | null {
+    return this.#bootstrap;
+  }
+
+  async open(): Promise<void> {
+    const { transport } = this.#settings;
+    const session = await this.#openSession();
+    try {
+      await transport.open({
+        identity: { ...session.self, clusterId: session.instance.identity.clusterId },
+        receive: (envelope) => this.#receive(envelope),
+        observe: (event) => this.#parts.emit('transport', event),
+      });
+    } catch (error) {
+      await session.instance.close();
+      throw error;
+    }
+    this.#begin(session);
+  }
+
+  /** Something was queued: the turn's end will see to it. */
+  wake(): void {
+    this.#scheduleDrain();
+  }
+
+  close(): Promise<void> {
+    return this.#stop(null);
+  }
+
+  #openSession(): Promise<Session> {
+    return openSession(this.#settings.storage, this.#settings, () => this.#parts.applier.appliedIndex);
+  }
+
+  #begin(session: Session): void {
+    this.#session = session;
+    this.#observe({
+      kind: 'opened',
+      identity: session.instance.identity,
+      recovered: session.log.recovered,
+      appliedIndex: this.#parts.applier.appliedIndex,
+    });
+    this.#peersFrom = null;
+    this.#startBootstrap(session);
+    this.#scheduleDrain();
+  }
+
+  // ---- inputs
+
+  #input(give: (now: number) => void): void {
+    if (this.#stopped !== undefined) return;
+    try {
+      const now = this.#settings.clock.now();
+      if (!this.#drainScheduled) this.#compareClocks(now);
+      give(now);
+    } catch (error) {
+      this.#stopWith(error);
+      return;
+    }
+    this.#scheduleDrain();
+  }
+
+  #receive(envelope: Envelope): void {
+    const session = this.#session;
+    if (session === null || this.#stopped !== undefined) return;
+    this.#observe({ kind: 'received', envelope });
+    const { message } = envelope;
+    if (message.kind === 'BootstrapQuery') this.#answerBootstrap(session, envelope);
+    else if (message.kind === 'BootstrapAnswer') this.#bootstrap?.onAnswer(envelope, message.empty);
+    else if (this.#invitesToAdopt(session, envelope)) this.#adopt(session, envelope);
+    else this.#input((now) => session.core.receive(now, envelope));
+  }
+
+  #compareClocks(now: number): void {
+    const wallAhead = this.#settings.clock.wall() - now;
+    const byMs = wallAhead - this.#wallAhead;
+    this.#wallAhead = wallAhead;
+    if (Math.abs(byMs) > this.#settings.raft.clockGapMs) {
+      this.#session?.core.clockAnomaly(now, 'wall-divergence', byMs);
+    }
+  }
+
+  // ---- the drain
+
+  #scheduleDrain(): void {
+    if (this.#drainScheduled || this.#stopped !== undefined) return;
+    this.#drainScheduled = true;
+    this.#settings.clock.endOfTurn(() => this.#drain());
+  }
+
+  #drain(): void {
+    this.#drainScheduled = false;
+    if (this.#stopped !== undefined) return;
+    const session = this.#session;
+    if (session === null) {
+      this.#parts.queue.failQueued(new NotLeader(null));
+      return;
+    }
+    try {
+      this.#flushRequests(session);
+      for (const effect of session.core.takeEffects()) this.#carryOut(session, effect);
+    } catch (error) {
+      this.#stopWith(error);
+      return;
+    }
+    if (session !== this.#session) return;
+    this.#followConfiguration(session);
+    this.#timer.arm(session.core.deadline);
+    this.#observe({ kind: 'step', state: session.core.state });
+  }
+
+  #flushRequests(session: Session): void {
+    if (this.#parts.queue.isEmpty) return;
+    this.#parts.queue.flush(
+      (proposals) => session.core.propose(this.#settings.clock.now(), proposals),
+      (reason) => {
+        this.counters.proposalsRefused += 1;
+        return reason === 'overloaded'
+          ? new Overloaded('too many bytes are appended and not yet committed; wait, then retry')
+          : new NotLeader(leaderOf(session.core.state));
+      },
+    );
+  }
+
+  #carryOut(session: Session, effect: Effect): void {
+    switch (effect.kind) {
+      case 'write':
+        this.#write(session, effect);
+        break;
+      case 'send':
+        this.#observe({ kind: 'sent', envelope: effect.envelope });
+        this.#settings.transport.send(effect.envelope);
+        break;
+      case 'apply':
+        this.#apply(session, effect);
+        break;
+      case 'load':
+        this.#load(session, effect);
+        break;
+      case 'event':
+        this.#onRaftEvent(effect.event);
+    }
+  }
+
+  #write(session: Session, effect: WriteEffect): void {
+    this.#observe({ kind: 'write', write: effect });
+    const { kind: _, ...request } = effect;
+    session.log.write(request).then(
+      () => {
+        if (session !== this.#session) return;
+        this.#observe({ kind: 'persisted', writeId: effect.writeId });
+        this.#input((now) => session.core.persisted(now, effect.writeId));
+      },
+      (error: unknown) => this.#onStorageFailed(session, error),
+    );
+  }
+
+  #load(session: Session, effect: LoadEffect): void {
+    session.log.read(effect).then(
+      (entries) => {
+        if (session === this.#session) {
+          this.#input((now) => session.core.loaded(now, effect.loadId, entries));
+        }
+      },
+      (error: unknown) => this.#onStorageFailed(session, error),
+    );
+  }
+
+  #onRaftEvent(event: RaftEvent): void {
+    this.#observe({ kind: 'raft-event', event });
+    const { emit } = this.#parts;
+    if (event.kind === 'role-changed') emit('role-changed', event);
+    else if (event.kind === 'log-truncated') emit('log-truncated', event);
+    else if (event.kind === 'clock-anomaly') emit('clock-anomaly', event);
+    else if (event.kind === 'leader-changed') {
+      this.counters.leaderChanges += 1;
+      emit('leader-changed', event);
+    }
+  }
+
+  // ---- applying
+
+  #apply(session: Session, { from, to }: ApplyEffect): void {
+    const cached = session.core.cachedEntries(from, to);
+    if (cached === null) {
+      this.#applyFromStorage(session, from, to);
+      return;
+    }
+    const outcome = this.#parts.applier.apply(cached);
+    if (outcome === undefined) this.#applied(session, to);
+    else
+      outcome.then(
+        () => this.#applied(session, to),
+        (error: unknown) => this.#stopWith(error),
+      );
+  }
+
+  async #applyFromStorage(session: Session, from: number, to: number): Promise<void> {
+    for (let next = from; next <= to; ) {
+      let entries: Entry[];
+      try {
+        entries = await session.log.read({ from: next, to, bytesMax: this.#settings.raft.messageBytesMax });
+      } catch (error) {
+        this.#onStorageFailed(session, error);
+        return;
+      }
+      // A storage that failed meanwhile has, or will get, a new core that asks for the rest itself.
+      if (session !== this.#session) return;
+      try {
+        await this.#parts.applier.apply(entries);
+      } catch (error) {
+        this.#stopWith(error);
+        return;
+      }
+      next += entries.length;
+    }
+    this.#applied(session, to);
+  }
+
+  #applied(session: Session, to: number): void {
+    if (session === this.#session) this.#input((now) => session.core.applied(now, to));
+  }
+
+  // ---- the storage fails and comes back
+
+  /**
+   * What a failed write left on the disk is unknown, and a second sync that succeeds proves nothing
+   * (the kernel may have dropped the pages): the only honest way on is to open the storage anew and
+   * believe what is found. The state machine keeps running; the new core is told how far it is.
+   */
+  #onStorageFailed(session: Session, error: unknown): void {
+    if (session !== this.#session || this.#stopped !== undefined) return;
+    this.counters.storageFailures += 1;
+    this.#observe({ kind: 'write-failed', error });
+    session.core.writeFailed(this.#settings.clock.now());
+    for (const effect of session.core.takeEffects()) {
+      if (effect.kind === 'event') this.#onRaftEvent(effect.event);
+    }
+    this.#session = null;
+    this.#timer.disarm();
+    this.#bootstrap?.stop();
+    this.#bootstrap = null;
+    this.#adopting = false;
+    this.#parts.emit('storage-failed', { error });
+    this.#reopen(session).catch((failure: unknown) => this.#stopWith(failure));
+  }
+
+  async #reopen(failed: Session): Promise<void> {
+    const { clock, random, transport } = this.#settings;
+    await failed.instance.close().catch(() => {});
+    await this.#parts.applier.idle();
+    for (let waitMs = REOPEN_AFTER_MS; ; waitMs = Math.min(2 * waitMs, REOPEN_AFTER_MAX_MS)) {
+      if (this.#stopped !== undefined) return;
+      try {
+        const session = await this.#openSession();
+        if (this.#stopped !== undefined) {
+          await session.instance.close();
+          return;
+        }
+        transport.setIdentity({ ...session.self, clusterId: session.instance.identity.clusterId });
+        this.#begin(session);
+        this.#parts.emit('storage-reopened', { boot: session.self.boot });
+        return;
+      } catch (error) {
+        if (error instanceof StorageRefused && error.reason !== 'not-writable') throw error;
+        const retryInMs = random.integer(waitMs, 2 * waitMs);
+        this.#parts.emit('storage-reopen-failed', { error, retryInMs });
+        await new Promise<void>((resolve) => clock.setTimer(retryInMs, resolve));
+      }
+    }
+  }
+
+  // ---- founding and joining a cluster
+
+  #startBootstrap(session: Session): void {
+    const listed = this.#settings.bootstrap;
+    if (listed === null || !isEmpty(session)) return;
+    this.#settings.transport.setPeers(listed.filter(({ id }) => id !== session.self.id));
+    if (listed[0]?.id !== session.self.id) return;
+    this.#bootstrap = new Bootstrap(listed, session.self, this.#settings.clock, {
+      send: (to, message) => this.#sendUnaddressed(session, to, message),
+      found: (configuration) => this.#found(session, configuration),
+      waiting: (waiting) => this.#parts.emit('bootstrap-waiting', waiting),
+    });
+    this.#bootstrap.start();
+  }
+
+  #found(session: Session, configuration: Configuration): void {
+    this.#bootstrap = null;
+    const known = session.core.state.clusterId;
+    const clusterId = known ?? Buffer.from(this.#settings.random.bytes(8)).toString('hex');
+    // The cluster id first: entry 1 without it would be an entry of no cluster.
+    const adopted = known === null ? session.instance.adoptCluster(clusterId) : Promise.resolve();
+    adopted.then(
+      () => {
+        if (session !== this.#session) return;
+        this.#settings.transport.setIdentity({ ...session.self, clusterId });
+        this.#input((now) => {
+          session.core.adoptCluster(now, clusterId);
+          session.core.bootstrap(now, clusterId, configuration);
+        });
+      },
+      (error: unknown) => this.#onStorageFailed(session, error),
+    );
+  }
+
+  /** Only somebody whose configuration lists this very incarnation can name it; so it may be believed. */
+  #invitesToAdopt(session: Session, envelope: Envelope): boolean {
+    return (
+      envelope.clusterId !== null &&
+      envelope.group === this.#settings.group &&
+      envelope.to.incarnation === session.self.incarnation &&
+      session.core.state.clusterId === null &&
+      isEmpty(session)
+    );
+  }
+
+  /** Messages that arrive before the cluster id is durable are lost; Raft sends them again. */
+  #adopt(session: Session, { clusterId }: Envelope): void {
+    if (this.#adopting || clusterId === null) return;
+    this.#adopting = true;
+    this.#bootstrap?.stop();
+    this.#bootstrap = null;
+    session.instance.adoptCluster(clusterId).then(
+      () => {
+        if (session !== this.#session) return;
+        this.#adopting = false;
+        this.#settings.transport.setIdentity({ ...session.self, clusterId });
+        this.#input((now) => session.core.adoptCluster(now, clusterId));
+      },
+      (error: unknown) => this.#onStorageFailed(session, error),
+    );
+  }
+
+  /** One that founds a cluster itself is not empty for another: two lists with different heads wait. */
+  #answerBootstrap(session: Session, query: Envelope): void {
+    const empty =
+      isEmpty(session) &&
+      session.core.state.clusterId === null &&
+      !this.#adopting &&
+      this.#bootstrap === null;
+    this.#sendUnaddressed(session, query.from.id, { kind: 'BootstrapAnswer', empty });
+  }
+
+  #sendUnaddressed(session: Session, to: NodeId, message: Message): void {
+    const envelope: Envelope = {
+      clusterId: session.core.state.clusterId,
+      group: this.#settings.group,
+      from: session.self,
+      to: { id: to, incarnation: null },
+      message,
+    };
+    this.#observe({ kind: 'sent', envelope });
+    this.#settings.transport.send(envelope);
+  }
+
+  #followConfiguration(session: Session): void {
+    const configuration = latestConfiguration(session.core.state);
+    if (configuration === this.#peersFrom || configuration.voters.length === 0) return;
+    this.#peersFrom = configuration;
+    const { voters, outgoing, learners } = configuration;
+    const peers = new Map<NodeId, string>();
+    for (const { id, address } of [...learners, ...outgoing, ...voters]) {
+      if (id !== session.self.id) peers.set(id, address);
+    }
+    this.#settings.transport.setPeers([...peers].map(([id, address]) => ({ id, address })));
+  }
+
+  // ---- the end
+
+  #stopWith(error: unknown): void {
+    this.#stop(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #stop(cause: Error | null): Promise<void> {
+    this.#stopping ??= this.#shutDown(cause);
+    return this.#stopping;
+  }
+
+  async #shutDown(cause: Error | null): Promise<void> {
+    this.#stopped = cause;
+    const session = this.#session;
+    this.#session = null;
+    this.#timer.disarm();
+    this.#bootstrap?.stop();
+    this.#bootstrap = null;
+    this.#parts.queue.failQueued(new Closed(cause));
+    this.#parts.pending.failAll(cause === null ? 'the node was closed' : 'the node was stopped', cause);
+    this.#observe({ kind: 'stopped', error: cause });
+    await this.#settings.transport.close();
+    await this.#parts.applier.idle();
+    // A storage that fails while closing has nothing left to lose: what resolved is durable.
+    await session?.instance.close().catch(() => {});
+    this.#parts.emit('stopped', { error: cause });
+  }
+
+  #observe(observation: Observation): void {
+    this.#settings.observer?.(observation);
+  }
+}
+
+function isEmpty(session: Session): boolean {
+  const { log, hardState } = session.core.state;
+  return log.lastIndex === 0 && log.floorIndex === 0 && hardState.term === 0;
+}

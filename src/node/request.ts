@@ -1,0 +1,71 @@
+import type { Clock, TimerHandle } from '../doors/clock.ts';
+import { type KontikiError, OutcomeUnknown, ProposalDropped, ReadFailed } from './errors.ts';
+
+export interface RequestOptions {
+  /** Gives up waiting; milliseconds. Default: the node's `requestTimeoutMs`. */
+  readonly timeoutMs?: number;
+  /** Gives up waiting when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** One caller: settles once, whichever of result, timeout, abort and failure comes first. */
+export class Request<T> {
+  readonly promise: Promise<T>;
+  /** False until the core took it into its log. */
+  inLog = false;
+  settled = false;
+  readonly #settle: { resolve: (value: T) => void; reject: (error: unknown) => void };
+  readonly #cleanUp: () => void;
+
+  constructor(
+    clock: Clock,
+    limits: { timeoutMs: number; signal?: AbortSignal | undefined },
+    giveUp: GiveUp,
+    onSettled: () => void,
+  ) {
+    let resolve: (value: T) => void = () => {};
+    let reject: (error: unknown) => void = () => {};
+    this.promise = new Promise<T>((yes, no) => {
+      resolve = yes;
+      reject = no;
+    });
+    this.#settle = { resolve, reject };
+    const timer: TimerHandle = clock.setTimer(limits.timeoutMs, () =>
+      this.fail(giveUp(this.inLog, `not finished within ${limits.timeoutMs} ms`, undefined)),
+    );
+    const { signal } = limits;
+    const onAbort = (): void => this.fail(giveUp(this.inLog, 'aborted by the caller', signal?.reason));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#cleanUp = () => {
+      clock.clearTimer(timer);
+      signal?.removeEventListener('abort', onAbort);
+      onSettled();
+    };
+  }
+
+  succeed(value: T): void {
+    if (this.#finish()) this.#settle.resolve(value);
+  }
+
+  fail(error: unknown): void {
+    if (this.#finish()) this.#settle.reject(error);
+  }
+
+  #finish(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    this.#cleanUp();
+    return true;
+  }
+}
+
+/** Makes the error of a request that is given up, by whether its entry is in the log. */
+export type GiveUp = (inLog: boolean, why: string, cause: unknown) => KontikiError;
+
+export const giveUpProposal: GiveUp = (inLog, why, cause) =>
+  inLog
+    ? new OutcomeUnknown(`the command may or may not be applied: ${why}`, { cause })
+    : new ProposalDropped(`the command was not proposed: ${why}`, { cause });
+
+export const giveUpRead: GiveUp = (_inLog, why, cause) =>
+  new ReadFailed(`the read did not finish: ${why}`, { cause });
