@@ -1,0 +1,27 @@
+import type { NodeId } from '../../src/raft/identity.ts';
+import type { Fault } from '../scenario/scenario.ts';
+import type { World } from '../world/world.ts';
+import type { Strike } from './fault.ts';
+
+/** Cuts the replicas off from all others, in one direction or both; among themselves they still talk. */
+export function strikePartition(
+  fault: Extract<Fault, { kind: 'partition' }>,
+  on: readonly NodeId[],
+  world: World,
+): Strike {
+  const others = world.replicas.filter((id) => !on.includes(id));
+  const links = on.flatMap((inside) =>
+    others.flatMap((outside) => [
+      ...(fault.direction === 'incoming' ? [] : [{ from: inside, to: outside }]),
+      ...(fault.direction === 'outgoing' ? [] : [{ from: outside, to: inside }]),
+    ]),
+  );
+  for (const { from, to } of links) world.cut(from, to);
+  const way = fault.direction === 'both' ? '' : `, ${fault.direction} only`;
+  return {
+    what: `partition: ${on.join(', ')} cut off from ${others.join(', ')}${way}`,
+    heal: () => {
+      for (const { from, to } of links) world.mend(from, to);
+    },
+  };
+}

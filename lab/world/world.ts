@@ -1,0 +1,32 @@
+import type { NodeId } from '../../src/raft/identity.ts';
+import type { DurationRange } from '../scenario/scenario.ts';
+
+/** What a link does to messages while a fault worsens it; null leaves that as it was. */
+export interface LinkTrouble {
+  readonly latency: DurationRange | null;
+  readonly lossPerMille: number | null;
+  readonly duplicatePerMille: number | null;
+}
+
+/** What faults can do to a cluster, wherever it runs. Milliseconds are those of the world's own time. */
+export interface World {
+  /** In the cluster's order. */
+  readonly replicas: readonly NodeId[];
+  /** The replica that leads in the highest term and runs; null when none does. */
+  leader(): NodeId | null;
+  /** Cuts one direction of a link. Cuts add up: as many mends restore it. */
+  cut(from: NodeId, to: NodeId): void;
+  mend(from: NodeId, to: NodeId): void;
+  /** Worsens one direction of a link; null ends that. */
+  trouble(from: NodeId, to: NodeId, trouble: LinkTrouble | null): void;
+  /** The next `times` writes (or syncs) of the replica's disk fail. */
+  failDisk(replica: NodeId, operation: 'write' | 'sync', times: number): void;
+  /** Sets both clocks of the replica's machine. */
+  jumpClock(replica: NodeId, byMs: number): void;
+  setClockRate(replica: NodeId, perMille: number): void;
+  /** Kills the process; `power` also loses what its disk was not asked to sync. */
+  crash(replica: NodeId, options: { readonly power: boolean }): void;
+  restart(replica: NodeId): void;
+  pause(replica: NodeId): void;
+  resume(replica: NodeId): void;
+}
