@@ -6,3 +6,14 @@ export class TransportFailed extends Error {
     this.name = 'TransportFailed';
   }
 }
+
+/** Bytes that are no frame, handshake or envelope of ours, or an envelope that may not become bytes. */
+export class MalformedFrame extends Error {
+  readonly code = 'KONTIKI_MALFORMED_FRAME';
+  readonly reason: string;
+  constructor(reason: string, options?: { cause?: unknown }) {
+    super(`malformed frame: ${reason}`, options);
+    this.name = 'MalformedFrame';
+    this.reason = reason;
+  }
+}

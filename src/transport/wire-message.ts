@@ -1,0 +1,231 @@
+import type { Message } from '../raft/message.ts';
+import { MalformedFrame } from './errors.ts';
+import type { HeaderReader } from './header-reader.ts';
+import type { HeaderWriter } from './header-writer.ts';
+import { readEntries, writeEntries } from './wire-entries.ts';
+
+/** Kinds by number. A number is never given to another kind. */
+const Code = {
+  RequestPreVote: 1,
+  PreVoteResponse: 2,
+  RequestVote: 3,
+  VoteResponse: 4,
+  AppendEntries: 5,
+  AppendAccepted: 6,
+  AppendRejected: 7,
+  Heartbeat: 8,
+  HeartbeatResponse: 9,
+  BootstrapQuery: 10,
+  BootstrapAnswer: 11,
+} as const;
+
+/**
+ * Writes the message's number and fields into the header.
+ *
+ * @returns the payloads that follow the header.
+ * @throws MalformedFrame when the message breaks a rule of the format.
+ */
+export function writeMessage(message: Message, writer: HeaderWriter): readonly Uint8Array[] {
+  checkMessage(message);
+  switch (message.kind) {
+    case 'RequestPreVote':
+    case 'RequestVote':
+      writer
+        .integer('kind', Code[message.kind])
+        .integer('term', message.term, 1)
+        .integer('lastLogIndex', message.lastLogIndex)
+        .integer('lastLogTerm', message.lastLogTerm);
+      return noPayloads;
+    case 'PreVoteResponse':
+    case 'VoteResponse':
+      writer.integer('kind', Code[message.kind]).integer('term', message.term).flag(message.granted);
+      return noPayloads;
+    case 'AppendEntries':
+      writer
+        .integer('kind', Code.AppendEntries)
+        .integer('term', message.term, 1)
+        .integer('prevLogIndex', message.prevLogIndex)
+        .integer('prevLogTerm', message.prevLogTerm)
+        .integer('leaderCommit', message.leaderCommit);
+      return writeEntries(message, writer);
+    case 'AppendEntriesResponse':
+      if (message.accepted) {
+        writer
+          .integer('kind', Code.AppendAccepted)
+          .integer('term', message.term, 1)
+          .integer('matchIndex', message.matchIndex)
+          .integer('verifiedIndex', message.verifiedIndex);
+      } else {
+        writer
+          .integer('kind', Code.AppendRejected)
+          .integer('term', message.term, 1)
+          .integer('rejectedIndex', message.rejectedIndex)
+          .integer('hintIndex', message.hintIndex)
+          .integer('hintTerm', message.hintTerm);
+      }
+      return noPayloads;
+    case 'Heartbeat':
+      writer
+        .integer('kind', Code.Heartbeat)
+        .integer('term', message.term, 1)
+        .integer('round', message.round, 1)
+        .integer('leaderCommit', message.leaderCommit);
+      return noPayloads;
+    case 'HeartbeatResponse':
+      writer
+        .integer('kind', Code.HeartbeatResponse)
+        .integer('term', message.term, 1)
+        .integer('round', message.round)
+        .integer('matchIndex', message.matchIndex)
+        .integer('verifiedIndex', message.verifiedIndex)
+        .duration('promiseMs', message.promiseMs);
+      return noPayloads;
+    case 'BootstrapQuery':
+      writer.integer('kind', Code.BootstrapQuery);
+      return noPayloads;
+    case 'BootstrapAnswer':
+      writer.integer('kind', Code.BootstrapAnswer).flag(message.empty);
+      return noPayloads;
+  }
+}
+
+/**
+ * Reads the message: the `valueCount` header values left, and all that follows them in `bytes`.
+ *
+ * @throws MalformedFrame
+ */
+export function readMessage(reader: HeaderReader, valueCount: number, bytes: Uint8Array): Message {
+  const code = reader.integer('kind');
+  const expected = VALUES[code];
+  if (expected === undefined) throw new MalformedFrame(`unknown message kind ${code}`);
+  if (valueCount !== expected) {
+    throw new MalformedFrame(`kind ${code} with ${valueCount} values, not ${expected}`);
+  }
+  const message = readFields(code, reader, bytes);
+  checkMessage(message);
+  if (message.kind !== 'AppendEntries' && reader.position !== bytes.length) {
+    throw new MalformedFrame(`${bytes.length - reader.position} bytes after a ${message.kind}`);
+  }
+  return message;
+}
+
+/** Header values of each kind, its number included. */
+const VALUES: Readonly<Record<number, number>> = {
+  [Code.RequestPreVote]: 4,
+  [Code.PreVoteResponse]: 3,
+  [Code.RequestVote]: 4,
+  [Code.VoteResponse]: 3,
+  [Code.AppendEntries]: 7,
+  [Code.AppendAccepted]: 4,
+  [Code.AppendRejected]: 5,
+  [Code.Heartbeat]: 4,
+  [Code.HeartbeatResponse]: 6,
+  [Code.BootstrapQuery]: 1,
+  [Code.BootstrapAnswer]: 2,
+};
+
+// The properties below are evaluated, so the values are read, in the order they are written.
+function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Message {
+  switch (code) {
+    case Code.RequestPreVote:
+    case Code.RequestVote:
+      return {
+        kind: code === Code.RequestVote ? 'RequestVote' : 'RequestPreVote',
+        term: reader.integer('term', 1),
+        lastLogIndex: reader.integer('lastLogIndex'),
+        lastLogTerm: reader.integer('lastLogTerm'),
+      };
+    case Code.PreVoteResponse:
+    case Code.VoteResponse:
+      return {
+        kind: code === Code.VoteResponse ? 'VoteResponse' : 'PreVoteResponse',
+        term: reader.integer('term'),
+        granted: reader.flag('granted'),
+      };
+    case Code.AppendEntries: {
+      const term = reader.integer('term', 1);
+      const prevLogIndex = reader.integer('prevLogIndex');
+      const prevLogTerm = reader.integer('prevLogTerm');
+      const leaderCommit = reader.integer('leaderCommit');
+      const entries = readEntries({ term, prevLogIndex, prevLogTerm }, reader, bytes);
+      return { kind: 'AppendEntries', term, prevLogIndex, prevLogTerm, entries, leaderCommit };
+    }
+    case Code.AppendAccepted:
+      return {
+        kind: 'AppendEntriesResponse',
+        accepted: true,
+        term: reader.integer('term', 1),
+        matchIndex: reader.integer('matchIndex'),
+        verifiedIndex: reader.integer('verifiedIndex'),
+      };
+    case Code.AppendRejected:
+      return {
+        kind: 'AppendEntriesResponse',
+        accepted: false,
+        term: reader.integer('term', 1),
+        rejectedIndex: reader.integer('rejectedIndex'),
+        hintIndex: reader.integer('hintIndex'),
+        hintTerm: reader.integer('hintTerm'),
+      };
+    case Code.Heartbeat:
+      return {
+        kind: 'Heartbeat',
+        term: reader.integer('term', 1),
+        round: reader.integer('round', 1),
+        leaderCommit: reader.integer('leaderCommit'),
+      };
+    case Code.HeartbeatResponse:
+      return {
+        kind: 'HeartbeatResponse',
+        term: reader.integer('term', 1),
+        round: reader.integer('round'),
+        matchIndex: reader.integer('matchIndex'),
+        verifiedIndex: reader.integer('verifiedIndex'),
+        promiseMs: reader.duration('promiseMs'),
+      };
+    case Code.BootstrapQuery:
+      return { kind: 'BootstrapQuery' };
+    case Code.BootstrapAnswer:
+      return { kind: 'BootstrapAnswer', empty: reader.flag('empty') };
+    default:
+      throw new MalformedFrame(`unknown message kind ${code}`);
+  }
+}
+
+/** The rules between fields that hold for every honest sender, whatever its state. */
+function checkMessage(message: Message): void {
+  switch (message.kind) {
+    case 'RequestPreVote':
+    case 'RequestVote':
+      checkPosition('lastLog', message.lastLogIndex, message.lastLogTerm, message.term);
+      return;
+    case 'AppendEntries':
+      checkPosition('prevLog', message.prevLogIndex, message.prevLogTerm, message.term);
+      return;
+    case 'AppendEntriesResponse':
+      if (message.accepted) checkMatch(message);
+      return;
+    case 'HeartbeatResponse':
+      checkMatch(message);
+      return;
+    default:
+      return;
+  }
+}
+
+/** Only index 0 has term 0, and no log holds a term beyond its owner's. */
+function checkPosition(what: string, index: number, logTerm: number, term: number): void {
+  if ((index === 0) !== (logTerm === 0)) {
+    throw new MalformedFrame(`${what}Index ${index} with ${what}Term ${logTerm}`);
+  }
+  if (logTerm > term) throw new MalformedFrame(`${what}Term ${logTerm} is beyond term ${term}`);
+}
+
+/** Nothing is promised that was not verified. */
+function checkMatch(said: { readonly matchIndex: number; readonly verifiedIndex: number }): void {
+  if (said.matchIndex > said.verifiedIndex) {
+    throw new MalformedFrame(`matchIndex ${said.matchIndex} is beyond verifiedIndex ${said.verifiedIndex}`);
+  }
+}
+
+const noPayloads: readonly Uint8Array[] = [];
