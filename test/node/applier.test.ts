@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { Applier } from '../../src/node/applier.ts';
+import { msgpackCodec } from '../../src/node/command-codec.ts';
+import { StateMachineFailed } from '../../src/node/errors.ts';
+import { PendingRequests } from '../../src/node/pending-requests.ts';
+import type { Entry } from '../../src/raft/entry.ts';
+
+const codec = msgpackCodec<string>();
+const command = (index: number, text: string): Entry => ({
+  kind: 'command',
+  index,
+  term: 1,
+  payload: codec.encode(text),
+});
+
+function applierOf(apply: (text: string) => unknown) {
+  const order: string[] = [];
+  const applier = new Applier<string, unknown>({ apply }, codec, new PendingRequests(), (entry, result) =>
+    order.push(`${entry.index}=${String(result)}`),
+  );
+  return { applier, order };
+}
+
+describe('applying', () => {
+  it('is synchronous as long as the state machine is, and passes over entries that are no commands', () => {
+    const { applier, order } = applierOf((text) => text.toUpperCase());
+    const outcome = applier.apply([command(1, 'a'), { kind: 'noop', index: 2, term: 1 }, command(3, 'c')]);
+    expect(outcome).toBeUndefined();
+    expect(order).toEqual(['1=A', '2=undefined', '3=C']);
+    expect(applier.appliedIndex).toBe(3);
+  });
+
+  it('keeps order when the state machine answers late', async () => {
+    const { applier, order } = applierOf((text) =>
+      text === 'slow' ? new Promise((resolve) => setImmediate(() => resolve(text))) : text,
+    );
+    const outcome = applier.apply([command(1, 'slow'), command(2, 'fast')]);
+    expect(applier.appliedIndex).toBe(0);
+    await outcome;
+    expect(order).toEqual(['1=slow', '2=fast']);
+    await applier.idle();
+  });
+
+  it('stops at an entry the state machine throws on, names it, and has not applied it', () => {
+    const { applier } = applierOf((text) => {
+      if (text === 'bad') throw new Error('cannot');
+      return text;
+    });
+    expect(() => applier.apply([command(1, 'good'), command(2, 'bad'), command(3, 'never')])).toThrow(
+      /failed on entry 2 \(term 1\): cannot/,
+    );
+    expect(applier.appliedIndex).toBe(1);
+  });
+
+  it('rejects when a promise of the state machine does', async () => {
+    const { applier } = applierOf(() => Promise.reject(new Error('later')));
+    await expect(applier.apply([command(1, 'x')])).rejects.toBeInstanceOf(StateMachineFailed);
+    await applier.idle();
+    expect(applier.appliedIndex).toBe(0);
+  });
+
+  it('refuses a gap, and an entry twice', () => {
+    const { applier } = applierOf((text) => text);
+    applier.apply([command(1, 'a')]);
+    expect(() => applier.apply([command(1, 'a')])).toThrow(/entry 1 was to be applied after entry 1/);
+    expect(() => applier.apply([command(3, 'c')])).toThrow(/entry 3 was to be applied after entry 1/);
+  });
+
+  it('counts bytes that are no command as a failure of the state machine', () => {
+    const { applier } = applierOf((text) => text);
+    const garbage: Entry = { kind: 'command', index: 1, term: 1, payload: new Uint8Array([0xdb, 0x00]) };
+    expect(() => applier.apply([garbage])).toThrow(StateMachineFailed);
+  });
+});
