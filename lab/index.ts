@@ -1,0 +1,18 @@
+export type { Checker, Violation, WorldObservation } from './checkers/checker.ts';
+export type { Injection, RunResult } from './report/run-result.ts';
+export { scenarioJsonSchema } from './scenario/json-schema.ts';
+export { type Mistake, ScenarioError } from './scenario/mistakes.ts';
+export { parseScenario } from './scenario/parse.ts';
+export type {
+  ClusterSpec,
+  DiskSpec,
+  DurationRange,
+  Expectations,
+  Fault,
+  NetworkSpec,
+  Scenario,
+  Selector,
+  TimelineStep,
+  WorkloadSpec,
+} from './scenario/scenario.ts';
+export type { KvCall, KvResult, Operation, OperationOutcome } from './workload/history.ts';

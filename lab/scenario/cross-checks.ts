@@ -1,0 +1,151 @@
+import { formatDuration } from './durations.ts';
+import type { PartialScenario } from './partial-scenario.ts';
+import type { Expectations, Selector, TimelineStep } from './scenario.ts';
+import type { Path } from './yaml-document.ts';
+
+/** A setting that is right in itself and wrong beside another one. */
+export interface Contradiction {
+  readonly path: Path;
+  readonly expected: string;
+}
+
+/** What only shows when two settings are seen together. */
+export function crossChecks(scenario: PartialScenario): Contradiction[] {
+  const { durationMs, replicas } = scenario;
+  return [
+    ...checkElectionTimeout(scenario),
+    ...scenario.timeline.flatMap(({ path, step }) => [
+      ...checkTimes(path, step, durationMs),
+      ...(replicas === null ? [] : checkSelector(path, step, replicas)),
+    ]),
+    ...(scenario.expect ? checkExpectations(scenario.expect, scenario) : []),
+  ];
+}
+
+function checkElectionTimeout({ electionTimeout, heartbeatMs, latency }: PartialScenario): Contradiction[] {
+  if (electionTimeout === null) return [];
+  const { fromMs, toMs } = electionTimeout;
+  // With equal timeouts candidates split the vote again and again (paper, 5.2).
+  if (fromMs === 0 || fromMs === toMs) {
+    const example = Math.max(fromMs, 150);
+    const expected = `a range to draw from, above 0ms, such as ${formatDuration(example)}..${formatDuration(example * 2)}`;
+    return [{ path: ['cluster', 'election-timeout'], expected }];
+  }
+  const found: Contradiction[] = [];
+  const shortest = `the shortest election timeout (${formatDuration(fromMs)})`;
+  // One lost heartbeat must not depose a leader (paper, 5.6: broadcast time << election timeout).
+  if (heartbeatMs !== null && heartbeatMs * 2 > fromMs) {
+    found.push({
+      path: ['cluster', 'heartbeat'],
+      expected: `a heartbeat of at most ${formatDuration(Math.floor(fromMs / 2))}, half of ${shortest}`,
+    });
+  }
+  if (latency !== null && latency.toMs * 2 >= fromMs) {
+    found.push({
+      path: ['network', 'latency'],
+      expected:
+        `a latency of less than ${formatDuration(Math.ceil(fromMs / 2))} one way, or a round trip outlasts ` +
+        `${shortest} and nobody is ever elected`,
+    });
+  }
+  return found;
+}
+
+function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): Contradiction[] {
+  if (step.fault.kind === 'disk' && step.forMs !== null) {
+    const expected = 'no `for`: a disk fault ends by itself after `times` operations';
+    return [{ path: [...path, 'for'], expected }];
+  }
+  if (durationMs === null) return [];
+  if (step.atMs >= durationMs) {
+    return [
+      {
+        path: [...path, 'at'],
+        expected: `a moment before the end of the run at ${formatDuration(durationMs)}`,
+      },
+    ];
+  }
+  if (step.forMs !== null && step.atMs + step.forMs > durationMs) {
+    return [
+      {
+        path: [...path, 'for'],
+        expected:
+          `at most ${formatDuration(durationMs - step.atMs)}: the fault starts at ${formatDuration(step.atMs)} ` +
+          `and the run ends at ${formatDuration(durationMs)}`,
+      },
+    ];
+  }
+  return [];
+}
+
+function checkSelector(path: Path, step: TimelineStep, replicas: number): Contradiction[] {
+  const { on, kind } = step.fault;
+  // The cross-check does not know whether `on` was written out or was the shorthand; the path ends at
+  // the deepest of the two that the file has.
+  const at = [...path, kind, 'on'];
+  const wrong = tooMany(on, replicas);
+  if (wrong !== null) return [{ path: at, expected: wrong }];
+  if (kind === 'partition' && struck(on, replicas) >= replicas) {
+    return [{ path: at, expected: 'at least one replica on the other side of the partition' }];
+  }
+  return [];
+}
+
+function tooMany(on: Selector, replicas: number): string | null {
+  const cluster = `the cluster has ${replicas} replica${replicas === 1 ? '' : 's'}`;
+  switch (on.kind) {
+    case 'ids': {
+      const strangers = on.ids.filter((id) => Number(id.slice(1)) > replicas);
+      const ids = replicas === 1 ? 'n1' : `n1 to n${replicas}`;
+      return strangers.length === 0 ? null : `ids from ${ids}; not ${strangers.join(', ')}`;
+    }
+    case 'followers':
+      if (replicas === 1) return `a selector other than followers; ${cluster}, and it leads`;
+      return on.count === 'all' || on.count < replicas
+        ? null
+        : `at most ${replicas - 1} follower${replicas === 2 ? '' : 's'}; ${cluster}, and one of them leads`;
+    case 'random':
+      return on.count <= replicas ? null : `at most ${replicas} at random; ${cluster}`;
+    default:
+      return null;
+  }
+}
+
+/** How many replicas are struck at most. */
+function struck(on: Selector, replicas: number): number {
+  switch (on.kind) {
+    case 'ids':
+      return on.ids.length;
+    case 'leader':
+      return 1;
+    case 'followers':
+      return on.count === 'all' ? replicas - 1 : on.count;
+    case 'minority':
+      return Math.max(1, Math.ceil(replicas / 2) - 1);
+    case 'majority':
+      return Math.floor(replicas / 2) + 1;
+    case 'random':
+      return on.count;
+    case 'all':
+      return replicas;
+  }
+}
+
+/** A bound that no fault of the timeline can put to the test would always hold, and mean nothing. */
+function checkExpectations(expect: Expectations, scenario: PartialScenario): Contradiction[] {
+  const lacks = (...kinds: readonly string[]): boolean =>
+    scenario.timelineComplete && !scenario.timeline.some(({ step }) => kinds.includes(step.fault.kind));
+  const found: Contradiction[] = [];
+  const demand = (key: string, expected: string): void => {
+    found.push({ path: ['expect', key], expected });
+  };
+  if (expect.storageReopened && lacks('disk'))
+    demand('storage-reopened', 'a disk fault in the timeline to test it');
+  if (expect.newLeaderWithinMs !== null && lacks('partition', 'network', 'disk', 'clock', 'crash', 'pause')) {
+    demand('new-leader-within', 'a fault in the timeline to test it');
+  }
+  if (expect.stepDownWithinMs !== null && lacks('partition', 'network')) {
+    demand('step-down-within', 'a partition or network fault in the timeline to test it');
+  }
+  return found;
+}

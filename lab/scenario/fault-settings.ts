@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import type { Fault, Selector } from './scenario.ts';
+import {
+  duration,
+  durationRange,
+  flag,
+  offset,
+  percentage,
+  rate,
+  section,
+  selector,
+  wholeNumber,
+  word,
+} from './settings.ts';
+
+const partition = strikes(
+  section({
+    on: selector,
+    direction: word(['both', 'outgoing', 'incoming'])
+      .default('both')
+      .describe(
+        'Which messages of the selected replicas are lost: both ways, what they send, what they get.',
+      ),
+  }),
+  { direction: 'both' as const },
+)
+  .transform((fault): Fault => ({ kind: 'partition', ...fault }))
+  .describe('Cuts the selected replicas off from all others.');
+
+const network = section({
+  on: selector,
+  latency: durationRange().optional().describe('One way, drawn anew for each message.'),
+  loss: percentage().optional().describe('Of messages.'),
+  duplicate: percentage().optional().describe('Of messages.'),
+})
+  .refine((fault) => [fault.latency, fault.loss, fault.duplicate].some((bad) => bad !== undefined), {
+    error: 'at least one of latency, loss and duplicate',
+    when: wellFormed,
+  })
+  .transform(
+    (fault): Fault => ({
+      kind: 'network',
+      on: fault.on,
+      latency: fault.latency ?? null,
+      lossPerMille: fault.loss ?? null,
+      duplicatePerMille: fault.duplicate ?? null,
+    }),
+  )
+  .describe('Worse links from and to the selected replicas; what is left out stays as it is.');
+
+const disk = section({
+  on: selector,
+  fail: word(['write', 'sync']).describe('Which operation of the disk fails.'),
+  times: wholeNumber(1, 1_000_000).default(1).describe('How many of the next such operations fail.'),
+})
+  .transform((fault): Fault => ({ kind: 'disk', on: fault.on, operation: fault.fail, times: fault.times }))
+  .describe('The next writes or syncs of the selected replicas fail. It ends by itself: no `for`.');
+
+const clock = section({
+  on: selector,
+  offset: offset().optional().describe('How far both clocks of the replica jump; back again at the end.'),
+  rate: rate().optional().describe('How fast the clocks run; 1.0 is true.'),
+})
+  .refine((fault) => (fault.offset ?? 0) !== 0 || (fault.rate ?? 1000) !== 1000, {
+    error: 'an offset other than 0ms or a rate other than 1.0',
+    when: wellFormed,
+  })
+  .transform(
+    (fault): Fault => ({
+      kind: 'clock',
+      on: fault.on,
+      offsetMs: fault.offset ?? 0,
+      ratePerMille: fault.rate ?? 1000,
+    }),
+  )
+  .describe('Moves the clocks of the selected replicas, or runs them too fast or too slow.');
+
+const crash = strikes(
+  section({
+    on: selector,
+    power: flag().default(false).describe('A power cut: what was not synced is lost or torn.'),
+  }),
+  { power: false },
+)
+  .transform((fault): Fault => ({ kind: 'crash', ...fault }))
+  .describe('The process dies; it restarts at the end.');
+
+const pause = strikes(section({ on: selector }), {})
+  .transform((fault): Fault => ({ kind: 'pause', ...fault }))
+  .describe('The process stands still, as under SIGSTOP.');
+
+export const faultKinds = ['partition', 'network', 'disk', 'clock', 'crash', 'pause'] as const;
+
+/** One item of the timeline, without the line it stands on. */
+export const step = section({
+  at: duration({ positive: false }).describe('When the fault starts, counted from the first leader on.'),
+  for: duration({ positive: true })
+    .optional()
+    .describe('How long it lasts. Left out: until the end of the run, or momentary by nature.'),
+  partition: partition.optional(),
+  network: network.optional(),
+  disk: disk.optional(),
+  clock: clock.optional(),
+  crash: crash.optional(),
+  pause: pause.optional(),
+})
+  .refine((item) => faultKinds.filter((kind) => item[kind] !== undefined).length === 1, {
+    error: `exactly one fault: ${faultKinds.join(', ')}`,
+    when: wellFormed,
+  })
+  .transform((item) => {
+    const fault = item.partition ?? item.network ?? item.disk ?? item.clock ?? item.crash ?? item.pause;
+    // The refinement above has complained where there is none.
+    return fault === undefined ? z.NEVER : { atMs: item.at, forMs: item.for ?? null, fault };
+  })
+  .meta({ oneOf: faultKinds.map((kind) => ({ required: [kind] })) });
+
+/** A fault whose settings all have defaults may be written as its selector alone: `partition: leader`. */
+function strikes<Full extends z.ZodType<{ on: Selector }>, Defaults extends object>(
+  full: Full,
+  defaults: Defaults,
+) {
+  const short = selector.transform((on) => ({ on, ...defaults }));
+  return z.union([short, full], { error: 'a selector such as leader, or a mapping with `on`' });
+}
+
+/**
+ * Whether a mapping is sound enough to judge its keys together. By default zod asks only when nothing at
+ * all is wrong in it, which would hide a mistake behind another one.
+ */
+function wellFormed(payload: z.core.ParsePayload): boolean {
+  return (
+    typeof payload.value === 'object' &&
+    payload.value !== null &&
+    !payload.issues.some((issue) => issue.code === 'unrecognized_keys' || (issue.path ?? []).length === 0)
+  );
+}

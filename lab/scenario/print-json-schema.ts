@@ -1,0 +1,3 @@
+import { scenarioJsonSchema } from './json-schema.ts';
+
+process.stdout.write(scenarioJsonSchema());

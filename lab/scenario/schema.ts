@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { step } from './fault-settings.ts';
+import { duration, durationRange, flag, percentage, section, wholeNumber, word } from './settings.ts';
+
+export const clusterSettings = {
+  replicas: wholeNumber(1, 15).default(3).describe('How many replicas; their ids are n1, n2, ...'),
+  backend: word(['files', 'level']).default('files').describe('What keeps the blocks of the log.'),
+  codec: word(['none', 'gzip']).default('none').describe('How blocks are compressed.'),
+  shards: wholeNumber(1, 64).default(1).describe('Over how many shards the groups are spread.'),
+  'election-timeout': durationRange().prefault('500ms..1s').describe('Each wait is drawn anew from it.'),
+  heartbeat: duration({ positive: true })
+    .prefault('100ms')
+    .describe('Between two rounds of heartbeats; at most half of the shortest election timeout.'),
+};
+
+export const networkSettings = {
+  latency: durationRange().prefault('1ms..5ms').describe('One way, drawn anew for each message.'),
+  loss: percentage().prefault('0%').describe('Of messages.'),
+  duplicate: percentage().prefault('0%').describe('Of messages.'),
+};
+
+/** The sections of a scenario file, each with its defaults; keys as they are written in the file. */
+export const sections = {
+  name: z
+    .string({ error: 'a name of lower-case letters, digits and dashes' })
+    .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, { error: 'a name of lower-case letters, digits and dashes' })
+    .max(64, { error: 'a name of at most 64 characters' })
+    .optional()
+    .describe('What reports call it. Default: the name of the file without its extension.'),
+
+  description: z
+    .string({ error: 'a text' })
+    .default('')
+    .describe('What the scenario shows, in a sentence or two.'),
+
+  cluster: section(clusterSettings)
+    .transform(({ 'election-timeout': electionTimeout, heartbeat: heartbeatMs, ...cluster }) => ({
+      ...cluster,
+      electionTimeout,
+      heartbeatMs,
+    }))
+    .prefault({})
+    .describe('The replicas and how they are set up.'),
+
+  network: section(networkSettings)
+    .transform(({ latency, loss, duplicate }) => ({
+      latency,
+      lossPerMille: loss,
+      duplicatePerMille: duplicate,
+    }))
+    .prefault({})
+    .describe('The links between replicas all through the run; faults make them worse.'),
+
+  disk: section({
+    latency: durationRange().prefault('1ms..2ms').describe('Of each write and each sync.'),
+  })
+    .prefault({})
+    .describe('The disks of the replicas all through the run.'),
+
+  workload: section({
+    kind: word(['kv']).default('kv').describe('What clients do: read, write and compare-and-set keys.'),
+    clients: wholeNumber(1, 1000).default(5).describe('How many work at the same time.'),
+    'operations-per-second': wholeNumber(1, 100_000).default(100).describe('All clients together.'),
+    keys: wholeNumber(1, 10_000).default(5).describe('Few keys make conflicts, and so sharper checks.'),
+    mix: section({
+      read: wholeNumber(0, 1000).default(0),
+      write: wholeNumber(0, 1000).default(0),
+      cas: wholeNumber(0, 1000).default(0),
+    })
+      .refine((mix) => mix.read + mix.write + mix.cas > 0, { error: 'at least one weight above 0' })
+      .prefault({ read: 4, write: 4, cas: 2 })
+      .describe('Weights of the kinds of operation; one that is left out does not occur.'),
+    timeout: duration({ positive: true })
+      .prefault('2s')
+      .describe('After this an operation counts as unknown (write, cas) or failed (read).'),
+  })
+    .transform(({ 'operations-per-second': operationsPerSecond, timeout: timeoutMs, ...workload }) => ({
+      ...workload,
+      operationsPerSecond,
+      timeoutMs,
+    }))
+    .prefault({})
+    .describe('What clients do meanwhile.'),
+
+  duration: duration({ positive: true }).describe('How long clients run, counted from the first leader on.'),
+
+  timeline: z
+    .array(step, { error: 'a list of faults, each beginning with a dash and `at`' })
+    .default([])
+    .describe('The faults, each with the moment it starts.'),
+
+  expect: section({
+    'new-leader-within': duration({ positive: true })
+      .optional()
+      .describe('From a fault taking the leader from the majority to a leader of a higher term there.'),
+    'step-down-within': duration({ positive: true })
+      .optional()
+      .describe('From a leader being cut off from the majority until it no longer leads.'),
+    'recovery-within': duration({ positive: true })
+      .prefault('10s')
+      .describe('From the end of the last fault until operations succeed and all replicas agree.'),
+    'unavailable-at-most': duration({ positive: true })
+      .optional()
+      .describe('The longest time with clients waiting and nothing acknowledged.'),
+    'storage-reopened': flag()
+      .default(false)
+      .describe('Every replica struck by a disk fault reopened its storage.'),
+  })
+    .transform((expect) => ({
+      newLeaderWithinMs: expect['new-leader-within'] ?? null,
+      stepDownWithinMs: expect['step-down-within'] ?? null,
+      recoveryWithinMs: expect['recovery-within'],
+      unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
+      storageReopened: expect['storage-reopened'],
+    }))
+    .prefault({})
+    .describe('Bounds that must hold; safety is always checked and needs no mention.'),
+};
+
+/** A whole scenario file. */
+export const scenarioSchema = section(sections).meta({
+  title: 'Kontiki scenario',
+  description: 'A cluster, its clients, the faults that strike it, and what must hold nevertheless.',
+});

@@ -1,0 +1,61 @@
+import { didYouMean } from './did-you-mean.ts';
+import { expected, type Parsed, parsed } from './parsed.ts';
+import type { Selector } from './scenario.ts';
+
+export const selectorWords = [
+  'leader',
+  'follower',
+  'one follower',
+  '2 followers',
+  'all followers',
+  'minority',
+  'majority',
+  '2 random',
+  'all',
+] as const;
+
+export const selectorExpected =
+  'a selector: leader, follower, 2 followers, all followers, minority, majority, 2 random, all, ' +
+  'or replica ids such as n1 or [n1, n3]';
+
+/** For the JSON Schema. */
+export const selectorPattern =
+  '^(leader|follower|(one|all|[1-9]\\d*) followers?|minority|majority|(one|[1-9]\\d*) random|all|n[1-9]\\d*)$';
+export const replicaIdPattern = '^n[1-9]\\d*$';
+
+const replicaId = new RegExp(replicaIdPattern);
+
+/** Whom a fault strikes, in words; whether the cluster has that many is for the cross-checks. */
+export function parseSelector(text: string): Parsed<Selector> {
+  const words = text.trim().split(/\s+/).join(' ');
+  if (words === 'leader' || words === 'minority' || words === 'majority' || words === 'all') {
+    return parsed({ kind: words });
+  }
+  if (words === 'follower') return parsed({ kind: 'followers', count: 1 });
+  if (/^all followers?$/.test(words)) return parsed({ kind: 'followers', count: 'all' });
+  if (replicaId.test(words)) return parsed({ kind: 'ids', ids: [words] });
+
+  const counted = /^(one|\d{1,3}) (followers?|random)$/.exec(words);
+  if (counted) {
+    const count = counted[1] === 'one' ? 1 : Number(counted[1]);
+    if (count === 0) return expected('a count of 1 or more');
+    return parsed(counted[2] === 'random' ? { kind: 'random', count } : { kind: 'followers', count });
+  }
+  if (/^n\d+([ ,]+n\d+)+$/.test(words)) {
+    return expected(`several ids as a list: [${words.split(/[ ,]+/).join(', ')}]`);
+  }
+  const meant = didYouMean(words, selectorWords);
+  return expected(meant === null ? selectorExpected : `${selectorExpected}; did you mean ${meant}?`);
+}
+
+/** `[n1, n3]`. */
+export function parseReplicaIds(ids: readonly string[]): Parsed<Selector> {
+  if (ids.length === 0) return expected('at least one replica id, such as [n1]');
+  for (const [position, id] of ids.entries()) {
+    if (!replicaId.test(id)) {
+      return expected(`a list of replica ids such as [n1, n3]; ${JSON.stringify(id)} is none`);
+    }
+    if (ids.indexOf(id) !== position) return expected(`each replica once; ${id} is there twice`);
+  }
+  return parsed({ kind: 'ids', ids: [...ids] });
+}

@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import {
+  durationExpected,
+  durationPattern,
+  durationRangeExpected,
+  durationRangePattern,
+  offsetExpected,
+  offsetPattern,
+  parseDuration,
+  parseDurationRange,
+  parseOffset,
+} from './durations.ts';
+import type { Parsed } from './parsed.ts';
+import { parsePercentage, percentageExpected, percentagePattern } from './percentages.ts';
+import {
+  parseReplicaIds,
+  parseSelector,
+  replicaIdPattern,
+  selectorExpected,
+  selectorPattern,
+  selectorWords,
+} from './selectors.ts';
+
+/**
+ * The kinds of settings a scenario is made of. The message of every zod issue says what was expected
+ * there, and nothing else: explain-issues.ts adds what was found and where. A message that begins with
+ * `one of ` goes on with words separated by `, `.
+ */
+export function word<const Words extends readonly string[]>(words: Words) {
+  return z.enum(words, { error: `one of ${words.join(', ')}` });
+}
+
+/** A mapping with these keys and no others. */
+export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, { error: `one of ${Object.keys(shape).join(', ')}` });
+}
+
+export function wholeNumber(from: number, to: number) {
+  const error = `a whole number from ${from} to ${to}`;
+  return z.int({ error }).min(from, { error }).max(to, { error });
+}
+
+export function flag() {
+  return z.boolean({ error: 'true or false' });
+}
+
+export function duration(options: { readonly positive: boolean }) {
+  return text(durationExpected, (found) => {
+    const read = parseDuration(found);
+    return options.positive && read.ok && read.value === 0
+      ? { ok: false, expected: 'a duration greater than 0ms' }
+      : read;
+  }).meta({ pattern: durationPattern });
+}
+
+export function durationRange() {
+  return text(durationRangeExpected, parseDurationRange).meta({ pattern: durationRangePattern });
+}
+
+export function offset() {
+  return text(offsetExpected, parseOffset).meta({ pattern: offsetPattern });
+}
+
+export function percentage() {
+  return text(percentageExpected, parsePercentage).meta({ pattern: percentagePattern });
+}
+
+/** A multiple of the true rate, to thousandths. */
+export function rate() {
+  const error = 'a multiple of the true rate from 0.1 to 10, to three decimals, such as 1.05';
+  return z
+    .number({ error })
+    .min(0.1, { error })
+    .max(10, { error })
+    .refine((value) => Math.abs(value * 1000 - Math.round(value * 1000)) < 1e-6, { error })
+    .transform((value) => Math.round(value * 1000));
+}
+
+const ids = z
+  .array(z.string({ error: 'a replica id such as n1' }).meta({ pattern: replicaIdPattern }), {
+    error: selectorExpected,
+  })
+  .transform((value, context) => take(parseReplicaIds(value), context))
+  .meta({ minItems: 1, uniqueItems: true });
+
+export const selector = z
+  .union(
+    [
+      text(selectorExpected, parseSelector).meta({
+        pattern: selectorPattern,
+        examples: [...selectorWords, 'n1'],
+      }),
+      ids,
+    ],
+    { error: selectorExpected },
+  )
+  .meta({ id: 'selector', description: 'Whom a fault strikes; chosen when it starts, and reported.' });
+
+function text<T>(expected: string, parse: (found: string) => Parsed<T>) {
+  return z
+    .string({ error: ({ input }) => expectedInsteadOf(input, expected, parse) })
+    .transform((found, context) => take(parse(found), context));
+}
+
+function take<T>(read: Parsed<T>, context: z.core.$RefinementCtx<unknown>): T {
+  if (read.ok) return read.value;
+  context.addIssue({ code: 'custom', message: read.expected });
+  return z.NEVER;
+}
+
+/** A number where a text belongs mostly lacks its unit, and the parser of the text says so best. */
+function expectedInsteadOf(
+  input: unknown,
+  expected: string,
+  parse: (found: string) => Parsed<unknown>,
+): string {
+  const read = typeof input === 'number' ? parse(String(input)) : null;
+  return read === null || read.ok ? expected : read.expected;
+}
