@@ -29,3 +29,75 @@ export type OperationOutcome =
   /** It surely had no effect. */
   | { readonly kind: 'failed'; readonly error: string; readonly atMs: number; readonly sequence: number }
   | { readonly kind: 'unknown'; readonly error: string; readonly atMs: number; readonly sequence: number };
+
+/** How many operations ended how. `running` ones have not ended; judge them as unknown. */
+export interface OperationCounts {
+  readonly attempted: number;
+  readonly acknowledged: number;
+  readonly failed: number;
+  readonly unknown: number;
+  readonly running: number;
+}
+
+/**
+ * Records calls and returns in the one order they happened. An outcome is final: what a client gave up
+ * as unknown stays unknown though its answer may arrive later, because the client acted on not knowing.
+ */
+export class History {
+  readonly #operations: Operation[] = [];
+  #sequence = 0;
+  readonly #ended = { ok: 0, failed: 0, unknown: 0 };
+
+  /** In order of their calls; live, so running ones change. */
+  get operations(): readonly Operation[] {
+    return this.#operations;
+  }
+
+  call(client: number, call: KvCall, atMs: number): Operation {
+    const operation: Operation = {
+      id: this.#operations.length,
+      client,
+      call,
+      calledAtMs: atMs,
+      calledSequence: this.#nextSequence(),
+      outcome: null,
+    };
+    this.#operations.push(operation);
+    return operation;
+  }
+
+  /** @throws Error when the result is of another kind than the call, or the operation has ended. */
+  ok(operation: Operation, result: KvResult, atMs: number): void {
+    if (result.kind !== operation.call.kind) {
+      throw new Error(`operation ${operation.id} is a ${operation.call.kind}, its result a ${result.kind}`);
+    }
+    this.#end(operation, { kind: 'ok', result, atMs, sequence: this.#nextSequence() });
+  }
+
+  failed(operation: Operation, error: string, atMs: number): void {
+    this.#end(operation, { kind: 'failed', error, atMs, sequence: this.#nextSequence() });
+  }
+
+  unknown(operation: Operation, error: string, atMs: number): void {
+    this.#end(operation, { kind: 'unknown', error, atMs, sequence: this.#nextSequence() });
+  }
+
+  counts(): OperationCounts {
+    const { ok, failed, unknown } = this.#ended;
+    const attempted = this.#operations.length;
+    return { attempted, acknowledged: ok, failed, unknown, running: attempted - ok - failed - unknown };
+  }
+
+  #end(operation: Operation, outcome: OperationOutcome): void {
+    if (operation.outcome !== null) {
+      throw new Error(`operation ${operation.id} already ended as ${operation.outcome.kind}`);
+    }
+    operation.outcome = outcome;
+    this.#ended[outcome.kind] += 1;
+  }
+
+  #nextSequence(): number {
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+}

@@ -1,0 +1,72 @@
+import type { ApplyMeta, StateMachine } from '../../src/node/state-machine.ts';
+import type { Index } from '../../src/raft/entry.ts';
+import { digestValue, mixNumber, mixString, startDigest } from './digest.ts';
+import type { KvCall, KvResult } from './history.ts';
+
+/** What goes through the log. */
+export type KvCommand = Exclude<KvCall, { kind: 'read' }>;
+/** What is asked of the present state. */
+export type KvQuery = Extract<KvCall, { kind: 'read' }>;
+
+/**
+ * The lab's replicated map from strings to numbers. It keeps a running digest, chained over every effect
+ * since entry 1: two replicas that applied the same index have the same digest, or their states differ.
+ */
+export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvResult> {
+  readonly #values = new Map<string, number>();
+  readonly #digest = startDigest();
+  #appliedIndex: Index = 0;
+
+  /** The index of the last command applied; entries that are no commands do not reach a state machine. */
+  get appliedIndex(): Index {
+    return this.#appliedIndex;
+  }
+
+  /** Of all effects so far, a safe integer. */
+  get digest(): number {
+    return digestValue(this.#digest);
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  /** @throws TypeError when the command is none of ours: bytes were changed, or another codec was used. */
+  apply(command: KvCommand, meta: ApplyMeta): KvResult {
+    requireCommand(command, meta);
+    this.#appliedIndex = meta.index;
+    mixNumber(this.#digest, meta.index);
+    mixString(this.#digest, command.key);
+    if (command.kind === 'cas' && this.#get(command.key) !== command.expected) {
+      mixNumber(this.#digest, -1);
+      return { kind: 'cas', swapped: false };
+    }
+    this.#values.set(command.key, command.value);
+    mixNumber(this.#digest, command.value);
+    return command.kind === 'cas' ? { kind: 'cas', swapped: true } : { kind: 'write' };
+  }
+
+  query(query: KvQuery): KvResult {
+    return { kind: 'read', value: this.#get(query.key) };
+  }
+
+  #get(key: string): number | null {
+    return this.#values.get(key) ?? null;
+  }
+}
+
+/** Whether a decoded value has the shape of a command; what comes out of a log is parsed, not trusted. */
+export function isKvCommand(value: unknown): value is KvCommand {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, key, value: written, expected } = value as Record<string, unknown>;
+  if (typeof key !== 'string' || !Number.isSafeInteger(written)) return false;
+  return kind === 'write' || (kind === 'cas' && (expected === null || Number.isSafeInteger(expected)));
+}
+
+function requireCommand(command: unknown, meta: ApplyMeta): asserts command is KvCommand {
+  if (!isKvCommand(command)) {
+    throw new TypeError(
+      `entry ${meta.index} of term ${meta.term} is no command of the key-value workload: ${JSON.stringify(command)}`,
+    );
+  }
+}
