@@ -1,0 +1,156 @@
+import type { DirectoryLock, Disk } from '../../../src/doors/disk.ts';
+import { deviceError, NAME, READ, type SimulatedDevice, SYNC } from './device.ts';
+import { openFile } from './disk-file.ts';
+import { FileTree, normalizePath } from './file-tree.ts';
+import type { SimulatedProcess } from './process.ts';
+
+/**
+ * The file system of one machine; it outlives the processes there. It promises what the `Disk` door
+ * promises and otherwise behaves as badly as a file system may: names and bytes that were not synced are
+ * kept, lost or torn when the power goes, and operations under way together complete in any order.
+ */
+export class SimulatedDisk {
+  readonly #device: SimulatedDevice;
+  readonly #tree = new FileTree();
+  readonly #locks = new Map<string, SimulatedProcess>();
+  readonly #processes = new Set<SimulatedProcess>();
+
+  constructor(device: SimulatedDevice) {
+    this.#device = device;
+  }
+
+  /** The disk as one process sees it. */
+  door(process: SimulatedProcess): Disk {
+    this.#processes.add(process);
+    process.onKill(() => this.#bury(process));
+    const device = this.#device;
+    const tree = this.#tree;
+    const label = (operation: string, path: string): string => `${process.name} ${operation} '${path}'`;
+    const change = (operation: string, path: string, apply: () => void): Promise<void> =>
+      device.submit(process, {
+        kinds: NAME,
+        label: label(operation, path),
+        apply,
+        interrupt: (_by, random) => {
+          if (random.chance(500)) ignoringRefusal(apply);
+        },
+      });
+    return {
+      open: (given, options = {}) => {
+        const path = normalizePath(given);
+        return device.submit(process, {
+          kinds: options.create === true ? NAME : READ,
+          label: label('open', path),
+          apply: () => {
+            const exists = tree.has(path);
+            if (exists && options.exclusive === true) throw deviceError('EEXIST', `open '${path}'`);
+            const content = exists || options.create !== true ? tree.file(path) : tree.create(path);
+            content.maybeEvict(device.random);
+            return openFile(device, process, path, content);
+          },
+          interrupt: (_by, random) => {
+            if (options.create === true && random.chance(500)) ignoringRefusal(() => tree.create(path));
+          },
+        });
+      },
+      list: (given) => {
+        const path = normalizePath(given);
+        return device.submit(process, {
+          kinds: READ,
+          label: label('list', path),
+          apply: () => tree.list(path),
+        });
+      },
+      makeDirectory: (given) => {
+        const path = normalizePath(given);
+        return change('mkdir', path, () => tree.makeFolder(path));
+      },
+      rename: (givenFrom, givenTo) => {
+        const from = normalizePath(givenFrom);
+        const to = normalizePath(givenTo);
+        return change('rename', `${from}' -> '${to}`, () => tree.rename(from, to));
+      },
+      remove: (given) => {
+        const path = normalizePath(given);
+        return change('remove', path, () => tree.remove(path));
+      },
+      syncDirectory: (given) => {
+        const path = normalizePath(given);
+        // What changed after the call is not covered, even if it completes earlier than the sync.
+        const upToChange = tree.lastChange;
+        return device.submit(process, {
+          kinds: SYNC,
+          label: label('sync', path),
+          apply: () => tree.sync(tree.folder(path), upToChange),
+        });
+      },
+      lock: (given) => {
+        const path = normalizePath(given);
+        return device.submit(process, {
+          kinds: READ,
+          label: label('lock', path),
+          apply: () => this.#lock(process, path),
+        });
+      },
+    };
+  }
+
+  /**
+   * What a crash does to the files once every process is dead. Without `power` the system lives on and
+   * with it every completed write; with it, what was not synced is kept, lost or torn.
+   * @throws Error when a process that uses this disk still lives.
+   */
+  crash(options: { readonly power: boolean }): void {
+    for (const process of this.#processes)
+      throw new Error(`process ${process.name} still lives: kill it first`);
+    if (options.power) this.#tree.losePower(this.#device.random);
+  }
+
+  /** The bytes of a file as a program would read them now. @throws ENOENT, EISDIR. */
+  inspect(path: string): Uint8Array {
+    const content = this.#tree.file(normalizePath(path));
+    return content.read(0, content.size);
+  }
+
+  /** Flips the bits of `xor` in one byte of a file, as a failing medium does. @throws ENOENT, RangeError. */
+  damage(path: string, offset: number, xor: number): void {
+    this.#tree.file(normalizePath(path)).damage(offset, xor);
+  }
+
+  #lock(process: SimulatedProcess, path: string): DirectoryLock {
+    this.#tree.folder(path);
+    const holder = this.#locks.get(path);
+    if (holder !== undefined) throw deviceError('ELOCKED', `lock '${path}' (held by ${holder.name})`);
+    if (!process.alive) throw deviceError('ELOCKED', `lock '${path}' (by a dead process)`);
+    this.#locks.set(path, process);
+    let held = true;
+    return {
+      release: () =>
+        this.#device.submit(process, {
+          kinds: READ,
+          label: `${process.name} release '${path}'`,
+          apply: () => {
+            if (held) this.#locks.delete(path);
+            held = false;
+          },
+        }),
+    };
+  }
+
+  #bury(process: SimulatedProcess): void {
+    this.#device.abandon(process);
+    for (const [path, holder] of [...this.#locks]) {
+      if (holder === process) this.#locks.delete(path);
+    }
+    this.#processes.delete(process);
+  }
+}
+
+/** A change that was interrupted and could not have happened anyway. */
+function ignoringRefusal(change: () => void): void {
+  try {
+    change();
+  } catch {
+    // Refused: the tree is as it was.
+  }
+}
