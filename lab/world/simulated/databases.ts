@@ -1,0 +1,83 @@
+import type { OpenDatabase } from '../../../src/doors/database.ts';
+import { levelError, SimulatedDatabase } from './database.ts';
+import { DatabaseContent } from './database-content.ts';
+import type { SimulatedDevice } from './device.ts';
+import { normalizePath } from './file-tree.ts';
+import type { SimulatedProcess } from './process.ts';
+
+/** The LevelDBs of one machine, by folder; they outlive the processes there. */
+export class SimulatedDatabases {
+  readonly #device: SimulatedDevice;
+  readonly #databases = new Map<string, DatabaseContent>();
+  readonly #holders = new Map<string, SimulatedProcess>();
+  readonly #processes = new Set<SimulatedProcess>();
+
+  constructor(device: SimulatedDevice) {
+    this.#device = device;
+  }
+
+  /** LevelDB as one process sees it. */
+  door(process: SimulatedProcess): OpenDatabase {
+    this.#processes.add(process);
+    process.onKill(() => this.#bury(process));
+    return (given) => {
+      const directory = normalizePath(given);
+      return new SimulatedDatabase({
+        device: this.#device,
+        process,
+        directory,
+        claim: (options) => this.#claim(process, directory, options),
+        release: () => this.#holders.delete(directory),
+      });
+    };
+  }
+
+  /**
+   * What a crash does once every process is dead. Without `power` every completed write stays; with it,
+   * a prefix of what was not synced does.
+   * @throws Error when a process that uses these databases still lives.
+   */
+  crash(options: { readonly power: boolean }): void {
+    for (const process of this.#processes)
+      throw new Error(`process ${process.name} still lives: kill it first`);
+    if (!options.power) return;
+    for (const directory of [...this.#databases.keys()].sort()) {
+      this.#databases.get(directory)?.losePower(this.#device.random);
+    }
+  }
+
+  /** Every entry of a database as a program would read it now, in byte order; null when there is none. */
+  inspect(directory: string): { readonly key: Uint8Array; readonly value: Uint8Array }[] | null {
+    return this.#databases.get(normalizePath(directory))?.entries() ?? null;
+  }
+
+  #claim(
+    process: SimulatedProcess,
+    directory: string,
+    options: { readonly createIfMissing: boolean; readonly errorIfExists: boolean },
+  ): DatabaseContent {
+    if (this.#holders.has(directory)) {
+      throw levelError('LEVEL_LOCKED', `IO error: lock ${directory}/LOCK: already held by process`);
+    }
+    let content = this.#databases.get(directory);
+    if (content === undefined) {
+      if (!options.createIfMissing) {
+        throw new Error(`Invalid argument: ${directory}: does not exist (create_if_missing is false)`);
+      }
+      content = new DatabaseContent();
+      this.#databases.set(directory, content);
+    } else if (options.errorIfExists) {
+      throw new Error(`Invalid argument: ${directory}: exists (error_if_exists is true)`);
+    }
+    this.#holders.set(directory, process);
+    return content;
+  }
+
+  #bury(process: SimulatedProcess): void {
+    this.#device.abandon(process);
+    for (const [directory, holder] of [...this.#holders]) {
+      if (holder === process) this.#holders.delete(directory);
+    }
+    this.#processes.delete(process);
+  }
+}
