@@ -47,7 +47,10 @@ export type TransportEvent =
       readonly reason: HandshakeRefusal;
       readonly message: string;
     }
-  /** A connection dropped because it sent bytes that are no valid frame. */
+  /**
+   * A connection dropped because it sent bytes that are no valid frame; or, where the reason begins with
+   * "not sent", a message of our own dropped because it would make none (too large, for example).
+   */
   | {
       readonly kind: 'bad-frame';
       readonly peer: NodeId | null;
@@ -60,7 +63,9 @@ export type HandshakeRefusal =
   | 'other-version'
   | 'other-receiver'
   | 'not-kontiki'
-  | 'timeout';
+  | 'timeout'
+  /** Too many connections, or too many unfinished handshakes. */
+  | 'overloaded';
 
 /** Counters since the endpoint was opened. */
 export interface TransportStats {

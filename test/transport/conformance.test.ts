@@ -1,0 +1,27 @@
+import { describe, it } from 'vitest';
+import { type ConformanceFixture, transportConformance } from '../../src/transport/conformance.ts';
+import { memoryNetwork } from '../../src/transport/memory.ts';
+import { tcpTransport } from '../../src/transport/tcp.ts';
+
+transportConformance({ describe, it }, 'memory', (): ConformanceFixture => {
+  const network = memoryNetwork();
+  let made = 0;
+  return {
+    endpoint(at) {
+      made += 1;
+      const address = at ?? `endpoint ${made}`;
+      return { transport: network.transport(address), address: () => address };
+    },
+  };
+});
+
+transportConformance(
+  { describe, it },
+  'TCP',
+  (): ConformanceFixture => ({
+    endpoint(at) {
+      const transport = tcpTransport({ listen: at ?? '127.0.0.1:0', reconnect: { fromMs: 5, toMs: 20 } });
+      return { transport, address: () => transport.address };
+    },
+  }),
+);
