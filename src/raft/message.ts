@@ -12,7 +12,10 @@ export interface Envelope {
   readonly message: Message;
 }
 
-export type Message =
+export type Message = RaftMessage | BootstrapQuery | BootstrapAnswer;
+
+/** What the core acts upon; all of it has a term. */
+export type RaftMessage =
   | RequestPreVote
   | PreVoteResponse
   | RequestVote
@@ -20,9 +23,7 @@ export type Message =
   | AppendEntries
   | AppendEntriesResponse
   | Heartbeat
-  | HeartbeatResponse
-  | BootstrapQuery
-  | BootstrapAnswer;
+  | HeartbeatResponse;
 
 /** "Would you vote for me in `term`?" Nothing is persisted for it (dissertation 9.6). */
 export interface RequestPreVote {

@@ -41,3 +41,38 @@ export const defaultRaftOptions: RaftOptions = {
 export interface RandomSource {
   integer(from: number, to: number): number;
 }
+
+/** What is wrong with these options, one sentence each; empty when they are sound. */
+export function raftOptionMistakes(options: RaftOptions): string[] {
+  const mistakes: string[] = [];
+  const atLeast = (name: keyof RaftOptions, least: number): void => {
+    const value = options[name];
+    if (!Number.isSafeInteger(value) || (value as number) < least) {
+      mistakes.push(`${name} must be a whole number, at least ${least}; it is ${value}`);
+    }
+  };
+  atLeast('electionTimeoutMinMs', 2);
+  atLeast('electionTimeoutMaxMs', 3);
+  atLeast('heartbeatIntervalMs', 1);
+  atLeast('clockGapMs', 1);
+  atLeast('messageBytesMax', 1);
+  atLeast('inflightMessagesMax', 1);
+  atLeast('inflightBytesMax', 1);
+  atLeast('applyEntriesMax', 1);
+  atLeast('uncommittedBytesMax', 1);
+  atLeast('cacheBytesMax', 0);
+  const { electionTimeoutMinMs, electionTimeoutMaxMs, heartbeatIntervalMs } = options;
+  if (!(electionTimeoutMaxMs > electionTimeoutMinMs)) {
+    mistakes.push(
+      `electionTimeoutMaxMs (${electionTimeoutMaxMs}) must be above electionTimeoutMinMs (${electionTimeoutMinMs}), ` +
+        'or votes split again and again',
+    );
+  }
+  if (!(heartbeatIntervalMs * 2 <= electionTimeoutMinMs)) {
+    mistakes.push(
+      `heartbeatIntervalMs (${heartbeatIntervalMs}) must be at most half of electionTimeoutMinMs ` +
+        `(${electionTimeoutMinMs}), or followers campaign against a leader that is well`,
+    );
+  }
+  return mistakes;
+}

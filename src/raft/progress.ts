@@ -1,6 +1,7 @@
 import type { Member } from './configuration.ts';
 import type { Index } from './entry.ts';
 import type { RequestId } from './identity.ts';
+import type { RaftOptions } from './options.ts';
 
 /**
  * What a leader knows of one peer, kept per (incarnation, boot): a new boot starts again.
@@ -8,7 +9,7 @@ import type { RequestId } from './identity.ts';
  */
 export interface Progress {
   readonly member: Member;
-  /** null until the peer was heard in this leader's term. */
+  /** null until the peer was heard. */
   boot: number | null;
   /** `probe`: one append at a time, to find where the logs agree. `replicate`: pipelined. */
   mode: 'probe' | 'replicate';
@@ -16,15 +17,88 @@ export interface Progress {
   matchIndex: Index;
   /** The next entry to send. Moves ahead optimistically in `replicate`. */
   nextIndex: Index;
-  /** Appends under way, oldest first. */
+  /** Appends under way in `replicate`, oldest first; none in `probe`. */
   inflight: { readonly lastIndex: Index; readonly bytes: number; readonly round: number }[];
   inflightBytes: number;
-  /** Probe: an append is under way; the next goes out after its answer or the next heartbeat answer. */
-  probeSent: boolean;
+  /**
+   * Probe: the latest heartbeat round when the append under way was sent; null when none is. The next goes
+   * out after its answer, or after the answer to a later round, which shows that it was lost.
+   */
+  probeRound: number | null;
   /** The latest heartbeat round it answered; 0 when none. */
   answeredRound: number;
   /** When that round was sent; null when none. */
   contactAt: number | null;
   /** A load of old entries is under way for it. */
   loading: RequestId | null;
+}
+
+export function newProgress(member: Member, boot: number | null, nextIndex: Index): Progress {
+  return {
+    member,
+    boot,
+    mode: 'probe',
+    matchIndex: 0,
+    nextIndex,
+    inflight: [],
+    inflightBytes: 0,
+    probeRound: null,
+    answeredRound: 0,
+    contactAt: null,
+    loading: null,
+  };
+}
+
+/** Everything known came from an earlier boot, except that it answers. */
+export function restartProgress(progress: Progress, boot: number, nextIndex: Index): void {
+  progress.boot = boot;
+  progress.matchIndex = 0;
+  becomeProbe(progress, nextIndex);
+}
+
+/** The window is emptied with every change of mode, so that nothing of the old one can block the new one. */
+export function becomeProbe(progress: Progress, nextIndex: Index): void {
+  progress.mode = 'probe';
+  progress.nextIndex = nextIndex > progress.matchIndex ? nextIndex : progress.matchIndex + 1;
+  progress.probeRound = null;
+  progress.inflight = [];
+  progress.inflightBytes = 0;
+  progress.loading = null;
+}
+
+export function becomeReplicate(progress: Progress, nextIndex: Index): void {
+  becomeProbe(progress, nextIndex);
+  progress.mode = 'replicate';
+}
+
+/** A full window holds back further appends; the last one may overshoot the bytes. */
+export function windowHasRoom(progress: Progress, options: RaftOptions): boolean {
+  return (
+    progress.inflight.length < options.inflightMessagesMax &&
+    progress.inflightBytes < options.inflightBytesMax
+  );
+}
+
+/** An append of entries up to `lastIndex` was sent. */
+export function noteSent(
+  progress: Progress,
+  sent: { readonly lastIndex: Index; readonly bytes: number; readonly round: number },
+): void {
+  progress.nextIndex = sent.lastIndex + 1;
+  progress.inflight.push(sent);
+  progress.inflightBytes += sent.bytes;
+}
+
+/** The peer durably holds everything up to `matchIndex`. False when that was known. */
+export function noteMatch(progress: Progress, matchIndex: Index): boolean {
+  if (matchIndex <= progress.matchIndex) return false;
+  progress.matchIndex = matchIndex;
+  if (progress.nextIndex <= matchIndex) progress.nextIndex = matchIndex + 1;
+  let oldest = progress.inflight[0];
+  while (oldest !== undefined && oldest.lastIndex <= matchIndex) {
+    progress.inflightBytes -= oldest.bytes;
+    progress.inflight.shift();
+    oldest = progress.inflight[0];
+  }
+  return true;
 }

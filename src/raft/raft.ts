@@ -1,83 +1,248 @@
+import { isRaftMessage, refusal } from './admission.ts';
+import { sayWhatMayBeSaid } from './answers.ts';
+import {
+  handleAppendEntries,
+  handleHeartbeat,
+  refuseStaleAppend,
+  refuseStaleHeartbeat,
+} from './append-entries.ts';
+import { issueApply, onApplied } from './applying.ts';
+import { noteBoot } from './boots.ts';
+import { foundCluster, joinCluster } from './bootstrap.ts';
 import type { Configuration } from './configuration.ts';
-import type { Effect, HardState } from './effect.ts';
-import type { ConfigurationEntry, Entry, Index, Term, TermRun } from './entry.ts';
+import type { Context } from './context.ts';
+import { drop, send } from './context.ts';
+import type { Effect } from './effect.ts';
+import {
+  handlePreVoteResponse,
+  handleRequestPreVote,
+  handleRequestVote,
+  handleVoteResponse,
+  onElectionTimeout,
+} from './election.ts';
+import type { Entry, Index } from './entry.ts';
 import type { ClockAnomaly } from './event.ts';
-import type { ClusterId, GroupId, ReplicaId, RequestId } from './identity.ts';
-import type { Envelope } from './message.ts';
-import type { RaftOptions, RandomSource } from './options.ts';
+import { handleHeartbeatResponse, onQuorumTimeout, sendHeartbeats } from './heartbeats.ts';
+import type { ClusterId, ReplicaId, RequestId } from './identity.ts';
+import { cachedRange } from './log.ts';
+import { issueWrite, markPersisted } from './log-changes.ts';
+import { selfIsSoleVoter } from './membership.ts';
+import type { Envelope, RaftMessage } from './message.ts';
+import type { RandomSource } from './options.ts';
+import type { Proposal, ProposeResult } from './proposals.ts';
+import { propose } from './proposals.ts';
+import { advanceCommit, handleAppendEntriesResponse, onLoaded, replicate } from './replication.ts';
+import { becomeFollower } from './roles.ts';
+import type { RaftStart } from './start.ts';
+import { initialState } from './start.ts';
 import type { RaftState } from './state.ts';
+import { advanceTime, onClockAnomaly } from './time.ts';
+import { earliest } from './timers.ts';
 
-/** What a core starts from. */
-export interface RaftStart {
-  readonly self: ReplicaId;
-  readonly group: GroupId;
-  readonly clusterId: ClusterId | null;
-  readonly options: RaftOptions;
-  readonly now: number;
-  readonly recovered: {
-    readonly hardState: HardState;
-    readonly floor: {
-      readonly index: Index;
-      readonly term: Term;
-      readonly configuration: Configuration | null;
-    };
-    readonly lastIndex: Index;
-    readonly runs: readonly TermRun[];
-    readonly configurations: readonly ConfigurationEntry[];
-  };
-  /** What the running state machine has applied; 0 at a cold start; may lie beyond the log's end. */
-  readonly appliedIndex: Index;
-}
+export { InvariantViolation } from './invariant-violation.ts';
+export type { Proposal, ProposeResult } from './proposals.ts';
+export type { RaftStart } from './start.ts';
 
-export type Proposal = { readonly kind: 'command'; readonly payload: Uint8Array } | { readonly kind: 'noop' };
-
-export type ProposeResult =
-  /** Appended at `from` (inclusive) and following, one index each, all in `term`. */
-  | { readonly accepted: true; readonly term: Term; readonly from: Index }
-  | { readonly accepted: false; readonly reason: 'not-leader' | 'overloaded' };
-
-/** A fact that Raft guarantees was found false. The replica must stop. */
-export class InvariantViolation extends Error {
-  readonly code = 'KONTIKI_INVARIANT_VIOLATION';
-  constructor(message: string) {
-    super(message);
-    this.name = 'InvariantViolation';
-  }
-}
-
-/** The face of the core. Every input carries `now`; then drain `takeEffects()` and look at `deadline`. */
+/**
+ * The face of the core: a deterministic state machine with inputs and effects, and no other way in or out.
+ *
+ * Every input carries `now`, in milliseconds of a monotonic clock, read after the input arrived. After
+ * any number of inputs drain `takeEffects()`, do what they say, and see that `tick` is called at
+ * `deadline`. Inputs that come late, early or twice are no-ops. Whatever a peer sends is acted upon or
+ * dropped, counted and shown as an event. The one error thrown is `InvariantViolation`: the replica must
+ * then stop, and its state be used no more.
+ */
 export class Raft {
-  constructor(_start: RaftStart, _random: RandomSource) {
-    throw new InvariantViolation('contract only; the core is being written');
+  readonly #context: Context;
+
+  /**
+   * @throws RangeError when the options make no sense; it lists all mistakes.
+   * @throws InvariantViolation when the recovered log cannot be a log.
+   */
+  constructor(start: RaftStart, random: RandomSource) {
+    this.#context = { state: initialState(start, random), random, effects: [] };
+    this.#campaignIfAlone();
   }
+
+  /** Live, for looking at: never change it. */
   get state(): RaftState {
-    throw new InvariantViolation('contract only');
+    return this.#context.state;
   }
-  /** When `tick` is due next; null when never. */
+
+  /** When `tick` is due next, on the clock of the inputs; null when never. */
   get deadline(): number | null {
-    throw new InvariantViolation('contract only');
+    const due = earliest(this.state.timers);
+    return due === null ? null : due - this.state.clockOffsetMs;
   }
+
+  /** What is to be done since the last call. One write at most, with everything that changed. */
   takeEffects(): Effect[] {
-    throw new InvariantViolation('contract only');
+    const { state } = this.#context;
+    if (!state.failed) {
+      sayWhatMayBeSaid(this.#context);
+      if (state.role === 'leader') replicate(this.#context);
+      issueApply(this.#context);
+      issueWrite(this.#context);
+    }
+    const { effects } = this.#context;
+    this.#context.effects = [];
+    return effects;
   }
-  /** Entries `from` .. `to` inclusive if all of them are cached, else null. */
-  cachedEntries(_from: Index, _to: Index): Entry[] | null {
-    throw new InvariantViolation('contract only');
+
+  /**
+   * Entries `from` .. `to` inclusive if all of them are cached, else null. The entries of an apply effect
+   * that are not cached when it is drained are durable.
+   */
+  cachedEntries(from: Index, to: Index): Entry[] | null {
+    return cachedRange(this.state.log, from, to);
   }
-  receive(_now: number, _envelope: Envelope): void {}
-  propose(_now: number, _proposals: readonly Proposal[]): ProposeResult {
-    throw new InvariantViolation('contract only');
+
+  receive(now: number, envelope: Envelope): void {
+    if (!this.#begin(now)) return;
+    const { from, message } = envelope;
+    const reason = refusal(this.state, envelope);
+    if (reason !== null) {
+      drop(this.#context, from.id, reason);
+    } else if (isRaftMessage(message)) {
+      noteBoot(this.state, from);
+      this.#dispatch(from, message);
+    }
   }
-  persisted(_now: number, _writeId: RequestId): void {}
-  /** The write failed and so did all later ones. The core falls silent: the embedder reopens and makes a new core. */
-  writeFailed(_now: number): void {}
-  /** `entries` null: the load failed. */
-  loaded(_now: number, _loadId: RequestId, _entries: readonly Entry[] | null): void {}
-  applied(_now: number, _index: Index): void {}
-  clockAnomaly(_now: number, _anomaly: ClockAnomaly, _byMs: number): void {}
-  tick(_now: number): void {}
-  /** The first listed member of an empty log writes entry 1, of term 1. */
-  bootstrap(_now: number, _clusterId: ClusterId, _configuration: Configuration): void {}
-  /** The cluster id this empty replica durably adopted. */
-  adoptCluster(_now: number, _clusterId: ClusterId): void {}
+
+  /** Appends all or none; the leader replicates them at the next drain. */
+  propose(now: number, proposals: readonly Proposal[]): ProposeResult {
+    if (!this.#begin(now)) return { accepted: false, reason: 'not-leader' };
+    return propose(this.#context, proposals);
+  }
+
+  /** Write `writeId` is durable, and with it all before it. */
+  persisted(now: number, writeId: RequestId): void {
+    if (!this.#begin(now) || !markPersisted(this.state, writeId)) return;
+    if (this.state.role === 'leader') advanceCommit(this.#context);
+  }
+
+  /**
+   * A write failed, and so did all later ones: what is on disk is unknown. A leader steps down, and the
+   * core falls silent for good: the embedder reopens the storage and makes a new core.
+   */
+  writeFailed(now: number): void {
+    if (!this.#begin(now)) return;
+    const { state } = this.#context;
+    becomeFollower(this.#context, state.hardState.term, 'a write failed');
+    state.failed = true;
+    state.timers = { election: null, heartbeat: null, quorum: null };
+    this.#context.effects = this.#context.effects.filter(({ kind }) => kind === 'event');
+  }
+
+  /** The entries a load effect asked for, or the first of them; null when they could not be read. */
+  loaded(now: number, loadId: RequestId, entries: readonly Entry[] | null): void {
+    if (this.#begin(now)) onLoaded(this.#context, loadId, entries);
+  }
+
+  /** The state machine finished every entry up to `index`. */
+  applied(now: number, index: Index): void {
+    if (this.#begin(now)) onApplied(this.#context, index);
+  }
+
+  /** The embedder saw what the core cannot see, such as `now` and the wall clock going different ways. */
+  clockAnomaly(now: number, anomaly: ClockAnomaly, byMs: number): void {
+    if (this.#begin(now)) onClockAnomaly(this.#context, anomaly, byMs);
+  }
+
+  /** Time passed. Before `deadline` it is a no-op. */
+  tick(now: number): void {
+    if (!this.#begin(now)) return;
+    const { timers, clockOffsetMs } = this.state;
+    // Compared as `deadline` shows it, so that rounding cannot make a deadline that is never reached.
+    const due = (timer: number | null): boolean => timer !== null && timer - clockOffsetMs <= now;
+    if (due(timers.quorum)) onQuorumTimeout(this.#context);
+    if (due(timers.heartbeat)) sendHeartbeats(this.#context);
+    if (due(timers.election)) onElectionTimeout(this.#context);
+  }
+
+  /**
+   * Founds a cluster on this empty replica: entry 1, of term 1, is its configuration.
+   *
+   * @throws InvariantViolation when it is not empty, or not one of the voters.
+   */
+  bootstrap(now: number, clusterId: ClusterId, configuration: Configuration): void {
+    if (!this.#begin(now)) return;
+    foundCluster(this.#context, clusterId, configuration);
+    this.#campaignIfAlone();
+  }
+
+  /**
+   * The cluster id this empty replica durably adopted. Until then it hears nobody.
+   *
+   * @throws InvariantViolation when it belongs to another cluster.
+   */
+  adoptCluster(now: number, clusterId: ClusterId): void {
+    if (this.#begin(now)) joinCluster(this.state, clusterId);
+  }
+
+  /** False when the core is silent for good. */
+  #begin(now: number): boolean {
+    if (this.state.failed) return false;
+    advanceTime(this.#context, now);
+    return true;
+  }
+
+  #campaignIfAlone(): void {
+    if (selfIsSoleVoter(this.state)) onElectionTimeout(this.#context);
+  }
+
+  /**
+   * Pre-votes are about a term that nobody is in yet, so the term rule is not for them; and a request for
+   * votes is first measured against what was promised.
+   */
+  #dispatch(from: ReplicaId, message: RaftMessage): void {
+    const context = this.#context;
+    switch (message.kind) {
+      case 'RequestPreVote':
+        handleRequestPreVote(context, from, message);
+        break;
+      case 'PreVoteResponse':
+        handlePreVoteResponse(context, from, message);
+        break;
+      case 'RequestVote':
+        if (!this.#isStale(from, message)) handleRequestVote(context, from, message);
+        break;
+      case 'VoteResponse':
+        if (this.#termRule(from, message)) handleVoteResponse(context, from, message);
+        break;
+      case 'AppendEntries':
+        if (this.#termRule(from, message)) handleAppendEntries(context, from, message);
+        break;
+      case 'AppendEntriesResponse':
+        if (this.#termRule(from, message)) handleAppendEntriesResponse(context, from, message);
+        break;
+      case 'Heartbeat':
+        if (this.#termRule(from, message)) handleHeartbeat(context, from, message);
+        break;
+      case 'HeartbeatResponse':
+        if (this.#termRule(from, message)) handleHeartbeatResponse(context, from, message);
+        break;
+    }
+  }
+
+  /** Paper 5.1: whoever sees a later term follows in it. False when the message is of an older term. */
+  #termRule(from: ReplicaId, message: RaftMessage): boolean {
+    if (this.#isStale(from, message)) return false;
+    if (message.term > this.state.hardState.term) {
+      becomeFollower(this.#context, message.term, `${from.id} is in a later term`);
+    }
+    return true;
+  }
+
+  /** Whoever asks out of an older term is told the present one; late answers help nobody. */
+  #isStale(from: ReplicaId, message: RaftMessage): boolean {
+    const context = this.#context;
+    const { term } = this.state.hardState;
+    if (message.term >= term) return false;
+    if (message.kind === 'RequestVote') send(context, from, { kind: 'VoteResponse', term, granted: false });
+    else if (message.kind === 'AppendEntries') refuseStaleAppend(context, from, message);
+    else if (message.kind === 'Heartbeat') refuseStaleHeartbeat(context, from);
+    else drop(context, from.id, 'stale-term');
+    return true;
+  }
 }

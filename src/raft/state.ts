@@ -1,7 +1,7 @@
 import type { Configuration } from './configuration.ts';
 import type { HardState } from './effect.ts';
 import type { Entry, Index, Term, TermRun } from './entry.ts';
-import type { Role } from './event.ts';
+import type { DropReason, Role } from './event.ts';
 import type { ClusterId, GroupId, MemberId, ReplicaId, RequestId } from './identity.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
@@ -14,8 +14,11 @@ export interface RaftState {
   clusterId: ClusterId | null;
   readonly options: RaftOptions;
 
-  /** The core's time: never goes back; milliseconds. */
+  /** The core's time: the embedder's `now` plus `clockOffsetMs`. It never goes back; milliseconds. */
   now: number;
+  /** The sum of all backward steps of the embedder's clock. */
+  clockOffsetMs: number;
+  clockAnomalies: number;
   timers: Timers;
 
   /** As it stands in memory; what is durable of it stands in `durable`. */
@@ -26,14 +29,23 @@ export interface RaftState {
   /** The configurations of the log in order, the floor's first; the last one is in force. Never empty. */
   configurations: ConfigurationAt[];
 
-  /** Never moves back. `appliedIndex <= commitIndex`. */
+  /**
+   * Never moves back. `appliedIndex <= commitIndex <= log.lastIndex`, except that after a reopened
+   * storage lost what was applied but not durable, it stands at `appliedIndex` beyond the log's end.
+   */
   commitIndex: Index;
+  /**
+   * This log is known to hold the committed entries up to here, so a conflict at or below is a violation.
+   * It is the commit index, but for what was applied before the storage was reopened: that is committed,
+   * yet the recovered log may still hold older entries in its place. `settledIndex <= commitIndex`.
+   */
+  settledIndex: Index;
   /** The last entry the state machine finished. */
   appliedIndex: Index;
   /** The last entry handed out to be applied; `appliedIndex <= applyingIndex <= commitIndex`. */
   applyingIndex: Index;
 
-  /** Follower: the log equals the current leader's up to here (this term). Leader: its last index. */
+  /** Follower: the log was found equal to the leader's up to here, in this term. Leader: its last index. */
   verifiedIndex: Index;
   durable: Durable;
   /** Writes issued and not yet persisted, oldest first. */
@@ -54,18 +66,23 @@ export interface RaftState {
   owed: Owed;
   /** The leader's view of its peers, one per member but itself; empty otherwise. */
   progress: Progress[];
-  /** Rounds of heartbeats not yet confirmed by a quorum. */
+  /** Recent rounds of heartbeats, oldest first, since the last clock anomaly. */
   rounds: { readonly round: number; readonly sentAt: number }[];
   lastRound: number;
-  /** The leader's proof of leadership: when the latest round that a quorum answered was sent. */
-  quorumConfirmedAt: number;
+  /**
+   * The leader's proof of leadership: when the latest round that a quorum answered was sent. null when
+   * not leading, and while there is no such proof: at first, and after a clock anomaly.
+   */
+  quorumConfirmedAt: number | null;
   /** The first index of the leader's own term (its no-op); 0 when not leading. */
   termStartIndex: Index;
   uncommittedBytes: number;
   /** Highest boot heard per member. */
   boots: { readonly member: MemberId; boot: number }[];
   /** Messages dropped, by reason. */
-  drops: Record<string, number>;
+  drops: Partial<Record<DropReason, number>>;
+  /** A write failed: nothing is known of the disk, so nothing is said or done any more. */
+  failed: boolean;
 }
 
 export interface LogState {
@@ -101,22 +118,21 @@ export interface OutstandingWrite {
 export interface UnissuedWrite {
   hardState: boolean;
   cutFrom: Index | null;
-  /** First index to append; null when only cutting or saving the hard state. */
+  /** Everything from here to the log's end is to be appended; null when nothing is. */
   appendFrom: Index | null;
 }
 
 export interface Owed {
   /** The candidate that gets a vote of `hardState.term` once it is durable, and has not been told. */
   vote: { readonly candidate: ReplicaId } | null;
-  /** The leader of `hardState.term` that gets an acknowledgement once something new may be said. */
+  /** The leader of `hardState.term`, as soon as it was heard, and what it was told. */
   acknowledgement: {
     readonly leader: ReplicaId;
-    /** matchIndex last said to it; -1 when nothing was said yet. */
+    /** The greatest matchIndex said to it. */
     saidMatchIndex: Index;
-    saidVerifiedIndex: Index;
     /** Latest heartbeat round not answered yet; 0 when none. */
     round: number;
-    /** An append came since the last answer. */
+    /** An append was accepted since the last answer. */
     appendOwed: boolean;
   } | null;
 }

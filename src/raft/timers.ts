@@ -7,3 +7,11 @@ export interface Timers {
   /** Leader: step down unless a quorum confirmed since. */
   quorum: number | null;
 }
+
+/** The earliest of them; null when none is set. */
+export function earliest(timers: Timers): number | null {
+  let due = timers.election;
+  if (timers.heartbeat !== null && (due === null || timers.heartbeat < due)) due = timers.heartbeat;
+  if (timers.quorum !== null && (due === null || timers.quorum < due)) due = timers.quorum;
+  return due;
+}

@@ -1,0 +1,78 @@
+import { bootOf } from './boots.ts';
+import type { DropReason } from './event.ts';
+import type { ClusterId } from './identity.ts';
+import { sameMember } from './identity.ts';
+import type { AppendEntries, Envelope, Message, RaftMessage } from './message.ts';
+import type { RaftState } from './state.ts';
+
+/** Why an envelope is not acted upon, whatever the present role and term; null to go on with it. */
+export function refusal(state: RaftState, envelope: Envelope): DropReason | null {
+  const { from, to, message } = envelope;
+  if (!isRaftMessage(message)) return 'unexpected-in-role';
+  if (state.clusterId === null || envelope.clusterId !== state.clusterId) return 'wrong-cluster';
+  if (envelope.group !== state.group) return 'wrong-group';
+  if (to.id !== state.self.id || to.incarnation !== state.self.incarnation) return 'not-for-this-incarnation';
+  if (sameMember(from, state.self) || !isCount(from.boot) || !isSound(message, state.clusterId))
+    return 'malformed';
+  if (from.boot < (bootOf(state, from) ?? 0)) return 'stale-boot';
+  return null;
+}
+
+/** Bootstrap is the embedder's: it takes place before there is anything to agree upon. */
+export function isRaftMessage(message: Message): message is RaftMessage {
+  return message.kind !== 'BootstrapQuery' && message.kind !== 'BootstrapAnswer';
+}
+
+/** Whether the numbers of a message can be those of a correct replica. */
+function isSound(message: RaftMessage, clusterId: ClusterId): boolean {
+  if (!isCount(message.term)) return false;
+  switch (message.kind) {
+    case 'RequestPreVote':
+    case 'RequestVote':
+      return message.term > 0 && isPosition(message.lastLogIndex, message.lastLogTerm);
+    case 'PreVoteResponse':
+    case 'VoteResponse':
+      return true;
+    case 'AppendEntries':
+      return message.term > 0 && isCount(message.leaderCommit) && isSoundAppend(message, clusterId);
+    case 'AppendEntriesResponse':
+      return message.accepted
+        ? isCount(message.matchIndex) && isCount(message.verifiedIndex - message.matchIndex)
+        : isCount(message.rejectedIndex) && isPosition(message.hintIndex, message.hintTerm);
+    case 'Heartbeat':
+      return message.term > 0 && message.round > 0 && isCount(message.round) && isCount(message.leaderCommit);
+    case 'HeartbeatResponse':
+      return (
+        isCount(message.round) &&
+        isCount(message.matchIndex) &&
+        isCount(message.verifiedIndex - message.matchIndex) &&
+        message.promiseMs >= 0
+      );
+    default:
+      return false;
+  }
+}
+
+/** Entries follow one another, and terms never fall along a log nor pass the leader's. */
+function isSoundAppend(message: AppendEntries, clusterId: ClusterId): boolean {
+  const { prevLogIndex, prevLogTerm, entries, term } = message;
+  if (!isPosition(prevLogIndex, prevLogTerm)) return false;
+  let index = prevLogIndex;
+  let entryTerm = prevLogTerm;
+  for (const entry of entries) {
+    index += 1;
+    if (entry.index !== index || !(entry.term >= entryTerm)) return false;
+    if (entry.kind === 'configuration' && entry.clusterId !== clusterId) return false;
+    entryTerm = entry.term;
+  }
+  return entryTerm <= term && Number.isSafeInteger(entryTerm);
+}
+
+/** An index with the term of its entry: only "before the first entry" has index 0 and term 0. */
+function isPosition(index: number, term: number): boolean {
+  return isCount(index) && isCount(term) && (index === 0) === (term === 0);
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,0 +1,137 @@
+import { advanceCommitIndex } from './applying.ts';
+import type { Context } from './context.ts';
+import { send } from './context.ts';
+import { armElectionTimer } from './election-timer.ts';
+import type { Entry, Index } from './entry.ts';
+import type { ReplicaId } from './identity.ts';
+import { sameMember } from './identity.ts';
+import { InvariantViolation } from './invariant-violation.ts';
+import { countHeld, lastIndexNotAfterTerm, termAt } from './log.ts';
+import { appendEntry, trimCache, truncateFrom } from './log-changes.ts';
+import type { AppendEntries, Heartbeat } from './message.ts';
+import { becomeFollower, setLeader } from './roles.ts';
+import type { Owed, RaftState } from './state.ts';
+
+type Acknowledgement = NonNullable<Owed['acknowledgement']>;
+
+/**
+ * The follower's side of log replication (paper 5.3): check that the logs agree where the message
+ * begins, take what is new, answer when it is durable. The message's term is the own one.
+ */
+export function handleAppendEntries(context: Context, from: ReplicaId, message: AppendEntries): void {
+  const { state } = context;
+  const acknowledgement = hearLeader(context, from);
+  if (!agreesAt(state, message)) {
+    const hint = lastIndexNotAfterTerm(state.log, message.prevLogIndex, message.prevLogTerm);
+    send(context, from, {
+      kind: 'AppendEntriesResponse',
+      accepted: false,
+      term: state.hardState.term,
+      rejectedIndex: message.prevLogIndex,
+      hintIndex: hint.index,
+      hintTerm: hint.term,
+    });
+    return;
+  }
+  takeEntries(context, message.entries);
+  acknowledgement.appendOwed = true;
+  const verified = message.prevLogIndex + message.entries.length;
+  if (verified > state.verifiedIndex) state.verifiedIndex = verified;
+  followCommit(context, message.leaderCommit);
+}
+
+/** The message's term is the own one. */
+export function handleHeartbeat(context: Context, from: ReplicaId, message: Heartbeat): void {
+  const acknowledgement = hearLeader(context, from);
+  if (message.round > acknowledgement.round) acknowledgement.round = message.round;
+  followCommit(context, message.leaderCommit);
+}
+
+/** A leader of an older term learns of the present one, and steps down. */
+export function refuseStaleAppend(context: Context, from: ReplicaId, message: AppendEntries): void {
+  send(context, from, {
+    kind: 'AppendEntriesResponse',
+    accepted: false,
+    term: context.state.hardState.term,
+    rejectedIndex: message.prevLogIndex,
+    hintIndex: 0,
+    hintTerm: 0,
+  });
+}
+
+/** As `refuseStaleAppend`; round 0 answers no round, and nothing is promised. */
+export function refuseStaleHeartbeat(context: Context, from: ReplicaId): void {
+  send(context, from, {
+    kind: 'HeartbeatResponse',
+    term: context.state.hardState.term,
+    round: 0,
+    matchIndex: 0,
+    verifiedIndex: 0,
+    promiseMs: 0,
+  });
+}
+
+/** Election Safety (paper 5.2) says that whoever speaks as leader of this term is its only one. */
+function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
+  const { state } = context;
+  const known = state.role === 'leader' ? state.self : (state.owed.acknowledgement?.leader ?? from);
+  if (!sameMember(known, from)) {
+    throw new InvariantViolation(
+      `two leaders in term ${state.hardState.term}: ${known.id} (${known.incarnation})` +
+        ` and ${from.id} (${from.incarnation})`,
+    );
+  }
+  becomeFollower(context, state.hardState.term, `${from.id} leads`);
+  setLeader(context, from);
+  state.leaderHeardAt = state.now;
+  armElectionTimer(context);
+  state.owed.acknowledgement ??= { leader: from, saidMatchIndex: 0, round: 0, appendOwed: false };
+  return state.owed.acknowledgement;
+}
+
+/** Everything up to the floor is committed, so there every leader's log agrees with it. */
+function agreesAt({ log }: RaftState, { prevLogIndex, prevLogTerm }: AppendEntries): boolean {
+  return prevLogIndex < log.floorIndex || termAt(log, prevLogIndex) === prevLogTerm;
+}
+
+/**
+ * Appends what the log lacks. Only a real conflict cuts anything: the message may be an old one, and what
+ * follows its entries here may have been acknowledged since.
+ */
+function takeEntries(context: Context, entries: readonly Entry[]): void {
+  const { state } = context;
+  const held = countHeld(state.log, entries);
+  const first = entries[held];
+  if (first === undefined) return;
+  if (first.index <= state.log.lastIndex) cutConflict(context, first.index);
+  for (let position = held; position < entries.length; position += 1) {
+    const entry = entries[position];
+    if (entry !== undefined) appendEntry(context, entry);
+  }
+  trimCache(state);
+}
+
+function cutConflict(context: Context, index: Index): void {
+  const { state } = context;
+  if (index <= state.settledIndex) {
+    throw new InvariantViolation(
+      `the leader of term ${state.hardState.term} has another entry at ${index}, ` +
+        `which is committed here up to ${state.settledIndex}`,
+    );
+  }
+  if (index <= state.verifiedIndex) {
+    throw new InvariantViolation(
+      `the leader of term ${state.hardState.term} replaced its own entry ${index}; a leader only appends`,
+    );
+  }
+  truncateFrom(context, index);
+}
+
+/**
+ * What lies beyond the verified index may be left over from an older leader, and is not what the leader
+ * committed there, however long the own log is.
+ */
+function followCommit(context: Context, leaderCommit: Index): void {
+  const { verifiedIndex } = context.state;
+  advanceCommitIndex(context, leaderCommit < verifiedIndex ? leaderCommit : verifiedIndex);
+}

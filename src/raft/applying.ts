@@ -1,0 +1,36 @@
+import type { Context } from './context.ts';
+import { emit } from './context.ts';
+import type { Index } from './entry.ts';
+import { firstCachedIndex } from './log.ts';
+
+/** The log is known to be committed up to `index`, and to be the cluster's up to there. */
+export function advanceCommitIndex(context: Context, index: Index): void {
+  const { state } = context;
+  if (index > state.settledIndex) state.settledIndex = index;
+  if (index <= state.commitIndex) return;
+  state.commitIndex = index;
+  emit(context, { kind: 'commit-advanced', term: state.hardState.term, commitIndex: index });
+}
+
+/**
+ * One range at a time, so that a slow state machine is not buried. A range is either all cached or all
+ * durable: what is evicted can be read from the storage, what is not durable is nowhere but here.
+ */
+export function issueApply(context: Context): void {
+  const { state } = context;
+  const { appliedIndex, applyingIndex, commitIndex, log, options } = state;
+  if (applyingIndex > appliedIndex || commitIndex <= appliedIndex) return;
+  const from = appliedIndex + 1;
+  let to = from + options.applyEntriesMax - 1;
+  if (to > commitIndex) to = commitIndex;
+  const firstCached = firstCachedIndex(log);
+  if (from < firstCached && to >= firstCached) to = firstCached - 1;
+  state.applyingIndex = to;
+  context.effects.push({ kind: 'apply', from, to });
+}
+
+/** The state machine finished everything up to `index`. Anything but what was handed out is no news. */
+export function onApplied(context: Context, index: Index): void {
+  const { state } = context;
+  if (index > state.appliedIndex && index <= state.applyingIndex) state.appliedIndex = index;
+}

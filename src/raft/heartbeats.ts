@@ -1,0 +1,96 @@
+import type { Context } from './context.ts';
+import { drop, send } from './context.ts';
+import type { ReplicaId } from './identity.ts';
+import { sameMember } from './identity.ts';
+import { currentConfiguration } from './membership.ts';
+import type { HeartbeatResponse } from './message.ts';
+import { becomeProbe } from './progress.ts';
+import { quorumValue } from './quorum.ts';
+import { onAcknowledged, progressOf } from './replication.ts';
+import { becomeFollower } from './roles.ts';
+
+/**
+ * The leader's heartbeats keep followers from campaigning, and their answers are its proof that it still
+ * leads (CheckQuorum, dissertation 6.2). Each round has a number, so that an answer proves contact as of
+ * the moment its round was *sent*, however long the answer took.
+ */
+export function sendHeartbeats(context: Context): void {
+  const { state } = context;
+  const { heartbeatIntervalMs, electionTimeoutMaxMs } = state.options;
+  state.lastRound += 1;
+  state.rounds.push({ round: state.lastRound, sentAt: state.now });
+  while ((state.rounds[0]?.sentAt ?? state.now) < state.now - electionTimeoutMaxMs) state.rounds.shift();
+  for (const { member, matchIndex } of state.progress) {
+    send(context, member, {
+      kind: 'Heartbeat',
+      term: state.hardState.term,
+      round: state.lastRound,
+      // A heartbeat checks no log, so it must not commit what the receiver is not known to hold.
+      leaderCommit: state.commitIndex < matchIndex ? state.commitIndex : matchIndex,
+    });
+  }
+  state.timers.heartbeat = state.now + heartbeatIntervalMs;
+  confirmQuorum(context);
+}
+
+/** The message's term is the own one. */
+export function handleHeartbeatResponse(context: Context, from: ReplicaId, message: HeartbeatResponse): void {
+  const { state } = context;
+  if (state.role !== 'leader') {
+    drop(context, from.id, 'unexpected-in-role');
+    return;
+  }
+  const progress = progressOf(state, from);
+  if (progress === undefined) {
+    drop(context, from.id, 'not-a-member');
+    return;
+  }
+  if (message.round > state.lastRound || message.verifiedIndex > state.log.lastIndex) {
+    drop(context, from.id, 'malformed');
+    return;
+  }
+  onAcknowledged(context, progress, message);
+  if (message.round <= progress.answeredRound) return;
+
+  progress.answeredRound = message.round;
+  for (const { round, sentAt } of state.rounds) if (round === message.round) progress.contactAt = sentAt;
+  confirmQuorum(context);
+
+  if (progress.mode === 'probe') {
+    if (progress.probeRound !== null && progress.probeRound < message.round) progress.probeRound = null;
+    return;
+  }
+  // An append sent before this round should have come before it. If it did not, it was lost, or will
+  // come too late to be worth waiting for. Without this a window lost as a whole would stay full for ever.
+  const { round, verifiedIndex } = message;
+  if (progress.inflight.some((sent) => sent.round < round && sent.lastIndex > verifiedIndex)) {
+    becomeProbe(progress, verifiedIndex + 1);
+  }
+}
+
+/**
+ * No quorum answered in time. The bound is the shortest election timeout, counted from the sending of the
+ * last confirmed round: each member of the quorum that answered it heard it later than that, and refuses
+ * its vote for that long from then on. So, clocks running alike, a leader that is cut off steps down
+ * before any other can be elected.
+ */
+export function onQuorumTimeout(context: Context): void {
+  becomeFollower(context, context.state.hardState.term, 'no quorum answered its heartbeats');
+}
+
+/** Finds the latest round that a quorum answered, the leader itself having answered all. */
+function confirmQuorum(context: Context): void {
+  const { state } = context;
+  const confirmed = quorumValue(currentConfiguration(state), (member) => {
+    if (sameMember(member, state.self)) return state.lastRound;
+    return progressOf(state, member)?.answeredRound ?? 0;
+  });
+  for (const { round, sentAt } of state.rounds) {
+    if (round > confirmed) break;
+    if (state.quorumConfirmedAt === null || sentAt > state.quorumConfirmedAt)
+      state.quorumConfirmedAt = sentAt;
+  }
+  if (state.timers.quorum === null || state.quorumConfirmedAt === null) return;
+  const due = state.quorumConfirmedAt + state.options.electionTimeoutMinMs;
+  if (due > state.timers.quorum) state.timers.quorum = due;
+}

@@ -1,0 +1,127 @@
+import type { Context } from './context.ts';
+import { emit, nextRequestId } from './context.ts';
+import type { Entry, Index } from './entry.ts';
+import type { MemberId, RequestId } from './identity.ts';
+import { InvariantViolation } from './invariant-violation.ts';
+import { append, cachedRange, evict, truncate } from './log.ts';
+import type { RaftState, UnissuedWrite } from './state.ts';
+
+/**
+ * Everything that changes what must be persisted, and the way it becomes durable. Memory goes ahead;
+ * one write per drain carries whatever changed since the last; `durable` follows with `persisted`.
+ */
+
+export function saveHardState(state: RaftState, term: number, votedFor: MemberId | null): void {
+  const { hardState } = state;
+  if (term < hardState.term || (term === hardState.term && hardState.votedFor !== null)) {
+    throw new InvariantViolation(
+      `the hard state cannot go from term ${hardState.term}, vote ${hardState.votedFor?.id ?? 'none'}` +
+        ` to term ${term}, vote ${votedFor?.id ?? 'none'}: a term never falls and its vote never changes`,
+    );
+  }
+  state.hardState = {
+    term,
+    votedFor: votedFor === null ? null : { id: votedFor.id, incarnation: votedFor.incarnation },
+  };
+  unissuedWrite(state).hardState = true;
+}
+
+/** Appends the next entry. A configuration is in force from here on (dissertation 4.1). */
+export function appendEntry(context: Context, entry: Entry): void {
+  const { state } = context;
+  append(state.log, entry);
+  unissuedWrite(state).appendFrom ??= entry.index;
+  if (entry.kind === 'configuration') {
+    state.configurations.push({ index: entry.index, configuration: entry.configuration });
+  }
+}
+
+/**
+ * Removes every entry from `index` on, and with them the configurations they brought.
+ *
+ * Nothing at or above `index` counts as durable from here on, and no write already under way may claim
+ * so when it completes. Otherwise (the ABA race): entries 5, 6 of term 1 are being written; a leader of
+ * term 2 replaces them by its own 5, 6; the first write completes; and index 6 is acknowledged to the
+ * leader of term 2, whose entry 6 is not on this disk.
+ */
+export function truncateFrom(context: Context, index: Index): void {
+  const { state } = context;
+  truncate(state.log, index);
+  while (state.configurations.length > 1 && (state.configurations.at(-1)?.index ?? 0) >= index) {
+    state.configurations.pop();
+  }
+  const end = index - 1;
+  if (state.durable.index > end) state.durable.index = end;
+  for (const write of state.writes) if (write.endIndex > end) write.endIndex = end;
+
+  const unissued = unissuedWrite(state);
+  const { appendFrom } = unissued;
+  // Entries from `appendFrom` on are in no write yet, so removing only some of those cuts nothing.
+  if (appendFrom === null || index < appendFrom) {
+    if (unissued.cutFrom === null || index < unissued.cutFrom) unissued.cutFrom = index;
+  }
+  if (appendFrom !== null && index <= appendFrom) unissued.appendFrom = null;
+  emit(context, { kind: 'log-truncated', term: state.hardState.term, from: index });
+}
+
+/** Turns what changed since the last write into one write effect. */
+export function issueWrite(context: Context): void {
+  const { state } = context;
+  const { unissued, log } = state;
+  if (unissued === null) return;
+  state.unissued = null;
+  if (!unissued.hardState && unissued.cutFrom === null && unissued.appendFrom === null) return;
+  const entries = unissued.appendFrom === null ? [] : cachedRange(log, unissued.appendFrom, log.lastIndex);
+  if (entries === null) {
+    throw new InvariantViolation(
+      `entries from ${unissued.appendFrom} left the cache before they were written`,
+    );
+  }
+  const writeId = nextRequestId(state);
+  const hardState = unissued.hardState ? state.hardState : null;
+  state.writes.push({ writeId, endIndex: log.lastIndex, hardState });
+  context.effects.push({
+    kind: 'write',
+    writeId,
+    ...(hardState === null ? {} : { hardState }),
+    ...(unissued.cutFrom === null ? {} : { cutFrom: unissued.cutFrom }),
+    entries,
+  });
+}
+
+/**
+ * Write `writeId` and all before it are durable. False when nothing was waiting under this id: it was
+ * heard before, or it is of another boot.
+ */
+export function markPersisted(state: RaftState, writeId: RequestId): boolean {
+  if (writeId.boot !== state.self.boot) return false;
+  const { writes, durable } = state;
+  let count = writes.length;
+  while (count > 0 && writes[count - 1]?.writeId.sequence !== writeId.sequence) count -= 1;
+  if (count === 0) return false;
+  for (let position = 0; position < count; position += 1) {
+    const write = writes[position];
+    if (write === undefined) break;
+    if (write.endIndex > durable.index) durable.index = write.endIndex;
+    if (write.hardState !== null) durable.hardState = write.hardState;
+  }
+  writes.splice(0, count);
+  trimCache(state);
+  return true;
+}
+
+/**
+ * Entries not durable are kept, for they are nowhere else. A leader also keeps what is not committed,
+ * to know its size when it is.
+ */
+export function trimCache(state: RaftState): void {
+  const { durable, commitIndex, log, options } = state;
+  if (log.cacheBytes <= options.cacheBytesMax) return;
+  const upTo = state.role === 'leader' && commitIndex < durable.index ? commitIndex : durable.index;
+  evict(log, upTo, options.cacheBytesMax);
+}
+
+function unissuedWrite(state: RaftState): UnissuedWrite {
+  state.unissued ??= { hardState: false, cutFrom: null, appendFrom: null };
+  return state.unissued;
+}

@@ -1,0 +1,161 @@
+import type { Entry, Index, Term } from './entry.ts';
+import { entryBytes } from './entry.ts';
+import type { LogState } from './state.ts';
+
+/**
+ * The log as the core knows it: every term (as runs), and the recent entries themselves. Old entries
+ * live in the storage only, yet each consistency check is answered at once. Nothing here knows of
+ * durability; see log-changes.ts for that.
+ */
+
+export function lastTerm(log: LogState): Term {
+  return log.runs[log.runs.length - 1]?.term ?? log.floorTerm;
+}
+
+/** The term of one entry; null below the floor, whose terms are forgotten, and beyond the end. */
+export function termAt(log: LogState, index: Index): Term | null {
+  if (index === log.floorIndex) return log.floorTerm;
+  if (index < log.floorIndex || index > log.lastIndex) return null;
+  return log.runs[runOf(log, index)]?.term ?? null;
+}
+
+/** Election restriction (paper 5.4.1): the later last term wins, then the longer log. */
+export function isUpToDate(log: LogState, lastLogIndex: Index, lastLogTerm: Term): boolean {
+  const ownTerm = lastTerm(log);
+  return lastLogTerm > ownTerm || (lastLogTerm === ownTerm && lastLogIndex >= log.lastIndex);
+}
+
+/**
+ * How many of these consecutive entries the log already holds, counted from the first: the next one
+ * lies beyond the log's end or conflicts with it. Entries at or below the floor are committed and held.
+ */
+export function countHeld(log: LogState, entries: readonly Entry[]): number {
+  const first = entries[0];
+  if (first === undefined || first.index === log.lastIndex + 1) return 0;
+  let held = 0;
+  for (const entry of entries) {
+    if (entry.index > log.floorIndex && termAt(log, entry.index) !== entry.term) break;
+    held += 1;
+  }
+  return held;
+}
+
+/**
+ * The greatest index up to `index` whose term is not above `term`: the last place where this log may
+ * still agree with one that has `term` at `index`, because terms never fall along a log.
+ *
+ * A leader of term 5 probes at index 9, where its term is 2:
+ *
+ *     index     1 2 3 4 5 6 7 8 9
+ *     leader    1 1 2 2 2 2 2 2 2 5
+ *     follower  1 1 1 1 4 4 4 4 4
+ *
+ * The follower has 4 at 9, but whatever agrees with a 2 or less can end at 4 at the latest, so it hints
+ * (4, term 1). The leader applies the same argument to the hint: its last index up to 4 with a term
+ * not above 1 is 2, and there the logs agree. One refusal instead of seven.
+ */
+export function lastIndexNotAfterTerm(
+  log: LogState,
+  index: Index,
+  term: Term,
+): { readonly index: Index; readonly term: Term } {
+  let at = index < log.lastIndex ? index : log.lastIndex;
+  for (let run = runOf(log, at); run >= 0 && at > log.floorIndex; run -= 1) {
+    const candidate = log.runs[run];
+    if (candidate === undefined) break;
+    if (candidate.term <= term) return { index: at, term: candidate.term };
+    at = candidate.firstIndex - 1;
+  }
+  // What the floor covers is committed, so the logs agree there whatever its term.
+  return { index: log.floorIndex, term: log.floorTerm };
+}
+
+export function firstCachedIndex(log: LogState): Index {
+  return log.lastIndex - log.cache.length + 1;
+}
+
+/** One entry if it is cached. */
+export function cachedEntry(log: LogState, index: Index): Entry | undefined {
+  return log.cache[index - firstCachedIndex(log)];
+}
+
+/** Entries `from` .. `to` inclusive if all of them are cached, else null. */
+export function cachedRange(log: LogState, from: Index, to: Index): Entry[] | null {
+  const first = firstCachedIndex(log);
+  if (from < first || to > log.lastIndex) return null;
+  return log.cache.slice(from - first, to - first + 1);
+}
+
+/** Cached entries from `from` on until `bytesMax` would be passed, at least one; null if `from` is not cached. */
+export function cachedBatch(
+  log: LogState,
+  from: Index,
+  bytesMax: number,
+): { readonly entries: Entry[]; readonly bytes: number } | null {
+  const start = from - firstCachedIndex(log);
+  const first = log.cache[start];
+  if (first === undefined) return null;
+  let bytes = entryBytes(first);
+  let end = start + 1;
+  for (; end < log.cache.length; end += 1) {
+    const entry = log.cache[end];
+    if (entry === undefined) break;
+    const size = entryBytes(entry);
+    if (bytes + size > bytesMax) break;
+    bytes += size;
+  }
+  return { entries: log.cache.slice(start, end), bytes };
+}
+
+/** Puts the next entry at the end. */
+export function append(log: LogState, entry: Entry): void {
+  if (log.runs.length === 0 || lastTerm(log) !== entry.term) {
+    log.runs.push({ term: entry.term, firstIndex: entry.index });
+  }
+  log.cache.push(entry);
+  log.cacheBytes += entryBytes(entry);
+  log.lastIndex = entry.index;
+}
+
+/** Removes every entry from `index` on; `index` lies above the floor and not beyond the end + 1. */
+export function truncate(log: LogState, index: Index): void {
+  while ((log.runs[log.runs.length - 1]?.firstIndex ?? 0) >= index) log.runs.pop();
+  while (log.cache.length > 0 && log.lastIndex >= index) {
+    const removed = log.cache.pop();
+    if (removed !== undefined) log.cacheBytes -= entryBytes(removed);
+    log.lastIndex -= 1;
+  }
+  log.lastIndex = index - 1;
+}
+
+/**
+ * Forgets the oldest cached entries up to `upTo` once the cache is above `bytesMax`, down to three
+ * quarters of it. Removing from the front moves the whole rest, so it is done only when at least a
+ * quarter of the cache can go: each entry is then moved a few times in its life, whatever the load.
+ */
+export function evict(log: LogState, upTo: Index, bytesMax: number): void {
+  if (log.cacheBytes <= bytesMax) return;
+  const evictable = upTo - firstCachedIndex(log) + 1;
+  if (evictable * 4 < log.cache.length) return;
+  let count = 0;
+  let bytes = log.cacheBytes;
+  for (; count < evictable && bytes * 4 > bytesMax * 3; count += 1) {
+    const entry = log.cache[count];
+    if (entry !== undefined) bytes -= entryBytes(entry);
+  }
+  log.cache.splice(0, count);
+  log.cacheBytes = bytes;
+}
+
+/** Position of the run that covers `index`; the last one is nearly always it. */
+function runOf(log: LogState, index: Index): number {
+  let high = log.runs.length - 1;
+  if ((log.runs[high]?.firstIndex ?? 0) <= index) return high;
+  let low = 0;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((log.runs[middle]?.firstIndex ?? 0) <= index) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

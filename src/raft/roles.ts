@@ -1,0 +1,53 @@
+import type { Context } from './context.ts';
+import { emit } from './context.ts';
+import { armElectionTimer } from './election-timer.ts';
+import type { Term } from './entry.ts';
+import type { Role } from './event.ts';
+import type { MemberId } from './identity.ts';
+import { sameMember } from './identity.ts';
+import { saveHardState } from './log-changes.ts';
+
+/** Term, role and known leader change here and nowhere else. */
+
+/** Follows in `term`, its own or a later one. The wait for a leader goes on if it had begun. */
+export function becomeFollower(context: Context, term: Term, reason: string): void {
+  const { state } = context;
+  if (term > state.hardState.term) enterTerm(context, term, null);
+  if (state.role === 'follower') return;
+  if (state.role === 'leader') {
+    state.progress = [];
+    state.rounds = [];
+    state.lastRound = 0;
+    state.quorumConfirmedAt = null;
+    state.termStartIndex = 0;
+    state.uncommittedBytes = 0;
+    state.timers.heartbeat = null;
+    state.timers.quorum = null;
+    setLeader(context, null);
+  }
+  state.votes = [];
+  setRole(context, 'follower', reason);
+  if (state.timers.election === null) armElectionTimer(context);
+}
+
+/** What was said, heard and owed in the old term means nothing in the new one. */
+export function enterTerm(context: Context, term: Term, votedFor: MemberId | null): void {
+  const { state } = context;
+  saveHardState(state, term, votedFor);
+  state.owed = { vote: null, acknowledgement: null };
+  state.verifiedIndex = 0;
+  setLeader(context, null);
+}
+
+export function setRole(context: Context, role: Role, reason: string): void {
+  context.state.role = role;
+  emit(context, { kind: 'role-changed', term: context.state.hardState.term, role, reason });
+}
+
+export function setLeader(context: Context, leader: MemberId | null): void {
+  const { state } = context;
+  const known = state.leader;
+  if (known === null ? leader === null : leader !== null && sameMember(known, leader)) return;
+  state.leader = leader === null ? null : { id: leader.id, incarnation: leader.incarnation };
+  emit(context, { kind: 'leader-changed', term: state.hardState.term, leader: leader?.id ?? null });
+}
