@@ -7,7 +7,7 @@ export function didYouMean(found: string, words: readonly string[]): string | nu
     if (best === null || distance < best.distance) best = { word, distance };
   }
   if (best === null) return null;
-  const tolerated = Math.max(1, Math.floor(Math.max(found.length, best.word.length) / 3));
+  const tolerated = Math.max(1, Math.floor(Math.min(found.length, best.word.length) / 3));
   return best.distance <= tolerated ? best.word : null;
 }
 

@@ -1,0 +1,315 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ScenarioError } from '../../../lab/scenario/mistakes.ts';
+import { parseScenario } from '../../../lab/scenario/parse.ts';
+import type { Fault, Scenario } from '../../../lab/scenario/scenario.ts';
+
+const parse = (text: string, file = 'lab/my-case.yaml'): Scenario => parseScenario({ text, file });
+const faultOf = (item: string): Fault | undefined =>
+  parse(`duration: 1m\ncluster: {replicas: 5}\ntimeline:\n  - {at: 5s, ${item}}\n`).timeline[0]?.fault;
+
+describe('a scenario', () => {
+  it('of nothing but a duration has every default', () => {
+    expect(parse('duration: 30s')).toEqual({
+      name: 'my-case',
+      description: '',
+      file: 'lab/my-case.yaml',
+      cluster: {
+        replicas: 3,
+        backend: 'files',
+        codec: 'none',
+        shards: 1,
+        electionTimeout: { fromMs: 500, toMs: 1000 },
+        heartbeatMs: 100,
+      },
+      network: { latency: { fromMs: 1, toMs: 5 }, lossPerMille: 0, duplicatePerMille: 0 },
+      disk: { latency: { fromMs: 1, toMs: 2 } },
+      workload: {
+        kind: 'kv',
+        clients: 5,
+        operationsPerSecond: 100,
+        keys: 5,
+        mix: { read: 4, write: 4, cas: 2 },
+        timeoutMs: 2000,
+      },
+      durationMs: 30_000,
+      timeline: [],
+      expect: {
+        newLeaderWithinMs: null,
+        stepDownWithinMs: null,
+        recoveryWithinMs: 10_000,
+        unavailableAtMostMs: null,
+        storageReopened: false,
+      },
+    } satisfies Scenario);
+  });
+
+  it('says in full what it says', () => {
+    const text = `
+name: everything
+description: All settings at once.
+cluster: {replicas: 5, backend: level, codec: gzip, shards: 4, election-timeout: 150ms..300ms, heartbeat: 50ms}
+network: {latency: 0ms..10ms, loss: 0.5%, duplicate: 1%}
+disk: {latency: 3ms}
+workload:
+  kind: kv
+  clients: 7
+  operations-per-second: 250
+  keys: 2
+  mix: {write: 1}
+  timeout: 1.5s
+duration: 2m
+timeline:
+  - at: 10s
+    for: 30s
+    partition: leader
+  - at: 50s
+    disk: {on: leader, fail: sync}
+expect:
+  new-leader-within: 2s
+  step-down-within: 3s
+  recovery-within: 4s
+  unavailable-at-most: 5s
+  storage-reopened: true
+`;
+    expect(parse(text)).toEqual({
+      name: 'everything',
+      description: 'All settings at once.',
+      file: 'lab/my-case.yaml',
+      cluster: {
+        replicas: 5,
+        backend: 'level',
+        codec: 'gzip',
+        shards: 4,
+        electionTimeout: { fromMs: 150, toMs: 300 },
+        heartbeatMs: 50,
+      },
+      network: { latency: { fromMs: 0, toMs: 10 }, lossPerMille: 5, duplicatePerMille: 10 },
+      disk: { latency: { fromMs: 3, toMs: 3 } },
+      workload: {
+        kind: 'kv',
+        clients: 7,
+        operationsPerSecond: 250,
+        keys: 2,
+        mix: { read: 0, write: 1, cas: 0 },
+        timeoutMs: 1500,
+      },
+      durationMs: 120_000,
+      timeline: [
+        {
+          atMs: 10_000,
+          forMs: 30_000,
+          fault: { kind: 'partition', on: { kind: 'leader' }, direction: 'both' },
+          line: 16,
+        },
+        {
+          atMs: 50_000,
+          forMs: null,
+          fault: { kind: 'disk', on: { kind: 'leader' }, operation: 'sync', times: 1 },
+          line: 19,
+        },
+      ],
+      expect: {
+        newLeaderWithinMs: 2000,
+        stepDownWithinMs: 3000,
+        recoveryWithinMs: 4000,
+        unavailableAtMostMs: 5000,
+        storageReopened: true,
+      },
+    } satisfies Scenario);
+  });
+
+  it.each<[string, Fault]>([
+    ['partition: leader', { kind: 'partition', on: { kind: 'leader' }, direction: 'both' }],
+    ['partition: [n1, n3]', { kind: 'partition', on: { kind: 'ids', ids: ['n1', 'n3'] }, direction: 'both' }],
+    ['partition: {on: minority}', { kind: 'partition', on: { kind: 'minority' }, direction: 'both' }],
+    [
+      'partition: {on: [n2], direction: outgoing}',
+      { kind: 'partition', on: { kind: 'ids', ids: ['n2'] }, direction: 'outgoing' },
+    ],
+    [
+      'network: {on: all, latency: 100ms..200ms}',
+      {
+        kind: 'network',
+        on: { kind: 'all' },
+        latency: { fromMs: 100, toMs: 200 },
+        lossPerMille: null,
+        duplicatePerMille: null,
+      },
+    ],
+    [
+      'network: {on: 2 followers, loss: 5%, duplicate: 0.1%}',
+      {
+        kind: 'network',
+        on: { kind: 'followers', count: 2 },
+        latency: null,
+        lossPerMille: 50,
+        duplicatePerMille: 1,
+      },
+    ],
+    [
+      'disk: {on: one follower, fail: write, times: 3}',
+      { kind: 'disk', on: { kind: 'followers', count: 1 }, operation: 'write', times: 3 },
+    ],
+    [
+      'clock: {on: n1, offset: -600ms}',
+      { kind: 'clock', on: { kind: 'ids', ids: ['n1'] }, offsetMs: -600, ratePerMille: 1000 },
+    ],
+    [
+      'clock: {on: n1, rate: 1.005}',
+      { kind: 'clock', on: { kind: 'ids', ids: ['n1'] }, offsetMs: 0, ratePerMille: 1005 },
+    ],
+    ['crash: 2 random', { kind: 'crash', on: { kind: 'random', count: 2 }, power: false }],
+    ['crash: {on: all, power: true}', { kind: 'crash', on: { kind: 'all' }, power: true }],
+    ['pause: majority', { kind: 'pause', on: { kind: 'majority' } }],
+    ['pause: {on: all followers}', { kind: 'pause', on: { kind: 'followers', count: 'all' } }],
+  ])('knows the fault %s', (item, fault) => {
+    expect(faultOf(item)).toEqual(fault);
+  });
+
+  it('has its timeline in order of time, and in file order at one moment', () => {
+    const { timeline } = parse(`duration: 1m
+timeline:
+  - {at: 20s, pause: n1}
+  - {at: 5s, pause: n2}
+  - {at: 20s, pause: n3}
+  - {at: 0s, pause: n1}
+`);
+    expect(timeline.map(({ atMs, line }) => [atMs, line])).toEqual([
+      [0, 6],
+      [5000, 4],
+      [20_000, 3],
+      [20_000, 5],
+    ]);
+  });
+
+  it.each([
+    ['scenarios/partition-leader.yaml', 'partition-leader'],
+    ['C:\\cases\\one.yml', 'one'],
+    ['no-extension', 'no-extension'],
+    ['.yaml', 'scenario'],
+  ])('in the file %s is called %s when it does not say otherwise', (file, name) => {
+    expect(parse('duration: 1s', file).name).toBe(name);
+  });
+
+  it('reads the same with Windows line ends, a byte order mark, and as JSON', () => {
+    const text = 'name: same\nduration: 10s\ntimeline:\n  - at: 1s\n    crash: n1\n';
+    const plain = parse(text);
+    expect(parse(text.replaceAll('\n', '\r\n'))).toEqual(plain);
+    expect(parse(`\uFEFF${text}`)).toEqual(plain);
+    const json = '{"name": "same", "duration": "10s",\n "timeline": [\n\n {"at": "1s", "crash": "n1"}]}';
+    expect(parse(json)).toEqual(plain);
+  });
+
+  it('may last exactly as long as its last fault', () => {
+    expect(parse('duration: 10s\ntimeline: [{at: 4s, for: 6s, pause: n1}]').timeline).toHaveLength(1);
+  });
+
+  it('is plain data', () => {
+    const scenario = parse('duration: 10s\ntimeline: [{at: 4s, pause: [n1, n2]}]');
+    expect(JSON.parse(JSON.stringify(scenario))).toEqual(scenario);
+  });
+});
+
+describe('whatever the text', () => {
+  const refusedOrRead = (text: string): void => {
+    try {
+      parse(text);
+    } catch (error) {
+      if (!(error instanceof ScenarioError)) throw error;
+      expect(error.mistakes.length).toBeGreaterThan(0);
+      const lines = text.split('\n').length;
+      for (const { line, column, found, expected } of error.mistakes) {
+        expect(line).toBeGreaterThanOrEqual(1);
+        expect(line).toBeLessThanOrEqual(lines + 1);
+        expect(column).toBeGreaterThanOrEqual(1);
+        expect(found).not.toBe('');
+        expect(expected).not.toBe('');
+      }
+    }
+  };
+
+  it('a scenario is read or its mistakes are told, never anything else', () => {
+    const piece = fc.constantFrom(
+      ...[
+        'duration',
+        'timeline',
+        'cluster',
+        'at',
+        'for',
+        'partition',
+        'on',
+        'leader',
+        'n1',
+        '5s',
+        '150ms..1s',
+      ],
+      ...[
+        ': ',
+        '\n',
+        '  ',
+        '- ',
+        '[',
+        ']',
+        '{',
+        '}',
+        ', ',
+        '"',
+        "'",
+        '&a ',
+        '*a',
+        '#',
+        '---',
+        '\t',
+        '|',
+        '!x ',
+        '%',
+      ],
+    );
+    const texts = fc.oneof(
+      fc.string(),
+      fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')),
+    );
+    fc.assert(fc.property(texts, refusedOrRead), { numRuns: 2000 });
+  });
+
+  it('values of any kind anywhere are told, never thrown about', () => {
+    const keys = fc.constantFrom(
+      ...[
+        'duration',
+        'timeline',
+        'cluster',
+        'network',
+        'disk',
+        'workload',
+        'expect',
+        'at',
+        'for',
+        'partition',
+      ],
+      ...[
+        'crash',
+        'clock',
+        'on',
+        'replicas',
+        'latency',
+        'mix',
+        'election-timeout',
+        '__proto__',
+        'constructor',
+      ],
+    );
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom('5s', 'leader', 'n1', '5%', '', null, true, 0, 3, -1, 1.5),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(keys, tie('value'), { maxKeys: 6 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (any) => refusedOrRead(JSON.stringify(any))),
+      { numRuns: 1000 },
+    );
+  });
+});
