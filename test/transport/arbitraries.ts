@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import type { Configuration } from '../../src/raft/configuration.ts';
+import type { Entry } from '../../src/raft/entry.ts';
+import type { AppendEntries, Envelope, Message } from '../../src/raft/message.ts';
+
+/** Plain objects only: the decoder makes no others, and comparisons are strict. */
+const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record<T>(model, { noNullPrototype: true });
+
+const nameCharacters = [...'ABCXYZabcxyz019._-'];
+const name = fc.string({ unit: fc.constantFrom(...nameCharacters), minLength: 1, maxLength: 64 });
+const hexId = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 16, maxLength: 16 });
+
+/** Integers around every width that the header writes differently. */
+const number = fc.oneof(
+  fc.nat(200),
+  fc.constantFrom(127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 53 - 2),
+);
+const positive = number.map((n) => n + 1);
+
+/** An index with the term of its entry, in a log of someone whose term is `term`. */
+const positionIn = (term: number): fc.Arbitrary<{ index: number; term: number }> =>
+  fc.oneof(
+    fc.constant({ index: 0, term: 0 }),
+    record({ index: positive, term: fc.integer({ min: 1, max: term }) }),
+  );
+
+const match = fc.tuple(number, number).map(([a, b]) => ({
+  matchIndex: Math.min(a, b),
+  verifiedIndex: Math.max(a, b),
+}));
+
+const configuration: fc.Arbitrary<Configuration> = (() => {
+  const members = fc.array(
+    record({ id: name, incarnation: hexId, address: fc.string({ unit: 'grapheme', maxLength: 20 }) }),
+    { maxLength: 3 },
+  );
+  return record({ voters: members, outgoing: members, learners: members });
+})();
+
+type EntryBody =
+  | { readonly kind: 'command'; readonly payload: Uint8Array }
+  | { readonly kind: 'noop' }
+  | { readonly kind: 'configuration'; readonly clusterId: string; readonly configuration: Configuration };
+
+const entryBody: fc.Arbitrary<EntryBody> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: record({
+      kind: fc.constant('command' as const),
+      payload: fc.uint8Array({ maxLength: 40 }),
+    }),
+  },
+  { weight: 2, arbitrary: record({ kind: fc.constant('noop' as const) }) },
+  {
+    weight: 1,
+    arbitrary: record({ kind: fc.constant('configuration' as const), clusterId: hexId, configuration }),
+  },
+);
+
+const appendEntries: fc.Arbitrary<AppendEntries> = fc
+  .record({
+    bodies: fc.array(record({ body: entryBody, termStep: fc.constantFrom(0, 0, 0, 1, 300) }), {
+      maxLength: 40,
+    }),
+    prevLogIndex: fc.nat(2 ** 33),
+    prevLogTerm: fc.integer({ min: 1, max: 2 ** 33 }),
+    leaderCommit: number,
+    ahead: fc.nat(70_000),
+  })
+  .map(({ bodies, prevLogIndex, prevLogTerm, leaderCommit, ahead }) => {
+    const prevTerm = prevLogIndex === 0 ? 0 : prevLogTerm;
+    let term = Math.max(1, prevTerm);
+    const entries = bodies.map(({ body, termStep }, i): Entry => {
+      term += termStep;
+      return { ...body, index: prevLogIndex + 1 + i, term };
+    });
+    return {
+      kind: 'AppendEntries',
+      term: term + ahead,
+      prevLogIndex,
+      prevLogTerm: prevTerm,
+      entries,
+      leaderCommit,
+    };
+  });
+
+const voteRequest = <K extends 'RequestPreVote' | 'RequestVote'>(kind: K) =>
+  positive.chain((term) =>
+    positionIn(term).map((last) => ({ kind, term, lastLogIndex: last.index, lastLogTerm: last.term })),
+  );
+
+const voteAnswer = <K extends 'PreVoteResponse' | 'VoteResponse'>(kind: K) =>
+  record({ kind: fc.constant(kind), term: number, granted: fc.boolean() });
+
+/** Every kind of message, each as an honest replica could send it. */
+export const messages = {
+  RequestPreVote: voteRequest('RequestPreVote'),
+  PreVoteResponse: voteAnswer('PreVoteResponse'),
+  RequestVote: voteRequest('RequestVote'),
+  VoteResponse: voteAnswer('VoteResponse'),
+  AppendEntries: appendEntries,
+  AppendEntriesResponse: fc.oneof(
+    fc.tuple(positive, match).map(([term, said]) => ({
+      kind: 'AppendEntriesResponse' as const,
+      accepted: true as const,
+      term,
+      ...said,
+    })),
+    record({
+      kind: fc.constant('AppendEntriesResponse' as const),
+      accepted: fc.constant(false as const),
+      term: positive,
+      rejectedIndex: number,
+      hintIndex: number,
+      hintTerm: number,
+    }),
+  ),
+  Heartbeat: record({
+    kind: fc.constant('Heartbeat' as const),
+    term: positive,
+    round: positive,
+    leaderCommit: number,
+  }),
+  HeartbeatResponse: fc
+    .tuple(
+      record({
+        kind: fc.constant('HeartbeatResponse' as const),
+        term: positive,
+        round: number,
+        promiseMs: fc.oneof(number, fc.double({ min: 0.001, max: 1e6, noNaN: true })),
+      }),
+      match,
+    )
+    .map(([rest, said]) => ({ ...rest, ...said })),
+  BootstrapQuery: fc.constant({ kind: 'BootstrapQuery' as const }),
+  BootstrapAnswer: record({ kind: fc.constant('BootstrapAnswer' as const), empty: fc.boolean() }),
+} satisfies { readonly [K in Message['kind']]: fc.Arbitrary<Message> };
+
+export const envelopeWith = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>
+  record({
+    clusterId: fc.option(hexId),
+    group: name,
+    from: record({ id: name, incarnation: hexId, boot: positive }),
+    to: record({ id: name, incarnation: fc.option(hexId) }),
+    message,
+  });
+
+export const anyEnvelope: fc.Arbitrary<Envelope> = fc.oneof(
+  ...Object.values(messages).map((message) => envelopeWith(message)),
+);
