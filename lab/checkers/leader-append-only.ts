@@ -1,0 +1,55 @@
+import type { Index, Term } from '../../src/raft/entry.ts';
+import type { NodeId } from '../../src/raft/identity.ts';
+import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { ReplicaBooks } from './replica-book.ts';
+
+/**
+ * A leader only appends. A cut counts once the replica is seen to lead the same term after it as before:
+ * a leader that steps down and then cuts does both in one drain, and rightly.
+ *
+ * Does not check: entries changed in place in memory or on the disk without a write (log-matching and
+ * state-machine-safety see their consequences).
+ */
+export class LeaderAppendOnly implements Checker {
+  readonly name = 'leader-append-only';
+  readonly property = 'A leader never overwrites or deletes entries in its log (paper 5.3).';
+  readonly #books = new ReplicaBooks();
+  readonly #leading = new Map<NodeId, { readonly term: Term; cutFrom: Index | null }>();
+
+  observe(world: WorldObservation): Violation | null {
+    const { replica, atMs } = world;
+    if (world.kind === 'crashed') {
+      this.#leading.delete(replica);
+      return null;
+    }
+    const { observation } = world;
+    if (observation.kind === 'opened') this.#leading.delete(replica);
+    if (observation.kind === 'write') this.#noteCut(replica, observation.write.cutFrom);
+    this.#books.observe(world);
+    if (observation.kind !== 'step') return null;
+
+    const { role, hardState } = observation.state;
+    const leading = this.#leading.get(replica);
+    if (role !== 'leader') {
+      if (leading) this.#leading.delete(replica);
+      return null;
+    }
+    if (!leading || leading.term !== hardState.term) {
+      this.#leading.set(replica, { term: hardState.term, cutFrom: null });
+      return null;
+    }
+    if (leading.cutFrom === null) return null;
+    const sentence = `${replica} cut its log from entry ${leading.cutFrom} on while it led term ${leading.term}`;
+    return { checker: this.name, sentence, atMs };
+  }
+
+  finish(): Violation | null {
+    return null;
+  }
+
+  #noteCut(replica: NodeId, cutFrom: Index | undefined): void {
+    const leading = this.#leading.get(replica);
+    const lastIndex = this.#books.of(replica)?.issued.lastIndex ?? 0;
+    if (leading && cutFrom !== undefined && cutFrom <= lastIndex) leading.cutFrom ??= cutFrom;
+  }
+}

@@ -1,0 +1,85 @@
+import type { Index, Term, TermRun } from '../../src/raft/entry.ts';
+import type { RecoveredLog } from '../../src/storage/contract.ts';
+
+/**
+ * The terms of one log, as runs: what is enough to compare logs, since (index, term) names an entry
+ * (log matching, paper 5.3). Costs grow with the number of terms, not of entries.
+ */
+export class LogTerms {
+  floorIndex: Index;
+  floorTerm: Term;
+  lastIndex: Index;
+  #runs: TermRun[];
+
+  constructor(start: Pick<RecoveredLog, 'floor' | 'lastIndex' | 'runs'> = emptyLog) {
+    this.floorIndex = start.floor.index;
+    this.floorTerm = start.floor.term;
+    this.lastIndex = start.lastIndex;
+    this.#runs = start.runs.map(({ term, firstIndex }) => ({ term, firstIndex }));
+  }
+
+  get runs(): readonly TermRun[] {
+    return this.#runs;
+  }
+
+  get lastTerm(): Term {
+    return this.#runs.at(-1)?.term ?? this.floorTerm;
+  }
+
+  copy(): LogTerms {
+    const { floorIndex, floorTerm, lastIndex } = this;
+    const floor = { index: floorIndex, term: floorTerm, configuration: null };
+    return new LogTerms({ floor, lastIndex, runs: this.#runs });
+  }
+
+  /** null outside floorIndex .. lastIndex. */
+  termAt(index: Index): Term | null {
+    if (index === this.floorIndex) return this.floorTerm;
+    if (index < this.floorIndex || index > this.lastIndex) return null;
+    return this.#runs[this.#runOf(index)]?.term ?? null;
+  }
+
+  /** Removes `from` and everything after it. */
+  cut(from: Index): void {
+    if (from > this.lastIndex) return;
+    this.lastIndex = Math.max(from - 1, this.floorIndex);
+    while ((this.#runs.at(-1)?.firstIndex ?? 0) > this.lastIndex) this.#runs.pop();
+  }
+
+  /** Appends the entry after the last one. */
+  append(term: Term): void {
+    this.lastIndex += 1;
+    if (this.#runs.at(-1)?.term !== term) this.#runs.push({ term, firstIndex: this.lastIndex });
+  }
+
+  /** The lowest index above both floors, up to `through`, that the two do not hold alike; null: none. */
+  firstDifference(other: LogTerms, through: Index): Index | null {
+    let index = Math.max(this.floorIndex, other.floorIndex) + 1;
+    while (index <= through) {
+      const here = this.termAt(index);
+      if (here !== other.termAt(index)) return index;
+      if (here === null) return null;
+      index = Math.min(this.#nextChange(index), other.#nextChange(index));
+    }
+    return null;
+  }
+
+  /** The first index after this one that is of another run, or past the end. */
+  #nextChange(index: Index): Index {
+    return this.#runs[this.#runOf(index) + 1]?.firstIndex ?? this.lastIndex + 1;
+  }
+
+  /** Position of the last run that starts at or before `index`. */
+  #runOf(index: Index): number {
+    let low = 0;
+    let high = this.#runs.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#runs[middle]?.firstIndex ?? 0) <= index) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+const emptyLog = { floor: { index: 0, term: 0, configuration: null }, lastIndex: 0, runs: [] };
