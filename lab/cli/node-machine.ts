@@ -67,34 +67,35 @@ function whyNotRead(error: unknown): string {
 }
 
 function prepareFile(path: string): PreparedFile {
-  const there = statSync(path, { throwIfNoEntry: false });
-  if (there?.isDirectory()) throw new FileRefused(`${path}: found a folder, expected a file to write`);
-  // A pipe or a device cannot be replaced by renaming; there is nothing to prepare.
-  if (there && !there.isFile()) return inPlace(path);
-
   const aside = `${path}.${process.pid}.partial`;
   let handle: number;
   try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there?.isDirectory()) throw new FileRefused(`${path}: found a folder, expected a file to write`);
+    // A pipe or a device cannot be replaced by renaming; there is nothing to prepare.
+    if (there && !there.isFile()) return inPlace(path);
     handle = openSync(aside, 'wx');
   } catch (error) {
+    if (error instanceof FileRefused) throw error;
     throw new FileRefused(`${path}: ${whyNotWritten(path, error)}`, { cause: error });
   }
-  let open = true;
+  let settled = false;
   return {
     commit(text) {
+      settled = true;
       try {
         writeFileSync(handle, text);
         fsyncSync(handle);
         closeSync(handle);
-        open = false;
         renameSync(aside, path);
       } catch (error) {
-        throw new FileRefused(`${path}: it cannot be written (${messageOf(error)})`, { cause: error });
+        rmSync(aside, { force: true });
+        throw cannotBeWritten(path, error);
       }
     },
     abandon() {
-      if (!open) return;
-      open = false;
+      if (settled) return;
+      settled = true;
       closeSync(handle);
       rmSync(aside, { force: true });
     },
@@ -107,11 +108,15 @@ function inPlace(path: string): PreparedFile {
       try {
         writeFileSync(path, text);
       } catch (error) {
-        throw new FileRefused(`${path}: it cannot be written (${messageOf(error)})`, { cause: error });
+        throw cannotBeWritten(path, error);
       }
     },
     abandon() {},
   };
+}
+
+function cannotBeWritten(path: string, error: unknown): FileRefused {
+  return new FileRefused(`${path}: it cannot be written (${messageOf(error)})`, { cause: error });
 }
 
 function whyNotWritten(path: string, error: unknown): string {

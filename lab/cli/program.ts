@@ -19,12 +19,17 @@ export async function runProgram(
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
+    .showHelpAfterError('`kontiki --help` shows how.')
     .exitOverride()
-    .configureOutput({ writeOut: machine.print, writeErr: machine.complain });
+    .configureOutput({
+      writeOut: (text) => machine.print(text),
+      writeErr: (text) => machine.complain(text),
+    });
 
   program
     .command('run')
     .description('Run scenarios, each with one or more seeds.')
+    .usage('<files...> [options]')
     .argument('[files...]', 'scenario files (YAML)')
     .option('--seed <n>', 'the first seed (default: 1); the same seed gives the same run')
     .option('--runs <n>', 'how many consecutive seeds to run (default: 1)')
@@ -36,6 +41,7 @@ export async function runProgram(
     )
     // Unknown options come along as words, so that they are reported together with all other mistakes.
     .allowUnknownOption()
+    .showHelpAfterError('`kontiki run --help` shows how.')
     .exitOverride()
     .action(async (words: string[], options: { seed?: string; runs?: string; json?: string }) => {
       const { runCommand } = await import('./run.ts');

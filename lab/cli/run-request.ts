@@ -52,7 +52,7 @@ export function readRunRequest(
   if (words.length === 0)
     mistakes.push('found no scenario file, expected at least one, such as scenarios/baseline.yaml');
 
-  const prepared = json === undefined ? null : prepare(json, machine, mistakes);
+  const prepared = json === undefined ? null : prepare(json, words, machine, mistakes);
   if (mistakes.length > 0 || first === null || count === null) {
     prepared?.abandon();
     return { ok: false, mistakes };
@@ -97,7 +97,18 @@ function loadScenario(file: string, machine: Machine, into: Scenario[]): string[
   }
 }
 
-function prepare(path: string, machine: Machine, mistakes: string[]): PreparedFile | null {
+function prepare(
+  path: string,
+  scenarios: readonly string[],
+  machine: Machine,
+  mistakes: string[],
+): PreparedFile | null {
+  if (scenarios.includes(path)) {
+    mistakes.push(
+      `--json ${path}: found a scenario to run, expected another file, since this one is overwritten`,
+    );
+    return null;
+  }
   try {
     return machine.prepareFile(path);
   } catch (error) {

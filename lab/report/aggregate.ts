@@ -20,7 +20,7 @@ export function formatAggregate(results: readonly RunResult[], style: Style): st
     `${title}  ${style.strong(first.scenario)}  ${seedsLine(results)}`,
     ...row('held', [heldLine(results, violated)], style),
     ...(violated.length === 0 ? [] : row('violated with', [seedList(violated)], style)),
-    ...row('injected', [`${rangeOf(results, (result) => result.injections.length)} faults a run`], style),
+    ...row('faults', [`${rangeOf(results, (result) => result.injections.length)} a run`], style),
     ...row('leaderships', [`${rangeOf(results, (result) => result.leaders.length)} a run`], style),
     ...row('operations', [operationsLine(sumOperations(results))], style),
     ...row('longest unavailable', [unavailableLine(results)], style),
@@ -62,7 +62,7 @@ function ranLine(results: readonly RunResult[]): string {
   const virtualMs = total(results, (result) => result.virtualMs);
   const wallMs = total(results, (result) => result.wallMs);
   const speed = wallMs > 0 ? `, ${formatCount(Math.round(virtualMs / wallMs))} times faster than time` : '';
-  return `${formatMoment(virtualMs)} of virtual time in ${formatWall(wallMs)}${speed}`;
+  return `${formatCount(Math.round(virtualMs / 1000))} s of virtual time in ${formatWall(wallMs)}${speed}`;
 }
 
 function rangeOf(results: readonly RunResult[], measure: (result: RunResult) => number): string {

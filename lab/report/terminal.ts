@@ -61,12 +61,19 @@ const LABEL_WIDTH = 'longest unavailable'.length;
 
 function injectionLines(injections: readonly Injection[]): string[] {
   return middleCut(
-    injections.map(({ atMs, healedAtMs, what, on }) => {
-      const times =
-        healedAtMs === null ? formatMoment(atMs) : `${formatMoment(atMs)} to ${formatMoment(healedAtMs)}`;
-      return `${times}  ${what}  (on ${on.length === 0 ? 'nobody' : on.join(', ')})`;
+    injections.map((injection) => {
+      const { atMs, healedAtMs, what } = injection;
+      const until = healedAtMs === null ? '' : ` to ${formatMoment(healedAtMs)}`;
+      return `${formatMoment(atMs)}${until}  ${what}${unnamed(injection)}`;
     }),
   );
+}
+
+/** Whom it struck, unless the phrase has said so already. */
+function unnamed({ what, on }: Injection): string {
+  const words = what.split(/[^\w.-]+/);
+  if (on.length > 0 && on.every((id) => words.includes(id))) return '';
+  return `  (on ${on.length === 0 ? 'nobody' : on.join(', ')})`;
 }
 
 function leaderLines(leaders: RunResult['leaders']): string[] {
