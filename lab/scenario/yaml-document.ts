@@ -31,7 +31,7 @@ export interface Position {
 const CHARACTERS_MAX = 256 * 1024;
 
 /**
- * Mistakes of `fatal` kind leave nothing to look at further; otherwise there is a document as well, and
+ * Reads a text as YAML. Where the mistakes leave nothing to look at further `document` is null; otherwise
  * what else is wrong with it can be told in the same breath.
  */
 export function readYaml(text: string): { document: YamlDocument | null; mistakes: Mistake[] } {
@@ -55,21 +55,27 @@ export function readYaml(text: string): { document: YamlDocument | null; mistake
   if (tooDeep) return fatal([tooDeep]);
   if (problems.some((problem) => problem.code !== 'DUPLICATE_KEY')) return fatal(mistakes);
 
-  // Aliases save a scenario nothing and can make a few lines stand for gigabytes.
+  const aliases = aliasMistakes(document, at);
+  if (aliases.length > 0) return fatal([...mistakes, ...aliases]);
+
+  const value: unknown = document.toJS();
+  if (value === null || value === undefined) {
+    const start = { line: 1, column: 1 };
+    return fatal([...mistakes, mistake(start, 'an empty document', 'a scenario: at least `duration: 30s`')]);
+  }
+  return { document: { value, ...locators(document, at) }, mistakes };
+}
+
+/** Aliases save a scenario nothing, and can make a few lines stand for gigabytes. */
+function aliasMistakes(document: Document, at: (offset: number) => Position): Mistake[] {
+  const mistakes: Mistake[] = [];
   visit(document, {
     Alias(_, alias) {
       const found = `the alias *${alias.source}`;
       mistakes.push(mistake(at(alias.range?.[0] ?? 0), found, 'the value itself; aliases are not used here'));
     },
   });
-  if (mistakes.some((found) => found.found.startsWith('the alias'))) return fatal(mistakes);
-
-  const value: unknown = document.toJS();
-  if (value === null || value === undefined) {
-    const end = { line: 1, column: 1 };
-    return fatal([...mistakes, mistake(end, 'an empty document', 'a scenario: at least `duration: 30s`')]);
-  }
-  return { document: { value, ...locators(document, at) }, mistakes };
+  return mistakes;
 }
 
 function locators(
