@@ -66,9 +66,10 @@ export function handlePreVoteResponse(context: Context, from: ReplicaId, message
     becomeFollower(context, message.term, `${from.id} is in a later term`);
     return;
   }
-  if (state.role === 'candidate' || state.role === 'leader') ignoreLateVote(context, from);
-  else if (message.term !== (message.granted ? term + 1 : term)) drop(context, from.id, 'stale-term');
-  else if (state.role !== 'pre-candidate') ignoreLateVote(context, from);
+  // It came after the majority: of no use, and nothing is wrong with it.
+  if (state.role === 'candidate' || state.role === 'leader') return;
+  if (message.term !== (message.granted ? term + 1 : term)) drop(context, from.id, 'stale-term');
+  else if (state.role !== 'pre-candidate') drop(context, from.id, 'unexpected-in-role');
   else if (!isVoter(currentConfiguration(state), from)) drop(context, from.id, 'not-a-voter');
   else recordVote(context, from, message.granted);
 }
@@ -98,7 +99,8 @@ export function handleRequestVote(context: Context, from: ReplicaId, message: Re
 /** The message's term is the own one. */
 export function handleVoteResponse(context: Context, from: ReplicaId, message: VoteResponse): void {
   const { state } = context;
-  if (state.role !== 'candidate') ignoreLateVote(context, from);
+  if (state.role === 'leader') return;
+  if (state.role !== 'candidate') drop(context, from.id, 'unexpected-in-role');
   else if (!isVoter(currentConfiguration(state), from)) drop(context, from.id, 'not-a-voter');
   else recordVote(context, from, message.granted);
 }
@@ -149,12 +151,6 @@ function askVoters(context: Context, message: Message): void {
       send(context, member, message);
     }
   }
-}
-
-/** An answer that came after the majority is of no use, and nothing is wrong with it. */
-function ignoreLateVote(context: Context, from: ReplicaId): void {
-  const { role } = context.state;
-  if (role !== 'leader' && role !== 'candidate') drop(context, from.id, 'unexpected-in-role');
 }
 
 /** After opening, and after a clock anomaly, promises given before may still bind. */

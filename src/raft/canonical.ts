@@ -1,0 +1,45 @@
+import type { RaftState } from './state.ts';
+
+/**
+ * The state as a string that is equal for states that behave alike: moments are told relative to now,
+ * request ids relative to the oldest one outstanding, and what only counts for an observer is left out.
+ * For hashing, and for exploring states without visiting one twice.
+ */
+export function canonical(state: RaftState): string {
+  const { now, writes } = state;
+  const ago = (moment: number | null): number | null => (moment === null ? null : moment - now);
+  const loads = state.progress.flatMap(({ loading }) => (loading === null ? [] : [loading.sequence]));
+  let oldest = writes[0]?.writeId.sequence ?? state.lastSequence + 1;
+  for (const sequence of loads) if (sequence < oldest) oldest = sequence;
+
+  const { electionTimeoutMinMs } = state.options;
+  const heardAgo = ago(state.leaderHeardAt);
+  return JSON.stringify(
+    {
+      ...state,
+      options: undefined,
+      now: 0,
+      clockOffsetMs: 0,
+      clockAnomalies: 0,
+      drops: undefined,
+      timers: {
+        election: ago(state.timers.election),
+        heartbeat: ago(state.timers.heartbeat),
+        quorum: ago(state.timers.quorum),
+      },
+      // What has run out does not matter any more, however long ago.
+      silentUntil: state.silentUntil > now ? state.silentUntil - now : 0,
+      leaderHeardAt: heardAgo !== null && heardAgo > -electionTimeoutMinMs ? heardAgo : null,
+      quorumConfirmedAt: ago(state.quorumConfirmedAt),
+      rounds: state.rounds.map(({ round, sentAt }) => ({ round, sentAt: sentAt - now })),
+      lastSequence: state.lastSequence + 1 - oldest,
+      writes: writes.map((write) => ({ ...write, writeId: write.writeId.sequence - oldest })),
+      progress: state.progress.map((progress) => ({
+        ...progress,
+        contactAt: ago(progress.contactAt),
+        loading: progress.loading === null ? null : progress.loading.sequence - oldest,
+      })),
+    },
+    (_key, value: unknown) => (value instanceof Uint8Array ? [...value] : value),
+  );
+}

@@ -1,0 +1,153 @@
+import type { Configuration, Member } from './configuration.ts';
+import type { Effect, HardState } from './effect.ts';
+import type { Entry } from './entry.ts';
+import type { RaftEvent } from './event.ts';
+import type { MemberId, RequestId } from './identity.ts';
+import { currentConfiguration } from './membership.ts';
+import type { Envelope, Message } from './message.ts';
+import type { Progress } from './progress.ts';
+import type { RaftState } from './state.ts';
+
+/** One line each, the same bytes for the same thing: what traces are made of. */
+
+export function describeEnvelope({ from, to, message }: Envelope): string {
+  return `${from.id}->${to.id} ${describeMessage(message)}`;
+}
+
+export function describeMessage(message: Message): string {
+  switch (message.kind) {
+    case 'RequestPreVote':
+    case 'RequestVote':
+      return `${message.kind} term=${message.term} last=${message.lastLogIndex}/${message.lastLogTerm}`;
+    case 'PreVoteResponse':
+    case 'VoteResponse':
+      return `${message.kind} term=${message.term} ${message.granted ? 'granted' : 'refused'}`;
+    case 'AppendEntries':
+      return (
+        `AppendEntries term=${message.term} prev=${message.prevLogIndex}/${message.prevLogTerm}` +
+        ` entries=${describeEntries(message.entries)} leaderCommit=${message.leaderCommit}`
+      );
+    case 'AppendEntriesResponse':
+      return message.accepted
+        ? `AppendEntriesResponse term=${message.term} accepted matchIndex=${message.matchIndex}` +
+            ` verifiedIndex=${message.verifiedIndex}`
+        : `AppendEntriesResponse term=${message.term} rejected at ${message.rejectedIndex}` +
+            ` hint=${message.hintIndex}/${message.hintTerm}`;
+    case 'Heartbeat':
+      return `Heartbeat term=${message.term} round=${message.round} leaderCommit=${message.leaderCommit}`;
+    case 'HeartbeatResponse':
+      return (
+        `HeartbeatResponse term=${message.term} round=${message.round} matchIndex=${message.matchIndex}` +
+        ` verifiedIndex=${message.verifiedIndex} promiseMs=${message.promiseMs}`
+      );
+    case 'BootstrapQuery':
+      return 'BootstrapQuery';
+    case 'BootstrapAnswer':
+      return `BootstrapAnswer ${message.empty ? 'empty' : 'not empty'}`;
+  }
+}
+
+export function describeEffect(effect: Effect): string {
+  switch (effect.kind) {
+    case 'write':
+      return [
+        `write ${describeRequestId(effect.writeId)}`,
+        ...(effect.hardState === undefined ? [] : [describeHardState(effect.hardState)]),
+        ...(effect.cutFrom === undefined ? [] : [`cutFrom=${effect.cutFrom}`]),
+        `entries=${describeEntries(effect.entries)}`,
+      ].join(' ');
+    case 'send':
+      return `send ${describeEnvelope(effect.envelope)}`;
+    case 'apply':
+      return `apply ${effect.from}..${effect.to}`;
+    case 'load':
+      return `load ${describeRequestId(effect.loadId)} ${effect.from}..${effect.to} bytesMax=${effect.bytesMax}`;
+    case 'event':
+      return describeEvent(effect.event);
+  }
+}
+
+export function describeEvent(event: RaftEvent): string {
+  switch (event.kind) {
+    case 'role-changed':
+      return `${event.role} in term ${event.term}: ${event.reason}`;
+    case 'leader-changed':
+      return `leader of term ${event.term}: ${event.leader ?? 'none known'}`;
+    case 'commit-advanced':
+      return `commitIndex=${event.commitIndex} in term ${event.term}`;
+    case 'log-truncated':
+      return `log cut from ${event.from} on in term ${event.term}`;
+    case 'message-dropped':
+      return `message from ${event.from} dropped: ${event.reason}`;
+    case 'clock-anomaly':
+      return `clock anomaly: ${event.anomaly} by ${event.byMs} ms`;
+  }
+}
+
+export function describeState(state: RaftState): string {
+  const { self, role, log, durable } = state;
+  return [
+    `${self.id} ${role}`,
+    describeHardState(state.hardState),
+    `leader=${state.leader?.id ?? 'none'}`,
+    `log=${describeRuns(state)}`,
+    `durable=${durable.index}@${durable.hardState.term}`,
+    `verified=${state.verifiedIndex}`,
+    `commit=${state.commitIndex}`,
+    `applied=${state.appliedIndex}`,
+    `voters=${describeConfiguration(currentConfiguration(state))}`,
+    ...(log.floorIndex > 0 ? [`floor=${log.floorIndex}/${log.floorTerm}`] : []),
+    ...(state.now < state.silentUntil ? [`silent for ${state.silentUntil - state.now} ms`] : []),
+    ...(state.failed ? ['failed'] : []),
+    ...state.progress.map(describeProgress),
+  ].join(' ');
+}
+
+export function describeProgress(progress: Progress): string {
+  const flow =
+    progress.mode === 'probe'
+      ? progress.probeRound === null
+        ? 'idle'
+        : 'waiting'
+      : `inflight=${progress.inflight.length}`;
+  return `[${progress.member.id} ${progress.mode} match=${progress.matchIndex} next=${progress.nextIndex} ${flow}]`;
+}
+
+/** Terms of the whole log, run by run: `1x3 2x1` is 1 1 1 2. */
+function describeRuns({ log }: RaftState): string {
+  const runs = log.runs.map(({ term, firstIndex }, position) => {
+    const next = log.runs[position + 1]?.firstIndex ?? log.lastIndex + 1;
+    return `${term}x${next - firstIndex}`;
+  });
+  return `${log.lastIndex}(${runs.join(' ')})`;
+}
+
+/** Index and term of the first, and how many follow to which: `none`, `5/2`, `5/2..9/3`. */
+function describeEntries(entries: readonly Entry[]): string {
+  const first = entries[0];
+  const last = entries[entries.length - 1];
+  if (first === undefined || last === undefined) return 'none';
+  const begin = `${first.index}/${first.term}`;
+  return first === last ? `${begin}(${first.kind})` : `${begin}..${last.index}/${last.term}`;
+}
+
+function describeConfiguration({ voters, outgoing, learners }: Configuration): string {
+  const names = (set: readonly Member[]): string => set.map(({ id }) => id).join(',');
+  return (
+    (names(voters) || 'none') +
+    (outgoing.length > 0 ? ` outgoing=${names(outgoing)}` : '') +
+    (learners.length > 0 ? ` learners=${names(learners)}` : '')
+  );
+}
+
+function describeHardState({ term, votedFor }: HardState): string {
+  return `term=${term} votedFor=${describeMember(votedFor)}`;
+}
+
+function describeMember(member: MemberId | null): string {
+  return member === null ? 'none' : member.id;
+}
+
+function describeRequestId({ boot, sequence }: RequestId): string {
+  return `${boot}.${sequence}`;
+}

@@ -1,0 +1,187 @@
+import { entryBytes } from './entry.ts';
+import { sameMember } from './identity.ts';
+import { firstCachedIndex, lastTerm, termAt } from './log.ts';
+import type { RaftState } from './state.ts';
+
+/**
+ * What must hold of one replica's whole state after every input, as named comparisons. Each finding is
+ * one sentence with its numbers; an empty list is a sound state. The cost does not grow with the log.
+ * Nothing here can see two replicas disagree: that is for whoever sees the cluster.
+ */
+export function checkInvariants(state: RaftState): string[] {
+  const findings: string[] = [];
+  const holds = (fact: boolean, name: string, ...values: readonly unknown[]): void => {
+    if (!fact) findings.push(`${state.self.id}: ${name} (${values.map((v) => String(v)).join(', ')})`);
+  };
+  checkCursors(state, holds);
+  checkDurable(state, holds);
+  checkLogEnds(state, holds);
+  checkRole(state, holds);
+  checkProgress(state, holds);
+  return findings;
+}
+
+/** The same for everything in memory, entry by entry: for tests, since it costs as much as there is. */
+export function checkWholeLog(state: RaftState): string[] {
+  const findings: string[] = [];
+  const { log } = state;
+  let bytes = 0;
+  for (const [position, entry] of log.cache.entries()) {
+    bytes += entryBytes(entry);
+    const index = firstCachedIndex(log) + position;
+    if (entry.index !== index) findings.push(`cached entry ${entry.index} stands at ${index}`);
+    const term = termAt(log, index);
+    if (entry.term !== term)
+      findings.push(`cached entry ${index} has term ${entry.term}, the runs say ${term}`);
+  }
+  if (bytes !== log.cacheBytes) findings.push(`cacheBytes is ${log.cacheBytes}, its entries have ${bytes}`);
+
+  let previousTerm = log.floorTerm - 1;
+  let previousIndex = log.floorIndex;
+  for (const [position, run] of log.runs.entries()) {
+    if (position === 0 && run.firstIndex !== log.floorIndex + 1) {
+      findings.push(`the first run begins at ${run.firstIndex}, the floor is ${log.floorIndex}`);
+    }
+    if (run.term <= previousTerm || run.firstIndex <= previousIndex || run.firstIndex > log.lastIndex) {
+      findings.push(`run ${run.term}@${run.firstIndex} follows ${previousTerm}@${previousIndex}`);
+    }
+    ({ term: previousTerm, firstIndex: previousIndex } = run);
+  }
+
+  let uncommitted = 0;
+  for (const entry of log.cache) {
+    if (state.role !== 'leader' || entry.index <= state.commitIndex) continue;
+    if (entry.index >= state.termStartIndex) uncommitted += entryBytes(entry);
+  }
+  if (uncommitted !== state.uncommittedBytes) {
+    findings.push(`uncommittedBytes is ${state.uncommittedBytes}, the entries have ${uncommitted}`);
+  }
+  return findings.map((finding) => `${state.self.id}: ${finding}`);
+}
+
+type Holds = (fact: boolean, name: string, ...values: readonly unknown[]) => void;
+
+function checkCursors(state: RaftState, holds: Holds): void {
+  const { appliedIndex, applyingIndex, commitIndex, settledIndex, verifiedIndex, log } = state;
+  holds(appliedIndex <= applyingIndex, 'appliedIndex <= applyingIndex', appliedIndex, applyingIndex);
+  holds(applyingIndex <= commitIndex, 'applyingIndex <= commitIndex', applyingIndex, commitIndex);
+  holds(
+    commitIndex <= log.lastIndex || commitIndex === appliedIndex,
+    'commitIndex <= lastIndex, unless applied before a reopening',
+    commitIndex,
+    log.lastIndex,
+    appliedIndex,
+  );
+  holds(settledIndex <= commitIndex, 'settledIndex <= commitIndex', settledIndex, commitIndex);
+  holds(settledIndex <= log.lastIndex, 'settledIndex <= lastIndex', settledIndex, log.lastIndex);
+  holds(log.floorIndex <= settledIndex, 'floorIndex <= settledIndex', log.floorIndex, settledIndex);
+  holds(verifiedIndex <= log.lastIndex, 'verifiedIndex <= lastIndex', verifiedIndex, log.lastIndex);
+}
+
+function checkDurable(state: RaftState, holds: Holds): void {
+  const { durable, hardState, log, writes } = state;
+  holds(durable.index <= log.lastIndex, 'durable.index <= lastIndex', durable.index, log.lastIndex);
+  holds(
+    durable.hardState.term <= hardState.term,
+    'durable term <= term',
+    durable.hardState.term,
+    hardState.term,
+  );
+  const vote = durable.hardState.votedFor;
+  holds(
+    durable.hardState.term < hardState.term ||
+      vote === null ||
+      (hardState.votedFor !== null && sameMember(vote, hardState.votedFor)),
+    'a durable vote of this term is the vote',
+    vote?.id,
+    hardState.votedFor?.id,
+  );
+  let sequence = 0;
+  let end = durable.index;
+  for (const write of writes) {
+    holds(write.writeId.sequence > sequence, 'writes are in order', sequence, write.writeId.sequence);
+    holds(write.endIndex >= end, 'a later write does not end earlier', end, write.endIndex);
+    ({ endIndex: end } = write);
+    ({ sequence } = write.writeId);
+  }
+  holds(end <= log.lastIndex, 'writes end within the log', end, log.lastIndex);
+  holds(
+    state.unissued?.appendFrom != null || end === log.lastIndex,
+    'every entry is durable, being written or about to be',
+    end,
+    log.lastIndex,
+  );
+}
+
+function checkLogEnds(state: RaftState, holds: Holds): void {
+  const { log, durable, hardState, configurations } = state;
+  const first = firstCachedIndex(log);
+  holds(log.floorIndex <= log.lastIndex, 'floorIndex <= lastIndex', log.floorIndex, log.lastIndex);
+  holds(first <= durable.index + 1, 'what is not durable is cached', first, durable.index);
+  holds(lastTerm(log) <= hardState.term, 'last log term <= term', lastTerm(log), hardState.term);
+  const lastCached = log.cache[log.cache.length - 1];
+  holds(
+    lastCached === undefined || lastCached.index === log.lastIndex,
+    'the cache ends with the log',
+    lastCached?.index,
+    log.lastIndex,
+  );
+  const latest = configurations[configurations.length - 1]?.index ?? -1;
+  holds(latest >= 0 && latest <= log.lastIndex, 'the configuration is in the log', latest, log.lastIndex);
+}
+
+function checkRole(state: RaftState, holds: Holds): void {
+  const { role, self, hardState, durable, leader, timers, votes } = state;
+  const leads = role === 'leader';
+  holds(leads || state.progress.length === 0, 'only a leader has progress', state.progress.length);
+  holds(leads || timers.heartbeat === null, 'only a leader sends heartbeats', timers.heartbeat);
+  holds(leads || timers.quorum === null, 'only a leader checks its quorum', timers.quorum);
+  holds(leads || state.uncommittedBytes === 0, 'only a leader has uncommitted bytes', state.uncommittedBytes);
+  holds(!leads || timers.election === null, 'a leader waits for no election', timers.election);
+  holds(!leads || (leader !== null && sameMember(leader, self)), 'a leader follows itself', leader?.id);
+  holds(
+    !(leads || role === 'candidate') || (hardState.votedFor !== null && sameMember(hardState.votedFor, self)),
+    'a candidate and a leader voted for themselves',
+    hardState.votedFor?.id,
+  );
+  holds(
+    !leads || durable.hardState.term === hardState.term,
+    "a leader's term is durable",
+    durable.hardState.term,
+    hardState.term,
+  );
+  holds(
+    !leads || termAt(state.log, state.termStartIndex) === hardState.term,
+    'a leader knows where its term begins',
+    state.termStartIndex,
+  );
+  holds(
+    role === 'candidate' || role === 'pre-candidate' || votes.length === 0,
+    'votes are counted in a campaign only',
+    votes.length,
+  );
+}
+
+function checkProgress(state: RaftState, holds: Holds): void {
+  const { log } = state;
+  for (const progress of state.progress) {
+    const { matchIndex, nextIndex, inflight } = progress;
+    const name = progress.member.id;
+    holds(matchIndex < nextIndex, `matchIndex < nextIndex of ${name}`, matchIndex, nextIndex);
+    holds(nextIndex <= log.lastIndex + 1, `nextIndex <= lastIndex + 1 of ${name}`, nextIndex, log.lastIndex);
+    holds(
+      progress.mode === 'replicate' || inflight.length === 0,
+      `a probe of ${name} has no window`,
+      inflight.length,
+    );
+    let bytes = 0;
+    let lastIndex = matchIndex;
+    for (const sent of inflight) {
+      holds(sent.lastIndex > lastIndex, `the window of ${name} is in order`, lastIndex, sent.lastIndex);
+      ({ lastIndex } = sent);
+      bytes += sent.bytes;
+    }
+    holds(lastIndex < nextIndex, `the window of ${name} is behind nextIndex`, lastIndex, nextIndex);
+    holds(bytes === progress.inflightBytes, `inflightBytes of ${name}`, progress.inflightBytes, bytes);
+  }
+}
