@@ -86,7 +86,7 @@ export class SimulatedDatabase extends AbstractLevel<string | Buffer | Uint8Arra
   }
 
   async _put(key: Uint8Array, value: Uint8Array, options: WriteOptions): Promise<void> {
-    await this.#write([{ key: tableKey(key), value: value.slice() }], options.sync === true);
+    await this.#write([{ key: tableKey(key), value: new Uint8Array(value) }], options.sync === true);
   }
 
   async _del(key: Uint8Array, options: WriteOptions): Promise<void> {
@@ -96,7 +96,7 @@ export class SimulatedDatabase extends AbstractLevel<string | Buffer | Uint8Arra
   async _batch(operations: readonly BatchOperation[], options: WriteOptions): Promise<void> {
     const batch = operations.map((operation): TableChange => {
       const key = tableKey(operation.key);
-      return { key, value: operation.type === 'put' ? operation.value.slice() : null };
+      return { key, value: operation.type === 'put' ? new Uint8Array(operation.value) : null };
     });
     await this.#write(batch, options.sync === true);
   }

@@ -38,8 +38,8 @@ export class SimulatedDatabases {
    * @throws Error when a process that uses these databases still lives.
    */
   crash(options: { readonly power: boolean }): void {
-    for (const process of this.#processes)
-      throw new Error(`process ${process.name} still lives: kill it first`);
+    const [living] = this.#processes;
+    if (living !== undefined) throw new Error(`process ${living.name} still lives: kill it first`);
     if (!options.power) return;
     for (const directory of [...this.#databases.keys()].sort()) {
       this.#databases.get(directory)?.losePower(this.#device.random);

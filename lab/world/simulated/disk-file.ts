@@ -29,11 +29,12 @@ export function openFile(
       label: labels.write,
       apply: () => {
         device.simulation.recordBytes(data);
-        content.write(at(), data.slice());
+        // Not slice(): that of a Buffer copies nothing.
+        content.write(at(), new Uint8Array(data));
       },
       interrupt: (_by, random) => {
         const length = interruptedLength(data.length, random);
-        if (length > 0) content.write(at(), data.slice(0, length));
+        if (length > 0) content.write(at(), new Uint8Array(data.subarray(0, length)));
       },
     });
   };

@@ -101,8 +101,8 @@ export class SimulatedDisk {
    * @throws Error when a process that uses this disk still lives.
    */
   crash(options: { readonly power: boolean }): void {
-    for (const process of this.#processes)
-      throw new Error(`process ${process.name} still lives: kill it first`);
+    const [living] = this.#processes;
+    if (living !== undefined) throw new Error(`process ${living.name} still lives: kill it first`);
     if (options.power) this.#tree.losePower(this.#device.random);
   }
 

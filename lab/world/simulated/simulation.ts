@@ -212,4 +212,4 @@ export class SimulationFailed extends Error {
 }
 
 const TURNS_PER_LOOP = 64;
-const EVENTS_PER_MOMENT_MAX = 1_000_000;
+const EVENTS_PER_MOMENT_MAX = 100_000;

@@ -56,7 +56,7 @@ function unframe(framed: Uint8Array, bytesMax: number): Uint8Array {
   if (length > bytesMax) {
     throw workError('ERR_BUFFER_TOO_LARGE', `Cannot create a Buffer larger than ${bytesMax} bytes`);
   }
-  const data = framed.slice(HEADER_BYTES);
+  const data = new Uint8Array(framed.subarray(HEADER_BYTES));
   if (data.length < length) throw workError('Z_BUF_ERROR', 'unexpected end of file');
   if (data.length > length) throw workError('Z_DATA_ERROR', 'trailing bytes');
   if (fnv1a(data) !== view.getUint32(8)) throw workError('Z_DATA_ERROR', 'incorrect data check');

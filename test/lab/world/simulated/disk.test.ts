@@ -32,12 +32,13 @@ describe('the simulated disk, while nothing goes wrong', () => {
   it('copies what it is given and gives away what it returns', async () => {
     await new Machine().play(async (disk) => {
       const file = await disk.open('/f', { create: true });
-      const data = bytes('abc');
-      await file.append(data);
-      data.fill(0);
-      const read = await file.read(0, 3);
+      for (const data of [bytes('abc'), Buffer.from('def')]) {
+        await file.append(data);
+        data.fill(0);
+      }
+      const read = await file.read(0, 6);
       read.fill(0);
-      expect(text(await file.read(0, 3))).toBe('abc');
+      expect(text(await file.read(0, 6))).toBe('abcdef');
     });
   });
 
