@@ -69,7 +69,7 @@ export class FrameReader {
     const length = this.#frameLength(this.#partial);
     if (!this.#fill(length)) return null;
     const frame = this.#partial.subarray(0, length);
-    // The body's owner keeps views of this buffer, so the next partial frame begins in another.
+    // The body's owner keeps views of this buffer; it is not ours to fill again.
     this.#partial = nothing;
     this.#partialBytes = 0;
     return bodyOf(frame);

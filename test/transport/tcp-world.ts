@@ -52,6 +52,7 @@ export const append = (bytes: number, index = 1): Message => ({
 /** Endpoints, and sockets that are none, of one test. */
 export class TcpWorld {
   readonly #closers: (() => unknown)[] = [];
+  readonly #dialled = new Set<RawPeer>();
 
   async open(
     id: string,
@@ -69,11 +70,16 @@ export class TcpWorld {
     return replica;
   }
 
+  /** Lets go of the dialled connections that are closed. */
+  forgetClosed(): void {
+    for (const raw of this.#dialled) if (raw.closed) this.#dialled.delete(raw);
+  }
+
   /** A connection that says only what it is told to. */
   async dial(to: Peer): Promise<RawPeer> {
     const socket = connect(portOf(to.address), '127.0.0.1');
     const raw = new RawPeer(socket);
-    this.#closers.push(() => socket.destroy());
+    this.#dialled.add(raw);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
@@ -119,6 +125,7 @@ export class TcpWorld {
   }
 
   async close(): Promise<void> {
+    for (const raw of this.#dialled) raw.socket.destroy();
     for (const close of this.#closers.reverse()) await close();
   }
 }
