@@ -69,6 +69,7 @@ export type HandshakeRefusal =
 
 /** Counters since the endpoint was opened. */
 export interface TransportStats {
+  /** Taken into a send queue. A connection that breaks loses what is queued, and that is not counted. */
   readonly messagesSent: number;
   readonly messagesReceived: number;
   /** Messages given to `send` and dropped, by reason. */

@@ -73,6 +73,7 @@ export class FramedSocket {
 
   /** Writes a last frame. What still comes in is read and ignored, lest a reset overtake the frame. */
   end(frame: Uint8Array): void {
+    if (this.#closed) return;
     this.#counters.bytesSent += frame.length;
     this.#socket.end(frame);
   }

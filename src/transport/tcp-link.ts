@@ -171,12 +171,12 @@ export class TcpLink {
     this.#clearTimer();
     if (this.#phase === 'closed') return;
     this.#phase = 'waiting';
-    if (wasReady || reason !== this.#toldFailure) {
-      this.#toldFailure = reason;
-      const told = wasReady ? reason : `cannot connect to ${this.peer.address}: ${reason}`;
-      this.#context.local.observe({ kind: 'disconnected', peer: this.peer.id, reason: told });
-    }
+    // Before anything is told: whoever is told may close this link.
     this.#setTimer(this.#backoffMs(), () => this.#dial());
+    if (!wasReady && reason === this.#toldFailure) return;
+    this.#toldFailure = reason;
+    const told = wasReady ? reason : `cannot connect to ${this.peer.address}: ${reason}`;
+    this.#context.local.observe({ kind: 'disconnected', peer: this.peer.id, reason: told });
   }
 
   /** Doubles with every failure; half of it is drawn, so that replicas cut off together spread out. */

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/doors/clock.ts';
 import { nodeClock } from '../../src/doors/node-clock.ts';
 import { encodeFrame } from '../../src/transport/frame.ts';
+import { tcpTransport } from '../../src/transport/tcp.ts';
 import { encodeEnvelope } from '../../src/transport/wire.ts';
-import { append, envelope, type RawPeer, TcpWorld, until, wait } from './tcp-world.ts';
+import { append, envelope, identityOf, type RawPeer, TcpWorld, until, wait } from './tcp-world.ts';
 
 let world: TcpWorld;
 beforeEach(() => {
@@ -81,6 +82,31 @@ describe('a lost connection', () => {
     expect(a.transport.stats().queuedBytes).toBeGreaterThan(0);
     a.know();
     expect(a.transport.stats().queuedBytes).toBe(0);
+  });
+});
+
+describe('an observer', () => {
+  it('may drop the peer it hears of: nothing dials it any more', async () => {
+    let dialled = 0;
+    const rude = await world.serve('rude', (raw) => {
+      dialled += 1;
+      raw.socket.destroy();
+    });
+    const transport = tcpTransport({ listen: '127.0.0.1:0', reconnect: { fromMs: 1, toMs: 1 } });
+    let told = 0;
+    await transport.open({
+      identity: identityOf('a'),
+      receive: () => {},
+      observe: () => {
+        told += 1;
+        transport.setPeers([]);
+      },
+    });
+    transport.setPeers([rude]);
+    await until(() => told > 0, 'the failure to be told');
+    await wait(30);
+    expect({ told, dialled }).toEqual({ told: 1, dialled: 1 });
+    await transport.close();
   });
 });
 
@@ -212,7 +238,7 @@ describe('a slow peer', () => {
       raw = accepted;
       accepted.socket.on('data', () => {
         accepted.socket.pause();
-        setTimeout(() => accepted.socket.resume(), 3);
+        void wait(3).then(() => accepted.socket.resume());
       });
     });
     a.know(slow);
