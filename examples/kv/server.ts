@@ -32,8 +32,8 @@ const program = new CommandLine('kv-server')
 async function serve(options: Options): Promise<void> {
   const self = options.members.find(({ id }) => id === options.id);
   if (self === undefined) {
-    program.error(
-      `error: --id ${options.id} is none of the members ${options.members.map(({ id }) => id).join(', ')}`,
+    throw new Error(
+      `--id ${options.id} is none of the members ${options.members.map(({ id }) => id).join(', ')}`,
     );
   }
   const logger = pino({ level: options.logLevel });

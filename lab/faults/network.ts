@@ -3,7 +3,7 @@ import type { Fault } from '../scenario/scenario.ts';
 import type { World } from '../world/world.ts';
 import type { Strike } from './fault.ts';
 
-/** Worsens every link from and to the replicas. A later one on the same link replaces an earlier one. */
+/** Worsens every link from and to the replicas. Of several on one link the latest counts. */
 export function strikeNetwork(
   fault: Extract<Fault, { kind: 'network' }>,
   on: readonly NodeId[],
@@ -14,7 +14,7 @@ export function strikeNetwork(
       .filter((to) => from !== to && (on.includes(from) || on.includes(to)))
       .map((to) => ({ from, to })),
   );
-  for (const { from, to } of links) world.trouble(from, to, fault);
+  const heal = world.trouble(links, fault);
   const parts = [
     fault.latency === null ? null : `latency ${fault.latency.fromMs}..${fault.latency.toMs} ms`,
     fault.lossPerMille === null ? null : `loss ${fault.lossPerMille / 10}%`,
@@ -22,8 +22,6 @@ export function strikeNetwork(
   ].filter((part) => part !== null);
   return {
     what: `network: ${parts.join(', ')} around ${on.join(', ')}`,
-    heal: () => {
-      for (const { from, to } of links) world.trouble(from, to, null);
-    },
+    heal,
   };
 }

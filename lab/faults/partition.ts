@@ -16,12 +16,10 @@ export function strikePartition(
       ...(fault.direction === 'outgoing' ? [] : [{ from: outside, to: inside }]),
     ]),
   );
-  for (const { from, to } of links) world.cut(from, to);
+  const mend = world.cut(links);
   const way = fault.direction === 'both' ? '' : `, ${fault.direction} only`;
   return {
     what: `partition: ${on.join(', ')} cut off from ${others.join(', ')}${way}`,
-    heal: () => {
-      for (const { from, to } of links) world.mend(from, to);
-    },
+    heal: mend,
   };
 }

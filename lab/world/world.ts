@@ -8,17 +8,22 @@ export interface LinkTrouble {
   readonly duplicatePerMille: number | null;
 }
 
+/** One direction between two replicas. */
+export interface Link {
+  readonly from: NodeId;
+  readonly to: NodeId;
+}
+
 /** What faults can do to a cluster, wherever it runs. Milliseconds are those of the world's own time. */
 export interface World {
   /** In the cluster's order. */
   readonly replicas: readonly NodeId[];
   /** The replica that leads in the highest term and runs; null when none does. */
   leader(): NodeId | null;
-  /** Cuts one direction of a link. Cuts add up: as many mends restore it. */
-  cut(from: NodeId, to: NodeId): void;
-  mend(from: NodeId, to: NodeId): void;
-  /** Worsens one direction of a link; null ends that. */
-  trouble(from: NodeId, to: NodeId, trouble: LinkTrouble | null): void;
+  /** Nothing passes these links any more, until the returned function is called. Cuts add up. */
+  cut(links: readonly Link[]): () => void;
+  /** Worsens these links, until the returned function is called. The latest counts. */
+  trouble(links: readonly Link[], trouble: LinkTrouble): () => void;
   /** The next `times` writes (or syncs) of the replica's disk fail. */
   failDisk(replica: NodeId, operation: 'write' | 'sync', times: number): void;
   /** Sets both clocks of the replica's machine. */

@@ -61,8 +61,8 @@ export function metricsOf(sources: {
     transport_refused_handshakes_total: transport.refusedHandshakes,
     transport_queued_bytes: transport.queuedBytes,
   };
-  for (const reason of Object.keys(state.drops).sort()) {
-    metrics[`raft_messages_dropped_${reason.replaceAll('-', '_')}_total`] = state.drops[reason] ?? 0;
+  for (const [reason, count] of Object.entries(state.drops)) {
+    metrics[`raft_messages_dropped_${reason.replaceAll('-', '_')}_total`] = count;
   }
   return metrics;
 }

@@ -34,18 +34,50 @@ describe('the options of open', () => {
     ['a group with a slash', { group: 'a/b' }, /^group: "a\/b"/],
     ['no storage', { storage: undefined }, /^storage: expected an object with open\(\)/],
     ['a transport that cannot send', { transport: { open() {} } }, /^transport: .*send\(\), setPeers\(\)/],
-    ['a state machine without query', { stateMachine: { apply() {} } }, /^stateMachine: expected .*query\(\)/],
+    [
+      'a state machine without query',
+      { stateMachine: { apply() {} } },
+      /^stateMachine: expected .*query\(\)/,
+    ],
     ['half a codec', { codec: { encode() {} } }, /^codec: expected an object with decode\(\)/],
-    ['a bootstrap without itself', { bootstrap: { members: [{ id: 'n2', address: 'x' }] } }, /does not list this replica, "n1"/],
-    ['a member twice', { bootstrap: { members: [good, good].map(({ id }) => ({ id, address: 'x' })) } }, /\[1\]\.id: "n1" is listed twice/],
-    ['a member without address', { bootstrap: { members: [{ id: 'n1' }] } }, /\[0\]\.address: expected where/],
+    [
+      'a bootstrap without itself',
+      { bootstrap: { members: [{ id: 'n2', address: 'x' }] } },
+      /does not list this replica, "n1"/,
+    ],
+    [
+      'a member twice',
+      { bootstrap: { members: [good, good].map(({ id }) => ({ id, address: 'x' })) } },
+      /\[1\]\.id: "n1" is listed twice/,
+    ],
+    [
+      'a member without address',
+      { bootstrap: { members: [{ id: 'n1' }] } },
+      /\[0\]\.address: expected where/,
+    ],
     ['nobody', { bootstrap: { members: [] } }, /at least one/],
     ['a negative timeout', { requestTimeoutMs: -1 }, /^requestTimeoutMs: -1 is no positive integer/],
-    ['a misspelled core option', { raft: { heartbeatMs: 5 } }, /^raft\.heartbeatMs: no such option; there are .*heartbeatIntervalMs/],
+    [
+      'a misspelled core option',
+      { raft: { heartbeatMs: 5 } },
+      /^raft\.heartbeatMs: no such option; there are .*heartbeatIntervalMs/,
+    ],
     ['a word for a switch', { raft: { preVote: 'yes' } }, /^raft\.preVote: "yes" is neither/],
-    ['a heartbeat too slow', { raft: { heartbeatIntervalMs: 251 } }, /^raft\.heartbeatIntervalMs: 251 must be at most half/],
-    ['no spread of timeouts', { raft: { electionTimeoutMaxMs: 500 } }, /^raft\.electionTimeoutMaxMs: 500 must be greater/],
-    ['a window below one message', { raft: { inflightBytesMax: 1024 } }, /^raft\.inflightBytesMax: 1024 must hold/],
+    [
+      'a heartbeat too slow',
+      { raft: { heartbeatIntervalMs: 251 } },
+      /^raft\.heartbeatIntervalMs: 251 must be at most half/,
+    ],
+    [
+      'no spread of timeouts',
+      { raft: { electionTimeoutMaxMs: 500 } },
+      /^raft\.electionTimeoutMaxMs: 500 must be greater/,
+    ],
+    [
+      'a window below one message',
+      { raft: { inflightBytesMax: 1024 } },
+      /^raft\.inflightBytesMax: 1024 must hold/,
+    ],
   ])('refuse %s', (_name, changes, expected) => {
     const mistakes = mistakesOf(changes);
     expect(mistakes).toHaveLength(1);
@@ -57,6 +89,8 @@ describe('the options of open', () => {
   });
 
   it('are refused with all mistakes at once', () => {
-    expect(mistakesOf({ id: '!', storage: null, requestTimeoutMs: 0, raft: { clockGapMs: 0 } })).toHaveLength(5);
+    expect(mistakesOf({ id: '!', storage: null, requestTimeoutMs: 0, raft: { clockGapMs: 0 } })).toHaveLength(
+      5,
+    );
   });
 });

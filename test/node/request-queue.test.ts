@@ -10,7 +10,12 @@ const bytes = (n: number): Uint8Array => new Uint8Array([n]);
 function setUp(pendingMax = 10, query: (q: string) => string = (q) => `answer to ${q}`) {
   const clock = new ManualClock();
   const pending = new PendingRequests();
-  const queue = new RequestQueue<string, string, string>(clock, { timeoutMs: 100, pendingMax }, pending, query);
+  const queue = new RequestQueue<string, string, string>(
+    clock,
+    { timeoutMs: 100, pendingMax },
+    pending,
+    query,
+  );
   const batches: (readonly Proposal[])[] = [];
   let next = 1;
   const flush = (refuse?: 'not-leader' | 'overloaded'): void =>
@@ -42,7 +47,12 @@ describe('the requests of one turn', () => {
     apply(1, 'one');
     apply(2, 'two');
     apply(3);
-    expect(await Promise.all([first, second, ...reads])).toEqual(['one', 'two', 'answer to x', 'answer to y']);
+    expect(await Promise.all([first, second, ...reads])).toEqual([
+      'one',
+      'two',
+      'answer to x',
+      'answer to y',
+    ]);
     expect(queue.unsettled).toBe(0);
   });
 
@@ -98,9 +108,14 @@ describe('giving up', () => {
     const read = queue.read('x', { signal: controller.signal });
     flush();
     controller.abort(new Error('changed my mind'));
-    await expect(proposal).rejects.toMatchObject({ code: 'KONTIKI_OUTCOME_UNKNOWN', cause: { message: 'changed my mind' } });
+    await expect(proposal).rejects.toMatchObject({
+      code: 'KONTIKI_OUTCOME_UNKNOWN',
+      cause: { message: 'changed my mind' },
+    });
     await expect(read).rejects.toBeInstanceOf(ReadFailed);
-    await expect(queue.propose(bytes(2), { signal: controller.signal })).rejects.toBeInstanceOf(ProposalDropped);
+    await expect(queue.propose(bytes(2), { signal: controller.signal })).rejects.toBeInstanceOf(
+      ProposalDropped,
+    );
   });
 
   it('leaves no timer behind', async () => {
@@ -116,7 +131,9 @@ describe('giving up', () => {
   it('takes only a positive timeout', async () => {
     const { queue } = setUp();
     for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-      await expect(queue.propose(bytes(1), { timeoutMs })).rejects.toThrow(/timeoutMs: expected a positive number/);
+      await expect(queue.propose(bytes(1), { timeoutMs })).rejects.toThrow(
+        /timeoutMs: expected a positive number/,
+      );
     }
   });
 });

@@ -10,6 +10,7 @@ import type { SimulatedRandom } from './random.ts';
 export class FileTree {
   readonly #root = new Folder();
   #unsynced: NameChange[] = [];
+  #lastNumber = 0;
 
   /** @throws ENOENT, ENOTDIR, EISDIR. */
   file(path: string): FileContent {
@@ -76,9 +77,9 @@ export class FileTree {
     this.#change([{ folder, name, node: null }]);
   }
 
-  /** The number of the latest change of names. */
+  /** The number of the latest change of names; a sync covers those up to the one it was called after. */
   get lastChange(): number {
-    return this.#unsynced.at(-1)?.number ?? 0;
+    return this.#lastNumber;
   }
 
   /** A rename between folders is durable once the folder of its new name is synced. */
@@ -102,12 +103,11 @@ export class FileTree {
   }
 
   #change(steps: readonly NameStep[]): void {
-    const change = { number: ++this.#changes, steps };
+    this.#lastNumber += 1;
+    const change = { number: this.#lastNumber, steps };
     applySteps(change, 'names');
     this.#unsynced.push(change);
   }
-
-  #changes = 0;
 
   #find(path: string): FileContent | Folder {
     let node: FileContent | Folder = this.#root;

@@ -1,0 +1,5 @@
+/** The value below which `fraction` of the samples lie. Sorts the samples. */
+export function percentile(samples: Float64Array, fraction: number): number {
+  samples.sort();
+  return samples[Math.min(samples.length - 1, Math.floor(samples.length * fraction))] ?? Number.NaN;
+}

@@ -1,0 +1,45 @@
+import type { Observation } from '../../src/node/observation.ts';
+import { describeEffect, describeEvent, describeMessage } from '../../src/raft/describe.ts';
+import type { WorldObservation } from '../checkers/checker.ts';
+
+/** One line for a step of a cluster, in the core's own words. */
+export function describeObservation(seen: WorldObservation): string {
+  if (seen.kind === 'crashed') return `${seen.replica} ${seen.power ? 'loses its power' : 'is killed'}`;
+  return `${seen.replica} ${describe(seen.observation)}`;
+}
+
+function describe(observation: Observation): string {
+  switch (observation.kind) {
+    case 'opened': {
+      const { identity, recovered, appliedIndex } = observation;
+      const { hardState, lastIndex } = recovered;
+      const vote = hardState.votedFor === null ? 'nobody' : hardState.votedFor.id;
+      return (
+        `opens boot ${identity.boot}: term ${hardState.term}, voted for ${vote}, log to ${lastIndex}, ` +
+        `applied ${appliedIndex}`
+      );
+    }
+    case 'write':
+      return describeEffect(observation.write);
+    case 'persisted':
+      return `persisted write ${observation.writeId.sequence}`;
+    case 'write-failed':
+      return `storage failed: ${messageOf(observation.error)}`;
+    case 'sent':
+      return `-> ${observation.envelope.to.id} ${describeMessage(observation.envelope.message)}`;
+    case 'received':
+      return `<- ${observation.envelope.from.id} ${describeMessage(observation.envelope.message)}`;
+    case 'applied':
+      return `applied entry ${observation.entry.index} of term ${observation.entry.term}`;
+    case 'raft-event':
+      return describeEvent(observation.event);
+    case 'step':
+      return 'step';
+    case 'stopped':
+      return observation.error === null ? 'closed' : `stopped: ${messageOf(observation.error)}`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,20 @@
+import { NotLeader } from '../../../src/node/errors.ts';
+import type { NodeId } from '../../../src/raft/identity.ts';
+import type { KvResult } from '../../workload/history.ts';
+import type { KvCommand, KvQuery } from '../../workload/kv.ts';
+import type { ClientTarget } from '../../workload/kv-clients.ts';
+import type { SimulatedCluster } from './cluster.ts';
+
+/** The cluster as the clients of the key-value workload reach it: connections that machines can break. */
+export function clientTarget(
+  cluster: SimulatedCluster<KvCommand, KvResult, KvQuery, KvResult>,
+): ClientTarget {
+  const refused = (): Promise<KvResult> => Promise.reject(new NotLeader(null));
+  return {
+    replicas: (): readonly NodeId[] => cluster.replicas,
+    propose: (replica, command, options) =>
+      cluster.machine(replica).call((node) => node.propose(command, options)) ?? refused(),
+    read: (replica, query, options) =>
+      cluster.machine(replica).call((node) => node.read(query, options)) ?? refused(),
+  };
+}

@@ -1,0 +1,164 @@
+import { OutcomeUnknown } from '../../../src/node/errors.ts';
+import type { Observation } from '../../../src/node/observation.ts';
+import type { RaftNodeOptions } from '../../../src/node/options.ts';
+import { RaftNode } from '../../../src/node/raft-node.ts';
+import type { StateMachine } from '../../../src/node/state-machine.ts';
+import type { NodeId } from '../../../src/raft/identity.ts';
+import { fileStorage } from '../../../src/storage/index.ts';
+import type { ClusterSpec, DiskSpec } from '../../scenario/scenario.ts';
+import { SimulatedClock } from './clock.ts';
+import { SimulatedDatabases } from './databases.ts';
+import { SimulatedDevice } from './device.ts';
+import { SimulatedDisk } from './disk.ts';
+import type { SimulatedNetwork } from './network.ts';
+import { SimulatedProcess } from './process.ts';
+import type { Simulation } from './simulation.ts';
+import { simulatedTransport } from './transport.ts';
+import { simulatedWork } from './work.ts';
+
+export interface MachineOptions<Command, Result, Query, Answer> {
+  readonly simulation: Simulation;
+  readonly network: SimulatedNetwork;
+  readonly id: NodeId;
+  /** Every replica of the cluster, this one included. */
+  readonly members: readonly NodeId[];
+  readonly cluster: ClusterSpec;
+  readonly disk: DiskSpec;
+  /** A fresh state machine, for each start of the process. */
+  readonly stateMachine: (replica: NodeId) => StateMachine<Command, Result, Query, Answer>;
+  readonly observe: (observation: Observation) => void;
+}
+
+/**
+ * One machine of a simulated cluster: its clock and its disk outlive the processes that run the replica
+ * there, one after another. The replica is the production RaftNode on the production storage.
+ */
+export class SimulatedMachine<Command, Result, Query, Answer> {
+  readonly id: NodeId;
+  readonly clock: SimulatedClock;
+  readonly device: SimulatedDevice;
+  readonly #options: MachineOptions<Command, Result, Query, Answer>;
+  readonly #disk: SimulatedDisk;
+  readonly #databases: SimulatedDatabases;
+  #process: SimulatedProcess | null = null;
+  #node: RaftNode<Command, Result, Query, Answer> | null = null;
+  #starts = 0;
+  /** Callers who lose their connection when the process dies. */
+  readonly #calls = new Set<(error: Error) => void>();
+
+  constructor(options: MachineOptions<Command, Result, Query, Answer>) {
+    this.#options = options;
+    const { simulation, id, disk } = options;
+    this.id = id;
+    this.clock = new SimulatedClock({ simulation, name: id });
+    const operation = { fromUs: disk.latency.fromMs * 1000, toUs: disk.latency.toMs * 1000 };
+    this.device = new SimulatedDevice({
+      simulation,
+      name: id,
+      random: simulation.random.stream(`disk of ${id}`),
+      latency: { read: operation, write: operation, sync: operation },
+    });
+    this.#disk = new SimulatedDisk(this.device);
+    this.#databases = new SimulatedDatabases(this.device);
+  }
+
+  /** null while the process is down, or its storage is being opened. */
+  get node(): RaftNode<Command, Result, Query, Answer> | null {
+    return this.#node;
+  }
+
+  get running(): boolean {
+    return this.#process?.state === 'running';
+  }
+
+  /** Starts the process; a no-op while it lives. A replica that refuses to open fails the simulation. */
+  start(): void {
+    if (this.#process?.alive === true) return;
+    const { simulation, id } = this.#options;
+    this.#starts += 1;
+    const process = new SimulatedProcess(simulation, `${id}#${this.#starts}`);
+    this.#process = process;
+    RaftNode.open(this.#nodeOptions(process)).then(
+      (node) => {
+        if (this.#process === process) this.#node = node;
+      },
+      (error: unknown) => simulation.fail(error, `the start of ${id}`),
+    );
+  }
+
+  /** A no-op while the process is down. */
+  crash(options: { readonly power: boolean }): void {
+    const process = this.#process;
+    if (process?.alive !== true) return;
+    process.kill();
+    this.#process = null;
+    this.#node = null;
+    this.#disk.crash(options);
+    this.#databases.crash(options);
+    for (const reject of [...this.#calls]) {
+      reject(new OutcomeUnknown(`the connection to ${this.id} broke: its process died`));
+    }
+    this.#calls.clear();
+  }
+
+  /** A no-op while the process is down. */
+  pause(): void {
+    if (this.#process?.alive === true) this.#process.pause();
+  }
+
+  resume(): void {
+    if (this.#process?.alive === true) this.#process.resume();
+  }
+
+  /**
+   * A client's call over a connection to this machine: refused while the process is down, held up while
+   * it is paused, broken when it dies. null: refused, and nothing was done.
+   */
+  call<T>(make: (node: RaftNode<Command, Result, Query, Answer>) => Promise<T>): Promise<T> | null {
+    const process = this.#process;
+    const node = this.#node;
+    if (process === null || node === null) return null;
+    return new Promise<T>((resolve, reject) => {
+      this.#calls.add(reject);
+      process.deliver(`a client calls ${this.id}`, 'input', () => {
+        make(node)
+          .then(resolve, reject)
+          .finally(() => this.#calls.delete(reject));
+      });
+    });
+  }
+
+  #nodeOptions(process: SimulatedProcess): RaftNodeOptions<Command, Result, Query, Answer> {
+    const { simulation, network, id, members, cluster, stateMachine, observe } = this.#options;
+    const random = simulation.random.stream(process.name);
+    const clock = this.clock.door(process);
+    return {
+      id,
+      doors: { clock, random: random.stream('node') },
+      storage: fileStorage({
+        directory: '/data',
+        backend: cluster.backend,
+        codec: cluster.codec,
+        shards: cluster.shards,
+        doors: {
+          clock,
+          random: random.stream('storage'),
+          disk: this.#disk.door(process),
+          work: simulatedWork(process, random.stream('work')),
+          openDatabase: this.#databases.door(process),
+        },
+      }),
+      transport: simulatedTransport(network, process, id),
+      stateMachine: stateMachine(id),
+      bootstrap: { members: members.map((member) => ({ id: member, address: member })) },
+      raft: {
+        electionTimeoutMinMs: cluster.electionTimeout.fromMs,
+        electionTimeoutMaxMs: cluster.electionTimeout.toMs,
+        heartbeatIntervalMs: cluster.heartbeatMs,
+      },
+      observer: (observation) => {
+        if (process.alive) observe(observation);
+      },
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import type { Random } from '../../src/doors/random.ts';
+import type { NodeId } from '../../src/raft/identity.ts';
+import { type Strike, strike } from '../faults/fault.ts';
+import { resolveSelector } from '../faults/resolve-selector.ts';
+import type { Injection } from '../report/run-result.ts';
+import type { TimelineStep } from '../scenario/scenario.ts';
+import type { World } from './world.ts';
+
+/** A fault that names the leader waits for one, this long. */
+const LEADER_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 10;
+
+/** A fault that struck, before the report knows when it healed. */
+export interface Struck {
+  readonly step: TimelineStep;
+  readonly on: readonly NodeId[];
+  readonly atMs: number;
+}
+
+export interface TimelineOptions {
+  readonly world: World;
+  readonly random: Random;
+  readonly nowMs: () => number;
+  readonly schedule: (delayMs: number, label: string, callback: () => void) => void;
+  /** Called just before a fault strikes. */
+  readonly onStrike: (struck: Struck) => void;
+  /** Called when a fault never found anybody to strike; the scenario was not what it says it is. */
+  readonly onMissed: (step: TimelineStep, why: string) => void;
+}
+
+/** Lets the faults of a scenario strike and heal when their time comes. */
+export class Timeline {
+  readonly #options: TimelineOptions;
+  readonly #injections: { injection: Injection; heal: (() => void) | null }[] = [];
+  #waiting = 0;
+  #lastHealedAtMs: number | null = null;
+
+  constructor(options: TimelineOptions) {
+    this.#options = options;
+  }
+
+  /** What struck so far, in order. */
+  get injections(): Injection[] {
+    return this.#injections.map(({ injection }) => injection);
+  }
+
+  /** No fault is due any more, and all that end by themselves have healed. */
+  get done(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** When a fault last struck for a moment, or healed; null before. */
+  get lastHealedAtMs(): number | null {
+    return this.#lastHealedAtMs;
+  }
+
+  start(steps: readonly TimelineStep[]): void {
+    for (const step of steps) {
+      this.#waiting += 1;
+      this.#options.schedule(step.atMs, `fault of line ${step.line}`, () =>
+        this.#begin(step, LEADER_WITHIN_MS),
+      );
+    }
+  }
+
+  /** Ends what is still there. */
+  healAll(): void {
+    for (const struck of this.#injections) this.#heal(struck);
+  }
+
+  #begin(step: TimelineStep, patienceMs: number): void {
+    const { world, random, schedule, nowMs } = this.#options;
+    const on = resolveSelector(step.fault.on, world, random);
+    if (on === null) {
+      if (patienceMs > 0) {
+        schedule(LOOK_EVERY_MS, 'waiting for a leader to strike', () =>
+          this.#begin(step, patienceMs - LOOK_EVERY_MS),
+        );
+        return;
+      }
+      this.#waiting -= 1;
+      this.#options.onMissed(step, `no replica led within ${LEADER_WITHIN_MS} ms`);
+      return;
+    }
+    const atMs = nowMs();
+    this.#options.onStrike({ step, on, atMs });
+    const { what, heal }: Strike = strike(step.fault, on, world);
+    const momentary = step.fault.kind === 'disk';
+    const struck = {
+      injection: { atMs, healedAtMs: null, what, on } as Injection,
+      heal: momentary ? null : heal,
+    };
+    this.#injections.push(struck);
+    if (momentary) this.#lastHealedAtMs = atMs;
+    if (step.forMs === null) this.#waiting -= 1;
+    else {
+      schedule(step.forMs, `end of the fault of line ${step.line}`, () => {
+        this.#waiting -= 1;
+        this.#heal(struck);
+      });
+    }
+  }
+
+  #heal(struck: { injection: Injection; heal: (() => void) | null }): void {
+    const { heal } = struck;
+    if (heal === null) return;
+    struck.heal = null;
+    heal();
+    const healedAtMs = this.#options.nowMs();
+    struck.injection = { ...struck.injection, healedAtMs };
+    this.#lastHealedAtMs = healedAtMs;
+  }
+}
