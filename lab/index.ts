@@ -16,3 +16,4 @@ export type {
   WorkloadSpec,
 } from './scenario/scenario.ts';
 export type { KvCall, KvResult, Operation, OperationOutcome } from './workload/history.ts';
+export { type RunOptions, runScenario } from './world/simulated/run-scenario.ts';

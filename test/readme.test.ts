@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+it("the README's program runs as it stands, and prints what it says", async () => {
+  const readme = await readFile(join(root, 'README.md'), 'utf8');
+  const program = /```js\n([\s\S]*?)```/.exec(readme)?.[1];
+  const promised = /console\.log\(.*\); \/\/ (.*)/.exec(program ?? '')?.[1];
+  expect(program).toBeDefined();
+  expect(promised).toBeDefined();
+  // Below the package, so that it imports `kontiki` as a user of the built package does.
+  const directory = await mkdtemp(join(root, 'dist', 'readme-'));
+  try {
+    const file = join(directory, 'program.mjs');
+    await writeFile(file, program ?? '');
+    const { stdout } = await promisify(execFile)(process.execPath, [file]);
+    expect(stdout.trim()).toBe(promised);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+it('importing kontiki loads none of the dependencies of the lab', async () => {
+  // A loader that refuses them: an import that reaches one fails, and says which.
+  const refuse = `export async function resolve(specifier, context, next) {
+    if (/^(zod|yaml|commander|pure-rand|fast-check)(\\/|$)/.test(specifier)) throw new Error('loads ' + specifier);
+    return next(specifier, context);
+  }`;
+  const program = `
+    import { register } from 'node:module';
+    register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(refuse)}));
+    await import('kontiki'); await import('kontiki/storage'); await import('kontiki/transport');
+    const refused = await import('kontiki/lab').then(() => 'nothing', (error) => error.message);
+    console.log(refused);`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: root,
+  });
+  // The lab does load them, so the loader would have caught the library too.
+  expect(stdout.trim()).toMatch(/^loads (zod|yaml|commander|pure-rand)/);
+});
