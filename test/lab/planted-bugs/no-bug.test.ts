@@ -1,0 +1,11 @@
+import { expect, it } from 'vitest';
+import { firstViolation } from './first-violation.ts';
+import { leadersComeAndGo, noTrouble, restarts } from './trouble.ts';
+
+it.each([
+  ['no trouble', noTrouble],
+  ['restarts', restarts],
+  ['leaders that come and go', leadersComeAndGo],
+])('without a planted bug, %s violates nothing', async (_name, trouble) => {
+  expect((await firstViolation(trouble, 5))?.violation).toBeUndefined();
+});

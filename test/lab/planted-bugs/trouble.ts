@@ -1,0 +1,22 @@
+// The scenarios that show the planted bugs; the same ones hold without a bug.
+
+export const noTrouble = 'name: planted\nduration: 10s\n';
+
+export const restarts = `
+name: planted
+duration: 30s
+timeline:
+  - {at: 5s, for: 1s, crash: {on: all}}
+`;
+
+/** Old entries survive their leaders, and links are slow enough to tell counting from committing. */
+export const leadersComeAndGo = `
+name: planted
+cluster: {replicas: 5}
+network: {latency: 1ms..40ms, loss: 10%, duplicate: 5%}
+duration: 60s
+workload: {clients: 8, operations-per-second: 100}
+timeline:
+${Array.from({ length: 14 }, (_, i) => `  - {at: ${4 * i + 2}s, for: 2500ms, partition: {on: leader}}`).join('\n')}
+expect: {recovery-within: 20s}
+`;

@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { formatResultsJson } from '../../../../lab/report/json.ts';
+import { parseScenario } from '../../../../lab/scenario/parse.ts';
+import { runScenario } from '../../../../lab/world/simulated/run-scenario.ts';
+
+const folder = fileURLToPath(new URL('../../../../scenarios/', import.meta.url));
+const shipped = readdirSync(folder)
+  .filter((name) => name.endsWith('.yaml'))
+  .sort()
+  .map((file) => parseScenario({ text: readFileSync(`${folder}${file}`, 'utf8'), file }));
+
+const scenario = (text: string) =>
+  parseScenario({ text: `name: test\nduration: 10s\n${text}`, file: 'test.yaml' });
+
+describe('every shipped scenario', () => {
+  it.each(shipped.map((one) => [one.name, one] as const))(
+    '%s holds, and its bytes are those of its seed',
+    async (_name, one) => {
+      const first = await runScenario(one, { seed: 7 });
+      expect(first.violation).toBeNull();
+      expect(first.injections).toHaveLength(one.timeline.length);
+      const again = await runScenario(one, { seed: 7 });
+      expect(formatResultsJson([again])).toBe(formatResultsJson([first]));
+      const other = await runScenario(one, { seed: 8 });
+      expect(other.digest).not.toBe(first.digest);
+    },
+  );
+});
+
+describe('trouble of every kind', () => {
+  it.each([
+    [
+      'a lossy, slow network',
+      'network: {latency: 1ms..80ms, loss: 10%, duplicate: 10%}\nexpect: {recovery-within: 20s}',
+    ],
+    ['a crash of the leader', 'timeline: [{at: 3s, for: 2s, crash: leader}]'],
+    ['a power cut of everybody', 'timeline: [{at: 3s, for: 1s, crash: {on: all, power: true}}]'],
+    ['a leader that stands still', 'timeline: [{at: 3s, for: 3s, pause: leader}]'],
+    ['failing syncs', 'timeline: [{at: 3s, disk: {on: all, fail: sync}}]'],
+    ['a one-way partition', 'timeline: [{at: 3s, for: 4s, partition: {on: leader, direction: incoming}}]'],
+    ['a clock that runs fast', 'timeline: [{at: 2s, for: 5s, clock: {on: leader, rate: 1.5}}]'],
+    [
+      'the level backend',
+      'cluster: {backend: level}\ntimeline: [{at: 3s, for: 1s, crash: {on: all, power: true}}]',
+    ],
+    [
+      'compressed blocks on two shards',
+      'cluster: {codec: gzip, shards: 2}\ntimeline: [{at: 3s, for: 1s, crash: {on: minority}}]',
+    ],
+    [
+      'a single replica',
+      'cluster: {replicas: 1}\ntimeline: [{at: 3s, for: 1s, crash: {on: n1, power: true}}]',
+    ],
+    [
+      'five replicas without a minority',
+      'cluster: {replicas: 5}\ntimeline: [{at: 3s, for: 3s, partition: minority}]',
+    ],
+  ])('%s is survived', async (_name, text) => {
+    for (let seed = 1; seed <= 3; seed += 1) {
+      const result = await runScenario(scenario(text), { seed });
+      expect(result.violation).toBeNull();
+      expect(result.operations.acknowledged).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('a run', () => {
+  it('tells of a bound that is not kept, and shows the last steps', async () => {
+    const tight = scenario(
+      'timeline: [{at: 3s, for: 4s, partition: leader}]\nexpect: {unavailable-at-most: 20ms}',
+    );
+    const { violation } = await runScenario(tight, { seed: 1 });
+    expect(violation?.checker).toBe('unavailable-at-most');
+    expect(violation?.sentence).toMatch(/clients waited \d+.* ms with nothing acknowledged.*at most 20 ms/);
+  });
+
+  it('tells when the majority has no new leader in time', async () => {
+    const tight = scenario(
+      'timeline: [{at: 3s, for: 4s, partition: leader}]\nexpect: {new-leader-within: 5ms}',
+    );
+    const { violation, trace } = await runScenario(tight, { seed: 1 });
+    expect(violation?.checker).toBe('new-leader-within');
+    expect(violation?.sentence).toMatch(/^n1, leader of term 2, was taken away at 3\d{3}(\.\d+)? ms/);
+    expect(trace.length).toBeGreaterThan(20);
+    expect(trace.at(-1)).toMatch(/^3\d{3}\.\d{3} ms {2}/);
+  });
+
+  it('tells when a leader cut off does not step down in time', async () => {
+    const tight = scenario(
+      'timeline: [{at: 3s, for: 4s, partition: leader}]\nexpect: {step-down-within: 5ms}',
+    );
+    expect((await runScenario(tight, { seed: 1 })).violation?.checker).toBe('step-down-within');
+  });
+
+  it('tells when the cluster does not recover', async () => {
+    const dead = scenario('timeline: [{at: 3s, crash: {on: majority}}]\nexpect: {recovery-within: 20ms}');
+    expect((await runScenario(dead, { seed: 1 })).violation?.checker).toBe('recovery-within');
+  });
+
+  it('ends when it is told to', async () => {
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(runScenario(scenario(''), { seed: 1, signal })).rejects.toThrow('enough');
+  });
+});
