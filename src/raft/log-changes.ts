@@ -111,13 +111,16 @@ export function markPersisted(state: RaftState, writeId: RequestId): boolean {
 }
 
 /**
- * Entries not durable are kept, for they are nowhere else. A leader also keeps what is not committed,
- * to know its size when it is.
+ * Entries not durable are kept, for they are nowhere else; and with them the rest of a range that is being
+ * applied, so that it can be had from one place. A leader also keeps what is not committed, to know its
+ * size when it is.
  */
 export function trimCache(state: RaftState): void {
-  const { durable, commitIndex, log, options } = state;
+  const { durable, commitIndex, appliedIndex, applyingIndex, log, options } = state;
   if (log.cacheBytes <= options.cacheBytesMax) return;
-  const upTo = state.role === 'leader' && commitIndex < durable.index ? commitIndex : durable.index;
+  let upTo = durable.index;
+  if (state.role === 'leader' && commitIndex < upTo) upTo = commitIndex;
+  if (applyingIndex > durable.index && appliedIndex < upTo) upTo = appliedIndex;
   evict(log, upTo, options.cacheBytesMax);
 }
 

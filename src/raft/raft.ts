@@ -90,8 +90,8 @@ export class Raft {
   }
 
   /**
-   * Entries `from` .. `to` inclusive if all of them are cached, else null. The entries of an apply effect
-   * that are not cached when it is drained are durable.
+   * Entries `from` .. `to` inclusive if all of them are cached, else null. Until it is applied, the range of
+   * an apply effect is either all cached or all durable.
    */
   cachedEntries(from: Index, to: Index): Entry[] | null {
     return cachedRange(this.state.log, from, to);
