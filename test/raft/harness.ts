@@ -256,15 +256,18 @@ export class Cluster {
     const end = this.now + ms;
     this.settle(passes);
     for (;;) {
-      let next = end;
+      let next = Number.POSITIVE_INFINITY;
       for (const { core } of this.replicas) {
-        const due = core?.deadline ?? end;
+        const due = core?.deadline ?? Number.POSITIVE_INFINITY;
         if (due < next) next = due;
       }
+      if (next > end) {
+        this.now = end;
+        return;
+      }
       if (next > this.now) this.now = next;
-      if (next >= end) return;
       for (const target of this.replicas) {
-        if (target.core === null || (target.core.deadline ?? end) > this.now) continue;
+        if (target.core === null || (target.core.deadline ?? Number.POSITIVE_INFINITY) > this.now) continue;
         target.core.tick(this.now);
         this.drain(target);
       }
