@@ -22,6 +22,7 @@ export function handleAppendEntries(context: Context, from: ReplicaId, message: 
   const { state } = context;
   const acknowledgement = hearLeader(context, from);
   if (!agreesAt(state, message)) {
+    if (message.prevLogIndex <= state.settledIndex) refuseConflict(state, message.prevLogIndex);
     const hint = lastIndexNotAfterTerm(state.log, message.prevLogIndex, message.prevLogTerm);
     send(context, from, {
       kind: 'AppendEntriesResponse',
@@ -113,18 +114,21 @@ function takeEntries(context: Context, entries: readonly Entry[]): void {
 
 function cutConflict(context: Context, index: Index): void {
   const { state } = context;
-  if (index <= state.settledIndex) {
-    throw new InvariantViolation(
-      `the leader of term ${state.hardState.term} has another entry at ${index}, ` +
-        `which is committed here up to ${state.settledIndex}`,
-    );
-  }
+  if (index <= state.settledIndex) refuseConflict(state, index);
   if (index <= state.verifiedIndex) {
     throw new InvariantViolation(
       `the leader of term ${state.hardState.term} replaced its own entry ${index}; a leader only appends`,
     );
   }
   truncateFrom(context, index);
+}
+
+/** Leader Completeness (paper 5.4.3) says that every leader's log holds what is committed. */
+function refuseConflict(state: RaftState, index: Index): never {
+  throw new InvariantViolation(
+    `the leader of term ${state.hardState.term} has another entry at ${index}, ` +
+      `though the log is committed here up to ${state.settledIndex}`,
+  );
 }
 
 /**
