@@ -221,7 +221,7 @@ describe('log replication (paper 5.3)', () => {
         leaderCommit: 0,
       });
     expect(conflict).toThrow(InvariantViolation);
-    expect(conflict).toThrow('has another entry at 3, which is committed here up to 3');
+    expect(conflict).toThrow('has another entry at 3, though the log is committed here up to 3');
   });
 
   test('a leader that replaces its own entry stops the replica', () => {

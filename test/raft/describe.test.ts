@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import { canonical } from '../../src/raft/canonical.ts';
+import { describeEffect, describeMessage, describeState } from '../../src/raft/describe.ts';
+import type { Effect } from '../../src/raft/effect.ts';
+import type { Message } from '../../src/raft/message.ts';
+import { clusterId, command, logOf, replica, Single, votersOf } from './harness.ts';
+
+describe('one line for', () => {
+  test.each<[Message, string]>([
+    [{ kind: 'RequestPreVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 }, 'RequestPreVote term=2 last=1/1'],
+    [{ kind: 'PreVoteResponse', term: 2, granted: true }, 'PreVoteResponse term=2 granted'],
+    [{ kind: 'VoteResponse', term: 2, granted: false }, 'VoteResponse term=2 refused'],
+    [
+      { kind: 'AppendEntries', term: 2, prevLogIndex: 1, prevLogTerm: 1, entries: [], leaderCommit: 1 },
+      'AppendEntries term=2 prev=1/1 entries=none leaderCommit=1',
+    ],
+    [
+      {
+        kind: 'AppendEntries',
+        term: 2,
+        prevLogIndex: 1,
+        prevLogTerm: 1,
+        entries: [command(2, 1), command(3, 2)],
+        leaderCommit: 1,
+      },
+      'AppendEntries term=2 prev=1/1 entries=2/1..3/2 leaderCommit=1',
+    ],
+    [
+      { kind: 'AppendEntriesResponse', accepted: true, term: 2, matchIndex: 3, verifiedIndex: 4 },
+      'AppendEntriesResponse term=2 accepted matchIndex=3 verifiedIndex=4',
+    ],
+    [
+      {
+        kind: 'AppendEntriesResponse',
+        accepted: false,
+        term: 2,
+        rejectedIndex: 9,
+        hintIndex: 4,
+        hintTerm: 1,
+      },
+      'AppendEntriesResponse term=2 rejected at 9 hint=4/1',
+    ],
+    [{ kind: 'Heartbeat', term: 2, round: 5, leaderCommit: 3 }, 'Heartbeat term=2 round=5 leaderCommit=3'],
+    [{ kind: 'BootstrapAnswer', empty: false }, 'BootstrapAnswer not empty'],
+  ])('a message: %j', (message, line) => {
+    expect(describeMessage(message)).toBe(line);
+  });
+
+  test.each<[Effect, string]>([
+    [
+      {
+        kind: 'write',
+        writeId: { boot: 2, sequence: 7 },
+        hardState: { term: 3, votedFor: { id: 'n1', incarnation: 'i' } },
+        cutFrom: 4,
+        entries: [command(4, 3)],
+      },
+      'write 2.7 term=3 votedFor=n1 cutFrom=4 entries=4/3(command)',
+    ],
+    [{ kind: 'write', writeId: { boot: 2, sequence: 8 }, entries: [] }, 'write 2.8 entries=none'],
+    [{ kind: 'apply', from: 3, to: 5 }, 'apply 3..5'],
+    [
+      { kind: 'load', loadId: { boot: 2, sequence: 9 }, from: 1, to: 4, bytesMax: 64 },
+      'load 2.9 1..4 bytesMax=64',
+    ],
+    [
+      {
+        kind: 'send',
+        envelope: {
+          clusterId,
+          group: 'main',
+          from: replica('n1'),
+          to: { id: 'n2', incarnation: 'i' },
+          message: { kind: 'BootstrapQuery' },
+        },
+      },
+      'send n1->n2 BootstrapQuery',
+    ],
+    [
+      { kind: 'event', event: { kind: 'leader-changed', term: 4, leader: null } },
+      'leader of term 4: none known',
+    ],
+    [
+      { kind: 'event', event: { kind: 'message-dropped', from: 'n2', reason: 'stale-term' } },
+      'message from n2 dropped: stale-term',
+    ],
+  ])('an effect: %j', (effect, line) => {
+    expect(describeEffect(effect)).toBe(line);
+  });
+
+  test('a state', () => {
+    const follower = new Single({ entries: logOf(votersOf('n1', 'n2', 'n3'), [1, 1, 4]) });
+    expect(describeState(follower.state)).toBe(
+      'n1 follower term=4 votedFor=none leader=none log=3(1x2 4x1) durable=3@4 verified=0 commit=0 applied=0' +
+        ' voters=n1,n2,n3 silent for 500 ms',
+    );
+    expect(describeState(new Single().lead().state)).toBe(
+      'n1 leader term=2 votedFor=n1 leader=n1 log=2(1x1 2x1) durable=2@2 verified=2 commit=0 applied=0' +
+        ' voters=n1,n2,n3 [n2 probe match=0 next=2 waiting] [n3 probe match=0 next=2 waiting]',
+    );
+  });
+});
+
+describe('the canonical state', () => {
+  const living = (now: number, writes: number) => {
+    const n1 = new Single();
+    n1.now = now;
+    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 });
+    for (let count = 0; count < writes; count += 1) {
+      n1.hear('n2', {
+        kind: 'AppendEntries',
+        term: 1,
+        prevLogIndex: 1,
+        prevLogTerm: 1,
+        entries: [command(2, 1)],
+        leaderCommit: 0,
+      });
+    }
+    return n1;
+  };
+  /** Waits are drawn, so two states are given the same one. */
+  const withWait = (n1: Single) => {
+    const copy = structuredClone(n1.state);
+    copy.timers.election = copy.now + 600;
+    return copy;
+  };
+
+  test('is the same at another time of day, and with other request ids', () => {
+    const early = withWait(living(700, 1));
+    const late = withWait(living(90_000, 1));
+    late.clockAnomalies = 0;
+    late.silentUntil = 0;
+    late.lastSequence += 40;
+    for (const write of late.writes) {
+      (write.writeId as { sequence: number }).sequence += 40;
+    }
+    expect(canonical(late)).toBe(canonical(early));
+  });
+
+  test('differs where behaviour may differ', () => {
+    const base = withWait(living(700, 1));
+    const unlike = [
+      { ...base, commitIndex: 1 },
+      { ...base, silentUntil: base.now + 1 },
+      { ...base, hardState: { term: 2, votedFor: null } },
+      { ...base, writes: [] },
+      { ...base, leaderHeardAt: base.now - 1 },
+      { ...base, timers: { ...base.timers, election: base.now + 601 } },
+    ];
+    const texts = new Set([base, ...unlike].map(canonical));
+    expect(texts.size).toBe(unlike.length + 1);
+  });
+});
