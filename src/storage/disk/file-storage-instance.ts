@@ -1,0 +1,373 @@
+import { crc32 } from '../../doors/checksum.ts';
+import type { DirectoryLock } from '../../doors/disk.ts';
+import type { HardState } from '../../raft/effect.ts';
+import type { ConfigurationEntry } from '../../raft/entry.ts';
+import type { ClusterId, GroupId } from '../../raft/identity.ts';
+import type {
+  LogFloor,
+  LogStorage,
+  SnapshotStorage,
+  StorageIdentity,
+  StorageInstance,
+  StorageStats,
+} from '../contract.ts';
+import { StorageFailed, StorageRefused } from '../errors.ts';
+import type { Backend, Scan, ScannedBlock } from './backends/backend.ts';
+import { FilesBackend } from './backends/files.ts';
+import { LevelBackend } from './backends/level.ts';
+import { readEntries, sealPlain } from './block.ts';
+import { headerLength } from './block-header.ts';
+import { describeVerdict } from './describe-verdict.ts';
+import type { FileStorageSettings } from './file-storage.ts';
+import { type FloorRecord, readFloor, writeFloor } from './floor-file.ts';
+import { GroupLog } from './group-log.ts';
+import { HardStateFiles } from './hard-state-file.ts';
+import { type IdentityRecord, writeIdentity } from './identity-file.ts';
+import { LiveBlocks } from './live-blocks.ts';
+import { MarkFile } from './mark-file.ts';
+import { type CleanVerdict, recover, type Verdict } from './recover.ts';
+import { Shard, type ShardHost } from './shard.ts';
+import { SnapshotFiles } from './snapshot-files.ts';
+
+interface OpenedShard {
+  readonly shard: Shard;
+  readonly scan: Scan;
+}
+
+/** One open of a directory: its small files, its shards, and the logs in them. */
+export class FileStorageInstance implements StorageInstance, ShardHost {
+  readonly #settings: FileStorageSettings;
+  readonly #lock: DirectoryLock;
+  readonly seed: number;
+  #identity: IdentityRecord;
+  #hardStates: HardStateFiles | null = null;
+  #marks: MarkFile | null = null;
+  readonly #shards: OpenedShard[] = [];
+  readonly #opened = new Set<GroupId>();
+  #failure: StorageFailed | null = null;
+  #closing: Promise<void> | null = null;
+  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0 };
+
+  private constructor(
+    settings: FileStorageSettings,
+    found: { readonly identity: IdentityRecord; readonly seed: number; readonly lock: DirectoryLock },
+  ) {
+    this.#settings = settings;
+    this.#identity = found.identity;
+    this.seed = found.seed;
+    this.#lock = found.lock;
+  }
+
+  /** @throws StorageRefused when what is there is damaged; nothing is changed then, and all is closed. */
+  static async open(
+    settings: FileStorageSettings,
+    found: {
+      readonly identity: IdentityRecord;
+      readonly isNew: boolean;
+      readonly seed: number;
+      readonly lock: DirectoryLock;
+    },
+  ): Promise<FileStorageInstance> {
+    const instance = new FileStorageInstance(settings, found);
+    try {
+      await instance.#openFiles();
+      if (found.isNew) instance.#refuseUnlessEmpty();
+      else await instance.#refuseDamage();
+      const identity = { ...found.identity, boot: found.identity.boot + 1 };
+      await writeIdentity(settings.doors.disk, settings.directory, identity);
+      instance.#identity = identity;
+      return instance;
+    } catch (error) {
+      await instance.#closeFiles();
+      throw error;
+    }
+  }
+
+  get identity(): StorageIdentity {
+    const { id, incarnation, boot, clusterId } = this.#identity;
+    return { id, incarnation, boot, clusterId };
+  }
+
+  async adoptCluster(clusterId: ClusterId): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    const known = this.#identity.clusterId;
+    if (known === clusterId) return;
+    if (known !== null)
+      throw this.fail(`the storage belongs to cluster ${known}, not to ${clusterId}`, undefined);
+    const identity = { ...this.#identity, clusterId };
+    try {
+      await writeIdentity(this.#settings.doors.disk, this.#settings.directory, identity);
+    } catch (cause) {
+      throw this.fail('the cluster id could not be made durable', cause);
+    }
+    this.#identity = identity;
+  }
+
+  async openLog(group: GroupId): Promise<LogStorage> {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#opened.has(group)) throw new Error(`the log of group ${group} is open already`);
+    this.#opened.add(group);
+    const { shard } = this.#shardOf(group);
+    const { verdict, floor } = await this.#judge(group);
+    if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
+    const blocks = this.#replay(group, verdict);
+    const configurations = await this.#configurationsOf(shard.backend, blocks, floor);
+    const log = new GroupLog(shard, group, {
+      recovered: {
+        hardState: verdict.hardState,
+        floor: floor ?? { index: 0, term: 0, configuration: null },
+        lastIndex: verdict.end.index,
+        runs: verdict.runs,
+        configurations,
+      },
+      blocks,
+      end: verdict.end,
+      nextNumber: verdict.nextNumber,
+    });
+    if (verdict.nextNumber > 1) await this.#writeOpenRecord(shard.backend, log, verdict);
+    return log;
+  }
+
+  snapshots(group: GroupId): SnapshotStorage {
+    const { directory, doors } = this.#settings;
+    return new SnapshotFiles(doors.disk, `${directory}/snapshots-${group}`);
+  }
+
+  stats(): StorageStats {
+    const pendingWrites = this.#shards.reduce((sum, { shard }) => sum + shard.pending, 0);
+    return { ...this.#counts, pendingWrites };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  // ---- what shards ask
+
+  get work() {
+    return this.#settings.doors.work;
+  }
+
+  get codec() {
+    return this.#settings.codec;
+  }
+
+  get failure(): StorageFailed | null {
+    return this.#failure;
+  }
+
+  /** Poisons the instance: nothing more is written, and everyone hears why. The first reason stays. */
+  fail(what: string, cause: unknown): StorageFailed {
+    if (this.#failure === null) {
+      const why = cause instanceof Error ? `: ${cause.message}` : '';
+      this.#failure = new StorageFailed(`${this.#settings.directory}: ${what}${why}`, { cause });
+      for (const { shard } of this.#shards) shard.rejectQueued(this.#failure);
+    }
+    return this.#failure;
+  }
+
+  async saveHardState(group: GroupId, hardState: HardState): Promise<void> {
+    await this.#files().hardStates.write(group, hardState);
+  }
+
+  async saveFloor(group: GroupId, floor: LogFloor, lowestNumber: number): Promise<void> {
+    const { directory, doors } = this.#settings;
+    await writeFloor(doors.disk, { directory, group }, { ...floor, lowestNumber }, this.seed);
+  }
+
+  mark(group: GroupId, durableNumber: number): void {
+    this.#files().marks.set(group, durableNumber);
+  }
+
+  count({ writes, blocks, bytes }: { writes: number; blocks: number; bytes: number }): void {
+    this.#counts.writes += writes;
+    this.#counts.blocks += blocks;
+    this.#counts.bytesWritten += bytes;
+    if (blocks > 0) this.#counts.syncs += 1;
+  }
+
+  // ---- opening
+
+  async #openFiles(): Promise<void> {
+    const { directory, doors, backend, shards } = this.#settings;
+    const { disk, clock, openDatabase } = doors;
+    this.#hardStates = await HardStateFiles.open(disk, directory, this.seed);
+    this.#marks = await MarkFile.open(disk, `${directory}/mark`, this.seed, {
+      clock,
+      onFailed: (cause) => this.fail('the mark could not be written', cause),
+    });
+    for (let number = 0; number < shards; number += 1) {
+      const folder = `${directory}/shard-${number}`;
+      await disk.makeDirectory(folder);
+      const kept: Backend =
+        backend === 'files'
+          ? new FilesBackend(disk, folder, this.seed)
+          : new LevelBackend(openDatabase, folder, this.seed);
+      const shard = new Shard(kept, this);
+      this.#shards.push({ shard, scan: await scanShard(kept, folder) });
+    }
+    await disk.syncDirectory(directory);
+  }
+
+  /** The identity is written last when a storage is made: without it there can be nothing else yet. */
+  #refuseUnlessEmpty(): void {
+    const { hardStates, marks } = this.#files();
+    const blocks = this.#shards.some(({ scan }) => scan.blocks.length > 0 || scan.tail !== 'none');
+    if (!blocks && hardStates.isEmpty && marks.groups.length === 0) return;
+    throw new StorageRefused(
+      'damaged',
+      `${this.#settings.directory}: the identity file is missing, but there is a log. Keep a copy; restore ` +
+        'the directory from where it is intact, or replace this replica.',
+    );
+  }
+
+  async #refuseDamage(): Promise<void> {
+    const { hardStates, marks } = this.#files();
+    const groups = new Set<GroupId>([...hardStates.groups, ...marks.groups]);
+    for (const { scan } of this.#shards) for (const block of scan.blocks) groups.add(groupOf(block));
+    for (const group of [...groups].sort()) {
+      const { verdict } = await this.#judge(group);
+      if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
+    }
+  }
+
+  async #judge(group: GroupId): Promise<{ verdict: Verdict; floor: FloorRecord | null }> {
+    const { directory, doors } = this.#settings;
+    const { hardStates, marks } = this.#files();
+    const floor = await readFloor(doors.disk, directory, group, this.seed);
+    if (floor === 'damaged') {
+      return { verdict: { kind: 'hard-state-lost', why: 'the floor file is damaged' }, floor: null };
+    }
+    const { scan } = this.#shardOf(group);
+    const verdict = recover({
+      blocks: scan.blocks
+        .filter((block) => groupOf(block) === group)
+        .map((block) => (block.intact ? { intact: true, ...block.header } : block)),
+      tail: scan.tail,
+      hardState: hardStates.find(group),
+      markedNumber: marks.find(group),
+      floor,
+    });
+    return { verdict, floor };
+  }
+
+  #damaged(group: GroupId, verdict: Exclude<Verdict, CleanVerdict>): StorageRefused {
+    const { directory } = this.#settings;
+    const place = `shard ${this.#shardNumberOf(group)}, group ${group}`;
+    return new StorageRefused(
+      'damaged',
+      `${directory}: ${place}: ${describeVerdict(verdict)}. A crash cannot do this. Keep a copy; restore the ` +
+        'directory from where it is intact, or replace this replica.',
+    );
+  }
+
+  #replay(group: GroupId, verdict: CleanVerdict): LiveBlocks {
+    const blocks = new LiveBlocks();
+    const live = new Set(verdict.live);
+    const found = this.#shardOf(group)
+      .scan.blocks.filter(
+        (block) => block.intact && block.header.group === group && live.has(block.header.number),
+      )
+      .filter((block) => block.intact)
+      .sort((a, b) => a.header.number - b.header.number);
+    for (const { header, location } of found) blocks.add(header, location);
+    return blocks;
+  }
+
+  async #configurationsOf(
+    backend: Backend,
+    blocks: LiveBlocks,
+    floor: FloorRecord | null,
+  ): Promise<ConfigurationEntry[]> {
+    const configurations: ConfigurationEntry[] = [];
+    for (const { header, location, lastIndex } of blocks.all()) {
+      if (!header.hasConfiguration) continue;
+      const start = headerLength(header.group, header.runs.length);
+      const entries = await readEntries(header, start, await backend.read(location), this.work);
+      for (const entry of entries) {
+        if (entry.kind !== 'configuration') continue;
+        if (entry.index > (floor?.index ?? 0) && entry.index <= lastIndex) configurations.push(entry);
+      }
+    }
+    return configurations;
+  }
+
+  /**
+   * Before anything is promised on what was found: a block above every number ever seen, that voids what
+   * was cut. Were a cut block's number taken again without it, a later scan could not tell the two apart.
+   */
+  async #writeOpenRecord(backend: Backend, log: GroupLog, verdict: CleanVerdict): Promise<void> {
+    const number = log.nextNumber;
+    const content = {
+      group: log.group,
+      number,
+      firstIndex: verdict.end.index + 1,
+      predecessor: verdict.end,
+      hardStateTerm: verdict.hardState.term,
+      durableNumber: verdict.voidFrom - 1,
+      voidFrom: verdict.voidFrom,
+      entries: [],
+    };
+    try {
+      await backend.append([sealPlain(content, this.seed)]);
+    } catch (cause) {
+      throw this.fail('the open record could not be written', cause);
+    }
+    log.nextNumber = number + 1;
+    log.durableNumber = number;
+    log.end = { ...log.end, number };
+    this.mark(log.group, number);
+  }
+
+  // ---- closing
+
+  async #close(): Promise<void> {
+    for (const { shard } of this.#shards) await shard.idle();
+    this.fail('the storage is closed', undefined);
+    await this.#closeFiles();
+    await this.#lock.release();
+  }
+
+  /** Every file is closed whatever the others do; a file that fails to close holds nothing unsaid. */
+  async #closeFiles(): Promise<void> {
+    await this.#marks?.close().catch(() => {});
+    await this.#hardStates?.close().catch(() => {});
+    for (const { shard } of this.#shards) await shard.backend.close().catch(() => {});
+  }
+
+  #files(): { readonly hardStates: HardStateFiles; readonly marks: MarkFile } {
+    if (this.#hardStates === null || this.#marks === null) throw new Error('the storage is not open yet');
+    return { hardStates: this.#hardStates, marks: this.#marks };
+  }
+
+  #shardOf(group: GroupId): OpenedShard {
+    const shard = this.#shards[this.#shardNumberOf(group)];
+    if (shard === undefined) throw new Error(`there is no shard for group ${group}`);
+    return shard;
+  }
+
+  #shardNumberOf(group: GroupId): number {
+    return crc32(Buffer.from(group, 'latin1')) % this.#settings.shards;
+  }
+}
+
+function groupOf(block: ScannedBlock): GroupId {
+  return block.intact ? block.header.group : block.group;
+}
+
+/** A database that does not open is damage; a disk that does not answer is not. */
+async function scanShard(backend: Backend, folder: string): Promise<Scan> {
+  try {
+    return await backend.scan();
+  } catch (error) {
+    const { cause } = error as { cause?: { code?: string } };
+    if (cause?.code !== 'LEVEL_CORRUPTION') throw error;
+    throw new StorageRefused(
+      'damaged',
+      `${folder}: the database does not open, so all of its blocks are missing. Keep a copy; restore the ` +
+        'directory from where it is intact, or replace this replica.',
+      { cause: error },
+    );
+  }
+}

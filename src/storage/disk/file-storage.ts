@@ -1,0 +1,175 @@
+import { crc32 } from '../../doors/checksum.ts';
+import type { NodeId } from '../../raft/identity.ts';
+import type { Storage, StorageInstance, StorageOpenRequest } from '../contract.ts';
+import { StorageRefused } from '../errors.ts';
+import { FileStorageInstance } from './file-storage-instance.ts';
+import { FORMAT_VERSION, type IdentityRecord, readIdentity } from './identity-file.ts';
+import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
+
+export interface FileStorageOptions {
+  /** Made when it is missing. One replica, one directory. */
+  readonly directory: string;
+  /** How blocks are kept; fixed when the storage is created. Default `files`. */
+  readonly backend?: 'files' | 'level';
+  /** How new blocks are compressed; old ones stay readable. Default `none`. */
+  readonly codec?: 'none' | 'gzip';
+  /** Independent logs that groups are spread over; fixed when the storage is created. Default 1, at most 64. */
+  readonly shards?: number;
+  /** The machine's own by default; a simulation brings its own. */
+  readonly doors?: StorageDoors;
+}
+
+/**
+ * A storage in a directory of this machine.
+ *
+ * @throws StorageRefused (`wrong-options`) with every mistake in the options.
+ */
+export function fileStorage(options: FileStorageOptions): Storage {
+  const mistakes = mistakesIn(options);
+  if (mistakes.length > 0) {
+    throw new StorageRefused('wrong-options', `invalid storage options:\n${mistakes.join('\n')}`);
+  }
+  const settings = {
+    directory: options.directory,
+    backend: options.backend ?? 'files',
+    codec: options.codec ?? 'none',
+    shards: options.shards ?? 1,
+    doors: options.doors ?? nodeStorageDoors(),
+  } as const;
+  return { open: (request) => openDirectory(settings, request) };
+}
+
+export interface FileStorageSettings {
+  readonly directory: string;
+  readonly backend: 'files' | 'level';
+  readonly codec: 'none' | 'gzip';
+  readonly shards: number;
+  readonly doors: StorageDoors;
+}
+
+async function openDirectory(
+  settings: FileStorageSettings,
+  request: StorageOpenRequest,
+): Promise<StorageInstance> {
+  const { directory, doors } = settings;
+  try {
+    await doors.disk.makeDirectory(directory);
+    await doors.disk.syncDirectory(parentOf(directory));
+    const lock = await doors.disk.lock(directory);
+    try {
+      const found = await readIdentity(doors.disk, directory);
+      if (found.kind === 'damaged') {
+        throw new StorageRefused(
+          'damaged',
+          `${directory}: the identity file is damaged, so it is not known whose storage this is. ` +
+            'Keep a copy; replace this replica, or restore the directory from where it is intact.',
+        );
+      }
+      const identity = found.kind === 'found' ? found.identity : newIdentity(settings, request.id);
+      if (found.kind === 'found') refuseOthers(settings, request, identity);
+      const seed = crc32(Buffer.from(identity.incarnation, 'latin1'));
+      return await FileStorageInstance.open(settings, { identity, isNew: found.kind === 'none', seed, lock });
+    } catch (error) {
+      await lock.release().catch(() => {});
+      throw error;
+    }
+  } catch (error) {
+    throw asRefusal(directory, error);
+  }
+}
+
+function newIdentity({ doors, shards, backend }: FileStorageSettings, id: NodeId): IdentityRecord {
+  const incarnation = Buffer.from(doors.random.bytes(8)).toString('hex');
+  return { format: FORMAT_VERSION, id, incarnation, boot: 0, clusterId: null, shards, backend };
+}
+
+/** Also what cannot be changed once a storage is created. */
+function refuseOthers(
+  { directory, shards, backend }: FileStorageSettings,
+  request: StorageOpenRequest,
+  identity: IdentityRecord,
+): void {
+  if (identity.format !== FORMAT_VERSION) {
+    throw new StorageRefused(
+      'other-format',
+      `${directory} has format ${identity.format}; this version reads format ${FORMAT_VERSION}`,
+    );
+  }
+  if (identity.id !== request.id) {
+    throw new StorageRefused(
+      'other-replica',
+      `${directory} belongs to replica ${identity.id}, not to ${request.id}. Check the id and the directory.`,
+    );
+  }
+  if (
+    request.clusterId !== undefined &&
+    identity.clusterId !== null &&
+    identity.clusterId !== request.clusterId
+  ) {
+    throw new StorageRefused(
+      'other-cluster',
+      `${directory} belongs to cluster ${identity.clusterId}, not to ${request.clusterId}. Check the directory.`,
+    );
+  }
+  if (identity.backend !== backend || identity.shards !== shards) {
+    throw new StorageRefused(
+      'wrong-options',
+      `${directory} was created with backend ${identity.backend} and ${identity.shards} shards, ` +
+        `not with ${backend} and ${shards}; these cannot be changed. Open it with what it was created with.`,
+    );
+  }
+}
+
+const NOT_WRITABLE = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOENT',
+  'ENOTDIR',
+  'ENOSPC',
+  'EDQUOT',
+  'EMFILE',
+  'EIO',
+]);
+
+function asRefusal(directory: string, error: unknown): unknown {
+  if (error instanceof StorageRefused) return error;
+  const { code } = error as { code?: string };
+  const why = error instanceof Error ? error.message : String(error);
+  if (code === 'ELOCKED') {
+    return new StorageRefused(
+      'in-use',
+      `${directory} is in use by another process, or another node of this one. Stop that one first.`,
+      { cause: error },
+    );
+  }
+  if (code !== undefined && NOT_WRITABLE.has(code)) {
+    return new StorageRefused(
+      'not-writable',
+      `${directory} cannot be read and written (${why}). Check permissions, mount options, space and the disk.`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+function mistakesIn({ directory, backend, codec, shards }: FileStorageOptions): string[] {
+  const mistakes: string[] = [];
+  if (typeof directory !== 'string' || directory === '') mistakes.push('- directory: expected a path');
+  if (backend !== undefined && backend !== 'files' && backend !== 'level') {
+    mistakes.push(`- backend: found ${JSON.stringify(backend)}, expected "files" or "level"`);
+  }
+  if (codec !== undefined && codec !== 'none' && codec !== 'gzip') {
+    mistakes.push(`- codec: found ${JSON.stringify(codec)}, expected "none" or "gzip"`);
+  }
+  if (shards !== undefined && !(Number.isInteger(shards) && shards >= 1 && shards <= 64)) {
+    mistakes.push(`- shards: found ${JSON.stringify(shards)}, expected a whole number from 1 to 64`);
+  }
+  return mistakes;
+}
+
+/** The folder that must keep the name of this one. */
+function parentOf(directory: string): string {
+  const cut = directory.replace(/\/+$/, '').lastIndexOf('/');
+  return cut === -1 ? '.' : cut === 0 ? '/' : directory.slice(0, cut);
+}

@@ -1,0 +1,36 @@
+import type { Disk } from '../../doors/disk.ts';
+import type { ClusterId, Incarnation, NodeId } from '../../raft/identity.ts';
+import { readRecordFile, replaceRecordFile } from './record.ts';
+
+export const FORMAT_VERSION = 1;
+const NAME = 'identity';
+/** The identity names the storage, so its own checksum cannot begin with that name. */
+const SEED = 0;
+
+/** Who a directory is, replaced as a whole each time the storage is opened. */
+export interface IdentityRecord {
+  readonly format: number;
+  readonly id: NodeId;
+  readonly incarnation: Incarnation;
+  /** Grows by one at every open. */
+  readonly boot: number;
+  readonly clusterId: ClusterId | null;
+  readonly shards: number;
+  readonly backend: 'files' | 'level';
+}
+
+export type FoundIdentity =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'damaged' }
+  | { readonly kind: 'found'; readonly identity: IdentityRecord };
+
+export async function readIdentity(disk: Disk, directory: string): Promise<FoundIdentity> {
+  const record = await readRecordFile(disk, `${directory}/${NAME}`, SEED);
+  if (record.kind === 'blank') return { kind: 'none' };
+  if (record.kind === 'invalid') return { kind: 'damaged' };
+  return { kind: 'found', identity: record.value as IdentityRecord };
+}
+
+export function writeIdentity(disk: Disk, directory: string, identity: IdentityRecord): Promise<void> {
+  return replaceRecordFile(disk, { directory, name: NAME }, identity, SEED);
+}

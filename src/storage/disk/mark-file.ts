@@ -1,0 +1,129 @@
+import type { Clock, TimerHandle } from '../../doors/clock.ts';
+import type { Disk } from '../../doors/disk.ts';
+import type { GroupId } from '../../raft/identity.ts';
+import { SlotFile } from './slot-file.ts';
+
+const IDLE_MS = 10;
+
+interface Mark {
+  readonly group: GroupId;
+  readonly durableNumber: number;
+}
+
+/**
+ * The highest block of each group that was acknowledged. It is written after each acknowledgement and
+ * nobody waits for it; it is synced once nothing was acknowledged for a while, and on close. So it is
+ * exact after a killed process, and at most a moment old after a power cut: that is what tells a lost
+ * tail from one that never was. Two slots a group take turns, since one may be torn.
+ */
+export class MarkFile {
+  readonly #file: SlotFile;
+  readonly #clock: Clock;
+  readonly #onFailed: (error: unknown) => void;
+  readonly #places = new Map<GroupId, number>();
+  readonly #marks = new Map<GroupId, number>();
+  readonly #unwritten = new Set<GroupId>();
+  #nextPlace = 0;
+  #writing: Promise<void> | null = null;
+  #written = false;
+  #timer: TimerHandle | null = null;
+  #closed = false;
+
+  private constructor(file: SlotFile, clock: Clock, onFailed: (error: unknown) => void) {
+    this.#file = file;
+    this.#clock = clock;
+    this.#onFailed = onFailed;
+  }
+
+  static async open(
+    disk: Disk,
+    path: string,
+    seed: number,
+    doors: { readonly clock: Clock; readonly onFailed: (error: unknown) => void },
+  ): Promise<MarkFile> {
+    const file = await SlotFile.open(disk, path, seed);
+    const marks = new MarkFile(file, doors.clock, doors.onFailed);
+    const records = await file.readAll();
+    marks.#nextPlace = records.length + (records.length % 2);
+    for (const [slot, record] of records.entries()) {
+      if (record.kind !== 'value') continue;
+      const { group, durableNumber } = record.value as Mark;
+      marks.#places.set(group, slot - (slot % 2));
+      marks.#marks.set(group, Math.max(durableNumber, marks.#marks.get(group) ?? 0));
+    }
+    return marks;
+  }
+
+  get groups(): GroupId[] {
+    return [...this.#marks.keys()];
+  }
+
+  /** 0 when nothing is known. */
+  find(group: GroupId): number {
+    return this.#marks.get(group) ?? 0;
+  }
+
+  /** Block `durableNumber` of the group was acknowledged. */
+  set(group: GroupId, durableNumber: number): void {
+    this.#marks.set(group, durableNumber);
+    this.#unwritten.add(group);
+    this.#write();
+    this.#timer ??= this.#clock.setTimer(IDLE_MS, () => this.#onIdle());
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
+    await this.#writing;
+    try {
+      await this.#file.sync();
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  /** One write at a time; what came meanwhile follows, the latest only. */
+  #write(): void {
+    if (this.#writing !== null || this.#closed) return;
+    this.#writing = this.#writeAll().then(
+      () => {
+        this.#writing = null;
+      },
+      (error: unknown) => {
+        this.#writing = null;
+        this.#onFailed(error);
+      },
+    );
+  }
+
+  async #writeAll(): Promise<void> {
+    for (const group of this.#unwritten) {
+      this.#unwritten.delete(group);
+      const durableNumber = this.#marks.get(group) ?? 0;
+      const mark: Mark = { group, durableNumber };
+      await this.#file.write(this.#placeOf(group) + (durableNumber % 2), mark);
+      this.#written = true;
+    }
+  }
+
+  #placeOf(group: GroupId): number {
+    const known = this.#places.get(group);
+    if (known !== undefined) return known;
+    const place = this.#nextPlace;
+    this.#nextPlace += 2;
+    this.#places.set(group, place);
+    return place;
+  }
+
+  /** The timer was set by the first of perhaps many marks: it is set again as long as they come. */
+  #onIdle(): void {
+    this.#timer = null;
+    if (this.#closed) return;
+    if (this.#written) {
+      this.#written = false;
+      this.#timer = this.#clock.setTimer(IDLE_MS, () => this.#onIdle());
+      return;
+    }
+    this.#file.sync().catch((error: unknown) => this.#onFailed(error));
+  }
+}

@@ -1,0 +1,81 @@
+import { crc32 } from '../../doors/checksum.ts';
+import type { Disk } from '../../doors/disk.ts';
+
+const MAGIC = 0x4b_52_45_43;
+const HEAD_BYTES = 12;
+
+/** A small JSON value with magic, length and checksum around it. `seed` begins the checksum. */
+export function encodeRecord(value: unknown, seed: number): Buffer {
+  const text = Buffer.from(JSON.stringify(value), 'utf8');
+  const bytes = Buffer.alloc(HEAD_BYTES + text.length);
+  bytes.writeUInt32LE(MAGIC, 0);
+  bytes.writeUInt32LE(text.length, 4);
+  bytes.writeUInt32LE(crc32(text, seed), 8);
+  bytes.set(text, HEAD_BYTES);
+  return bytes;
+}
+
+export type DecodedRecord =
+  | { readonly kind: 'value'; readonly value: unknown }
+  /** Nothing was ever written there. */
+  | { readonly kind: 'blank' }
+  | { readonly kind: 'invalid' };
+
+/** What stands at the start of `bytes`, which may go on after it. */
+export function decodeRecord(bytes: Buffer, seed: number): DecodedRecord {
+  if (bytes.every((byte) => byte === 0)) return { kind: 'blank' };
+  if (bytes.length < HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC) return { kind: 'invalid' };
+  const end = HEAD_BYTES + bytes.readUInt32LE(4);
+  if (end > bytes.length) return { kind: 'invalid' };
+  const text = bytes.subarray(HEAD_BYTES, end);
+  if (crc32(text, seed) !== bytes.readUInt32LE(8)) return { kind: 'invalid' };
+  return { kind: 'value', value: JSON.parse(text.toString('utf8')) };
+}
+
+/** Replaces a whole file by one record: written aside, synced, renamed, folder synced. Old or new, never less. */
+export async function replaceRecordFile(
+  disk: Disk,
+  place: { readonly directory: string; readonly name: string },
+  value: unknown,
+  seed: number,
+): Promise<void> {
+  const path = `${place.directory}/${place.name}`;
+  const aside = `${path}.new`;
+  const file = await disk.open(aside, { create: true });
+  try {
+    await file.truncate(0);
+    await file.write(0, encodeRecord(value, seed));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await disk.rename(aside, path);
+  await disk.syncDirectory(place.directory);
+}
+
+/** The record of a file; `blank` when there is no such file. */
+export async function readRecordFile(disk: Disk, path: string, seed: number): Promise<DecodedRecord> {
+  const bytes = await readWholeFile(disk, path);
+  return bytes === null
+    ? { kind: 'blank' }
+    : bytes.length === 0
+      ? { kind: 'invalid' }
+      : decodeRecord(bytes, seed);
+}
+
+/** null when there is no such file. */
+export async function readWholeFile(disk: Disk, path: string): Promise<Buffer | null> {
+  let file: Awaited<ReturnType<Disk['open']>>;
+  try {
+    file = await disk.open(path);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const bytes = await file.read(0, await file.size());
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,255 @@
+import { sha256 } from '../doors/digest.ts';
+import { nodeRandom } from '../doors/node-random.ts';
+import type { Random } from '../doors/random.ts';
+import type { HardState } from '../raft/effect.ts';
+import type { ConfigurationEntry, Entry, Index, TermRun } from '../raft/entry.ts';
+import { entryBytes } from '../raft/entry.ts';
+import type { ClusterId, GroupId } from '../raft/identity.ts';
+import type {
+  LogFloor,
+  LogStorage,
+  RecoveredLog,
+  SnapshotMeta,
+  SnapshotStorage,
+  Storage,
+  StorageIdentity,
+  StorageInstance,
+  StorageOpenRequest,
+  StorageStats,
+  WriteRequest,
+} from './contract.ts';
+import { StorageFailed, StorageRefused } from './errors.ts';
+
+/** What outlives a closed instance. */
+interface Kept {
+  identity: StorageIdentity | null;
+  readonly groups: Map<GroupId, Group>;
+  open: boolean;
+}
+
+interface Group {
+  hardState: HardState;
+  floor: LogFloor;
+  /** Those after the floor. */
+  entries: Entry[];
+  snapshot: { readonly meta: SnapshotMeta; readonly content: Uint8Array } | null;
+}
+
+/**
+ * A storage without a disk, for tests and examples: what it holds survives a reopened node of this
+ * process, and nothing more. It keeps the contract otherwise: one opener at a time, boots that grow,
+ * ordered atomic writes.
+ */
+export function memoryStorage(doors: { readonly random?: Random } = {}): Storage {
+  const random = doors.random ?? nodeRandom();
+  const kept: Kept = { identity: null, groups: new Map(), open: false };
+  return {
+    async open(request: StorageOpenRequest): Promise<StorageInstance> {
+      if (kept.open)
+        throw new StorageRefused('in-use', 'this memory storage is open already; close that one first');
+      kept.identity = identityFor(request, kept.identity, random);
+      kept.open = true;
+      return new MemoryInstance(kept, kept.identity);
+    },
+  };
+}
+
+function identityFor(
+  { id, clusterId }: StorageOpenRequest,
+  known: StorageIdentity | null,
+  random: Random,
+): StorageIdentity {
+  if (known === null) {
+    return { id, incarnation: Buffer.from(random.bytes(8)).toString('hex'), boot: 1, clusterId: null };
+  }
+  if (known.id !== id) {
+    throw new StorageRefused(
+      'other-replica',
+      `this memory storage belongs to replica ${known.id}, not to ${id}`,
+    );
+  }
+  if (clusterId !== undefined && known.clusterId !== null && known.clusterId !== clusterId) {
+    throw new StorageRefused(
+      'other-cluster',
+      `this memory storage belongs to cluster ${known.clusterId}, not to ${clusterId}`,
+    );
+  }
+  return { ...known, boot: known.boot + 1 };
+}
+
+class MemoryInstance implements StorageInstance {
+  readonly #kept: Kept;
+  #identity: StorageIdentity;
+  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, pendingWrites: 0 };
+  readonly #opened = new Set<GroupId>();
+  #failure: StorageFailed | null = null;
+
+  constructor(kept: Kept, identity: StorageIdentity) {
+    this.#kept = kept;
+    this.#identity = identity;
+  }
+
+  get identity(): StorageIdentity {
+    return this.#identity;
+  }
+
+  get failure(): StorageFailed | null {
+    return this.#failure;
+  }
+
+  async adoptCluster(clusterId: ClusterId): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    const known = this.#identity.clusterId;
+    if (known !== null && known !== clusterId)
+      throw this.fail(`it belongs to cluster ${known}, not to ${clusterId}`);
+    this.#identity = { ...this.#identity, clusterId };
+    this.#kept.identity = this.#identity;
+  }
+
+  async openLog(name: GroupId): Promise<LogStorage> {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#opened.has(name)) throw new Error(`the log of group ${name} is open already`);
+    this.#opened.add(name);
+    return new MemoryLog(this, this.group(name));
+  }
+
+  snapshots(name: GroupId): SnapshotStorage {
+    return memorySnapshots(this.group(name));
+  }
+
+  stats(): StorageStats {
+    return { ...this.#counts };
+  }
+
+  async close(): Promise<void> {
+    if (this.#failure !== null && !this.#kept.open) return;
+    // What was handed over resolves first: it takes one microtask each.
+    while (this.#counts.pendingWrites > 0) await Promise.resolve();
+    this.fail('it is closed');
+    this.#kept.open = false;
+  }
+
+  group(name: GroupId): Group {
+    let group = this.#kept.groups.get(name);
+    if (group === undefined) {
+      group = {
+        hardState: { term: 0, votedFor: null },
+        floor: { index: 0, term: 0, configuration: null },
+        entries: [],
+        snapshot: null,
+      };
+      this.#kept.groups.set(name, group);
+    }
+    return group;
+  }
+
+  fail(why: string): StorageFailed {
+    this.#failure ??= new StorageFailed(`the memory storage failed: ${why}`);
+    return this.#failure;
+  }
+
+  /** Runs one write later in this turn, in order. */
+  async later(bytes: number, apply: () => void): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    this.#counts.pendingWrites += 1;
+    await Promise.resolve();
+    this.#counts.pendingWrites -= 1;
+    if (this.#failure !== null) throw this.#failure;
+    apply();
+    this.#counts.writes += 1;
+    this.#counts.blocks += 1;
+    this.#counts.syncs += 1;
+    this.#counts.bytesWritten += bytes;
+  }
+}
+
+class MemoryLog implements LogStorage {
+  readonly recovered: RecoveredLog;
+  readonly #instance: MemoryInstance;
+  readonly #group: Group;
+
+  constructor(instance: MemoryInstance, group: Group) {
+    this.#instance = instance;
+    this.#group = group;
+    const { hardState, floor, entries } = group;
+    this.recovered = {
+      hardState,
+      floor,
+      lastIndex: floor.index + entries.length,
+      runs: runsOf(entries),
+      configurations: entries.filter((entry): entry is ConfigurationEntry => entry.kind === 'configuration'),
+    };
+  }
+
+  write(request: WriteRequest): Promise<void> {
+    const bytes = request.entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
+    return this.#instance.later(bytes, () => this.#apply(request));
+  }
+
+  async read({ from, to, bytesMax }: { from: Index; to: Index; bytesMax: number }): Promise<Entry[]> {
+    if (this.#instance.failure !== null) throw this.#instance.failure;
+    const { floor, entries } = this.#group;
+    const found: Entry[] = [];
+    let bytes = 0;
+    for (const entry of entries.slice(Math.max(0, from - floor.index - 1), to - floor.index)) {
+      bytes += entryBytes(entry);
+      if (found.length > 0 && bytes > bytesMax) break;
+      found.push(entry);
+    }
+    if (found[0]?.index !== from) throw this.#instance.fail(`it holds no entry ${from}`);
+    return found;
+  }
+
+  #apply({ hardState, cutFrom, entries, floor }: WriteRequest): void {
+    const group = this.#group;
+    const end = group.floor.index + group.entries.length;
+    const keep = cutFrom === undefined ? end : cutFrom - 1;
+    const first = entries[0];
+    if (keep > end || keep < group.floor.index || (first !== undefined && first.index !== keep + 1)) {
+      throw this.#instance.fail(
+        `a write from ${first?.index ?? cutFrom} does not fit a log that ends at ${end}`,
+      );
+    }
+    if (hardState !== undefined) group.hardState = hardState;
+    if (cutFrom !== undefined) group.entries.length = keep - group.floor.index;
+    for (const entry of entries) group.entries.push(entry);
+    if (floor !== undefined) moveFloor(group, floor);
+  }
+}
+
+/** Same term at its index: what follows stays. Another term, or beyond the end: the log begins anew. */
+function moveFloor(group: Group, floor: LogFloor): void {
+  const at = floor.index - group.floor.index;
+  const agrees = at === 0 || group.entries[at - 1]?.term === floor.term;
+  group.entries = agrees ? group.entries.slice(at) : [];
+  group.floor = floor;
+}
+
+function runsOf(entries: readonly Entry[]): TermRun[] {
+  const runs: TermRun[] = [];
+  for (const { term, index } of entries) {
+    if (runs.at(-1)?.term !== term) runs.push({ term, firstIndex: index });
+  }
+  return runs;
+}
+
+function memorySnapshots(group: Group): SnapshotStorage {
+  return {
+    latest: async () => group.snapshot?.meta ?? null,
+    read: async (meta, { offset, length }) => {
+      if (group.snapshot?.meta.digest !== meta.digest)
+        throw new StorageFailed(`no snapshot ${meta.digest} is kept`);
+      return group.snapshot.content.slice(offset, offset + length);
+    },
+    write: async (at, chunks) => {
+      const parts: Uint8Array[] = [];
+      for await (const chunk of chunks) parts.push(chunk.slice());
+      const content = Buffer.concat(parts);
+      const digest = sha256();
+      digest.update(content);
+      const meta: SnapshotMeta = { ...at, size: content.length, digest: digest.finish() };
+      group.snapshot = { meta, content };
+      return meta;
+    },
+  };
+}
