@@ -232,14 +232,19 @@ export class RaftNode<Command, Result, Query, Answer>
     if (stopped !== undefined) throw new Closed(stopped);
   }
 
-  /** A listener's exception is its owner's, reported as uncaught; it must not stop the replica's loop. */
+  /**
+   * A listener's exception is its owner's, reported as uncaught: neither the replica's loop nor the other
+   * listeners hear of it.
+   */
   #emitGuarded<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void {
-    try {
-      (this.emit as (name: keyof RaftNodeEvents, ...args: unknown[]) => boolean).call(this, name, ...args);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
+    for (const listener of this.rawListeners(name)) {
+      try {
+        listener.apply(this, args);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
   }
 }

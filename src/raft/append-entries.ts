@@ -35,6 +35,8 @@ export function handleAppendEntries(context: Context, from: ReplicaId, message: 
     return;
   }
   takeEntries(context, message.entries);
+  // They may have brought the first configuration that lists this replica: from now on it waits to campaign.
+  if (state.timers.election === null) armElectionTimer(context);
   acknowledgement.appendOwed = true;
   const verified = message.prevLogIndex + message.entries.length;
   if (verified > state.verifiedIndex) state.verifiedIndex = verified;
