@@ -1,3 +1,4 @@
+import type { Configuration } from '../raft/configuration.ts';
 import type { Index, Term } from '../raft/entry.ts';
 import type { ClockAnomaly, Role } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
@@ -9,6 +10,8 @@ export interface RaftNodeEvents {
   'role-changed': [{ readonly term: Term; readonly role: Role; readonly reason: string }];
   /** `leader` is null when none is known (any more). */
   'leader-changed': [{ readonly term: Term; readonly leader: NodeId | null }];
+  /** Another configuration is in force here: appended, loaded from the log, or rolled back. */
+  'configuration-changed': [{ readonly configuration: Configuration }];
   /** Uncommitted entries were replaced by the leader's. */
   'log-truncated': [{ readonly term: Term; readonly from: Index }];
   'clock-anomaly': [{ readonly anomaly: ClockAnomaly; readonly byMs: number }];

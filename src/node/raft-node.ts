@@ -147,7 +147,7 @@ export class RaftNode<Command, Result, Query, Answer>
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clock.clearTimer(timer);
-        this.off('leader-changed', look).off('stopped', onStopped);
+        this.off('leader-changed', look).off('configuration-changed', look).off('stopped', onStopped);
         options.signal?.removeEventListener('abort', onAbort);
         act();
       };
@@ -161,7 +161,8 @@ export class RaftNode<Command, Result, Query, Answer>
       const timer = clock.setTimer(timeoutMs, () =>
         settle(() => reject(new ReadFailed(`no leader was known within ${timeoutMs} ms`))),
       );
-      this.on('leader-changed', look).on('stopped', onStopped);
+      // The leader's address comes with the configuration, which may follow it.
+      this.on('leader-changed', look).on('configuration-changed', look).on('stopped', onStopped);
       options.signal?.addEventListener('abort', onAbort, { once: true });
       if (this.#replica.stopped !== undefined) onStopped();
       else if (options.signal?.aborted === true) onAbort();

@@ -449,6 +449,7 @@ export class Replica {
       if (id !== session.self.id) peers.set(id, address);
     }
     this.#settings.transport.setPeers([...peers].map(([id, address]) => ({ id, address })));
+    this.#parts.emit('configuration-changed', { configuration });
   }
 
   // ---- the end
