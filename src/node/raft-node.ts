@@ -238,7 +238,8 @@ export class RaftNode<Command, Result, Query, Answer>
    * listeners hear of it.
    */
   #emitGuarded<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void {
-    for (const listener of this.rawListeners(name)) {
+    const listeners = this.rawListeners(name) as ((...args: RaftNodeEvents[Name]) => void)[];
+    for (const listener of listeners) {
       try {
         listener.apply(this, args);
       } catch (error) {
