@@ -35,6 +35,8 @@ export interface BlockHeader {
   /** An open record: blocks `voidFrom` .. `number - 1` never were part of the log. 0 in all others. */
   readonly voidFrom: number;
   readonly hasConfiguration: boolean;
+  /** How far into the buffer that was written with one sync this block begins. */
+  readonly commitOffset: number;
   readonly codec: CodecName;
   /** Of the body as stored, and as it is without compression. */
   readonly bodyLength: number;
@@ -77,7 +79,7 @@ export function writeHeader(target: Buffer, header: BlockHeader, seed: number): 
   target.writeUInt32LE(header.runs.length, 24);
   target.writeUInt32LE(0, CHECKSUM_AT);
   target.writeUInt32LE(header.bodyChecksum, 32);
-  target.writeUInt32LE(0, 36);
+  target.writeUInt32LE(header.commitOffset, 36);
   const { predecessor } = header;
   const numbers = [
     header.number,
@@ -142,6 +144,7 @@ export function parseHeader(bytes: Buffer, seed: number): ParsedHeader {
       durableNumber: number(6),
       voidFrom: number(7),
       hasConfiguration: (bytes.readUInt8(6) & FLAG_CONFIGURATION) !== 0,
+      commitOffset: bytes.readUInt32LE(36),
       codec,
       bodyLength: bytes.readUInt32LE(12),
       rawLength: bytes.readUInt32LE(16),

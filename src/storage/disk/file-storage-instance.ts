@@ -73,6 +73,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       await instance.#openFiles();
       if (found.isNew) instance.#refuseUnlessEmpty();
       else await instance.#refuseDamage();
+      for (const { shard } of instance.#shards) await shard.backend.settle();
       const identity = { ...found.identity, boot: found.identity.boot + 1 };
       await writeIdentity(settings.doors.disk, settings.directory, identity);
       instance.#identity = identity;
@@ -213,7 +214,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   /** The identity is written last when a storage is made: without it there can be nothing else yet. */
   #refuseUnlessEmpty(): void {
     const { hardStates, marks } = this.#files();
-    const blocks = this.#shards.some(({ scan }) => scan.blocks.length > 0 || scan.tail !== 'none');
+    const blocks = this.#shards.some(({ scan }) => scan.blocks.length > 0 || scan.stray !== 'none');
     if (!blocks && hardStates.isEmpty && marks.groups.length === 0) return;
     throw new StorageRefused(
       'damaged',
@@ -236,20 +237,17 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { directory, doors } = this.#settings;
     const { hardStates, marks } = this.#files();
     const floor = await readFloor(doors.disk, directory, group, this.seed);
-    if (floor === 'damaged') {
-      return { verdict: { kind: 'hard-state-lost', why: 'the floor file is damaged' }, floor: null };
-    }
     const { scan } = this.#shardOf(group);
     const verdict = recover({
       blocks: scan.blocks
         .filter((block) => groupOf(block) === group)
         .map((block) => (block.intact ? { intact: true, ...block.header } : block)),
-      tail: scan.tail,
+      stray: scan.stray,
       hardState: hardStates.find(group),
       markedNumber: marks.find(group),
       floor,
     });
-    return { verdict, floor };
+    return { verdict, floor: floor === 'damaged' ? null : floor };
   }
 
   #damaged(group: GroupId, verdict: Exclude<Verdict, CleanVerdict>): StorageRefused {
@@ -307,6 +305,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       hardStateTerm: verdict.hardState.term,
       durableNumber: verdict.voidFrom - 1,
       voidFrom: verdict.voidFrom,
+      commitOffset: 0,
       entries: [],
     };
     try {

@@ -1,20 +1,22 @@
 import type { HardState } from '../../raft/effect.ts';
 import type { Index, Term, TermRun } from '../../raft/entry.ts';
 import type { BlockHeader, LogEnd } from './block-header.ts';
+import { type Replay, replay } from './replay.ts';
 
 /** What the disk shows of one group. Facts only; `recover` says what they mean. */
 export interface Records {
   /** In any order. A number may be found twice, once whole and once not. */
   readonly blocks: readonly FoundBlock[];
-  /** Bytes after the last block that are none: nothing, the rest of an interrupted write, or damage. */
-  readonly tail: Tail;
+  /** Bytes of the shard that belong to no block that can be named. */
+  readonly stray: Stray;
   readonly hardState: FoundHardState;
   /** The highest block that the mark says was durable; 0 without a mark. */
   readonly markedNumber: number;
-  readonly floor: FoundFloor | null;
+  readonly floor: FoundFloor | 'damaged' | null;
 }
 
-export type Tail = 'none' | 'torn' | 'damaged';
+/** `torn`: the rest of an interrupted write. `damaged`: no interrupted write looks like this. */
+export type Stray = 'none' | 'torn' | 'damaged';
 
 export type FoundBlock =
   | ({ readonly intact: true } & Pick<
@@ -31,7 +33,7 @@ export type FoundBlock =
   /** `torn`: part of it was never written, as an interrupted write leaves it. Else it was changed. */
   | { readonly intact: false; readonly number: number; readonly torn: boolean };
 
-type IntactBlock = Extract<FoundBlock, { intact: true }>;
+export type IntactBlock = Extract<FoundBlock, { intact: true }>;
 
 export type FoundHardState =
   | { readonly kind: 'none' }
@@ -51,13 +53,29 @@ export interface NumberRange {
   readonly to: number;
 }
 
+/** Blocks that are not there, and the entries that they held at least; null when they held none. */
+export interface Hole extends NumberRange {
+  readonly entries: { readonly from: Index; readonly to: Index } | null;
+}
+
 /** What a disk means. Whatever is not `clean` is never guessed at. */
 export type Verdict =
   | CleanVerdict
   /** Blocks in the middle are missing or changed: a crash cannot do that. The end of the log is known. */
-  | { readonly kind: 'holes'; readonly holes: readonly NumberRange[]; readonly end: LogEnd }
+  | {
+      readonly kind: 'holes';
+      readonly holes: readonly Hole[];
+      readonly end: LogEnd;
+      readonly why: string | null;
+    }
   /** The end is missing, or may be: this replica may have promised more than it knows. */
-  | { readonly kind: 'tail-lost'; readonly lost: NumberRange; readonly why: string }
+  | {
+      readonly kind: 'tail-lost';
+      readonly lost: NumberRange;
+      /** The end of what is left in one piece. */
+      readonly after: LogEnd;
+      readonly why: string;
+    }
   /** It may have voted, and does not know how. */
   | { readonly kind: 'hard-state-lost'; readonly why: string };
 
@@ -82,57 +100,60 @@ const noHardState: HardState = { term: 0, votedFor: null };
  * Let D be the highest number that anything says was durable: the mark, or a block, for each names the
  * highest that was durable when it was submitted. Up to D every block must be there, or be voided.
  *
- * Beyond D lies at most one commit, the last, which may or may not have been synced: the shard has one
- * write in flight, so a block of a later commit would have named this one's blocks durable. A crash
- * may leave any part of it, and what is left up to the first gap is kept: those are writes that were
- * asked for, in order, acknowledged or not. The rest is cut: a gap in a commit proves that it was never
- * synced, hence never acknowledged. Only if the gap looks like damage and not like a write that did not
- * come to its end, is it not proven, and nothing is cut.
+ * Beyond D lies at most one commit, the last, with at most one block of the group: a block of a later
+ * commit would have named it durable. It may or may not have been synced. If it is whole it is kept: it
+ * was asked for, acknowledged or not. If its write did not come to its end it was never synced, hence
+ * never acknowledged, and is cut. If it looks changed, not interrupted, it may have been acknowledged:
+ * that is damage, and nothing is cut.
  *
- * Not seen: synced blocks that vanish together with their mark in one power cut.
+ * Not seen: the last synced block, torn or vanished together with its mark in one power cut.
  */
 export function recover(records: Records): Verdict {
-  const first = records.floor?.lowestNumber ?? 1;
+  const { floor } = records;
+  const first = floor === null || floor === 'damaged' ? 1 : floor.lowestNumber;
   const blocks = records.blocks.filter(({ number }) => number >= first);
   const intact = new Map<number, IntactBlock>();
   for (const block of blocks) if (block.intact) intact.set(block.number, block);
   const voided = voidedBy([...intact.values()]);
+  const isThere = (number: number): boolean => intact.has(number) || voided(number);
   const durable = durableNumber(records, [...intact.values()], first);
-
-  const missing = rangesOf(first, durable, (number) => !intact.has(number) && !voided(number));
-  const highest = Math.max(first - 1, ...intact.keys());
-  const lastMissing = missing.at(-1);
-  if (lastMissing !== undefined && lastMissing.to >= highest) {
-    return {
-      kind: 'tail-lost',
-      lost: lastMissing,
-      why: `block ${durable} was durable, and the last one found is ${highest}`,
-    };
-  }
 
   let kept = durable;
   while (intact.has(kept + 1)) kept += 1;
-  const seen = Math.max(kept, highest, ...blocks.map(({ number }) => number), records.markedNumber);
-  const changed = blocks.find((block) => !block.intact && !block.torn && block.number > kept);
-  if (changed !== undefined || (records.tail === 'damaged' && missing.length === 0)) {
-    return {
-      kind: 'tail-lost',
-      lost: { from: kept + 1, to: Math.max(kept + 1, seen) },
-      why: 'what follows the last whole block was changed after it was written, and may have been acknowledged',
-    };
-  }
-
   const live: IntactBlock[] = [];
   for (let number = first; number <= kept; number += 1) {
     const block = intact.get(number);
     if (block !== undefined && !voided(number)) live.push(block);
   }
-  const replayed = replay(live, records.floor);
-  const holes = [...missing, ...replayed.gaps];
-  if (holes.length > 0) return { kind: 'holes', holes, end: replayed.end };
+  const replayed = replay(live, floor === 'damaged' ? null : floor);
 
   const hardState = recoverHardState(records.hardState, live, replayed.end);
   if ('why' in hardState) return { kind: 'hard-state-lost', ...hardState };
+
+  const missing = missingRanges(first, durable, isThere);
+  const highest = live.at(-1)?.number ?? first - 1;
+  const lastMissing = missing.at(-1);
+  if (lastMissing !== undefined && lastMissing.to > highest) {
+    const why = `block ${durable} was durable, and the last one found is ${highest}`;
+    return { kind: 'tail-lost', lost: lastMissing, after: pieceBefore(live, lastMissing.from, floor), why };
+  }
+  const seen = Math.max(kept, ...blocks.map(({ number }) => number));
+  const changed = blocks.some((block) => !block.intact && !block.torn && block.number > kept);
+  const strayDamage = records.stray === 'damaged' && missing.length === 0;
+  if (changed || strayDamage) {
+    return {
+      kind: 'tail-lost',
+      lost: { from: kept + 1, to: Math.max(kept + 1, seen) },
+      after: replayed.end,
+      why: 'what follows the last whole block was changed after it was written, and may have been acknowledged',
+    };
+  }
+  const holes = holesIn(missing, live, replayed);
+  if (holes.length > 0 || floor === 'damaged') {
+    const why =
+      floor === 'damaged' ? 'the floor file is damaged, so it is not known where the log begins' : null;
+    return { kind: 'holes', holes, end: replayed.end, why };
+  }
   return {
     kind: 'clean',
     hardState,
@@ -161,11 +182,11 @@ function durableNumber(records: Records, blocks: readonly IntactBlock[], first: 
   return durable;
 }
 
-/** The maximal runs of numbers in `from` .. `to` (inclusive) that are missing. */
-function rangesOf(from: number, to: number, isMissing: (number: number) => boolean): NumberRange[] {
+/** The maximal runs of numbers in `from` .. `to` (inclusive) that are not there. */
+function missingRanges(from: number, to: number, isThere: (number: number) => boolean): NumberRange[] {
   const ranges: { from: number; to: number }[] = [];
   for (let number = from; number <= to; number += 1) {
-    if (!isMissing(number)) continue;
+    if (isThere(number)) continue;
     const last = ranges.at(-1);
     if (last !== undefined && last.to === number - 1) last.to = number;
     else ranges.push({ from: number, to: number });
@@ -173,41 +194,21 @@ function rangesOf(from: number, to: number, isMissing: (number: number) => boole
   return ranges;
 }
 
-/** Each block cuts the log at its first index and appends. A block that does not fit shows a gap before it. */
-function replay(
-  live: readonly IntactBlock[],
-  floor: FoundFloor | null,
-): { end: LogEnd; runs: TermRun[]; gaps: NumberRange[] } {
-  const floorIndex = floor?.index ?? 0;
-  const floorTerm = floor?.term ?? 0;
-  const gaps: NumberRange[] = [];
-  let runs: TermRun[] = [];
-  let index = floorIndex;
-  let number = 0;
-  for (const block of live) {
-    const last = block.firstIndex + block.entryCount - 1;
-    if (block.firstIndex > index + 1 && last > floorIndex) {
-      gaps.push({ from: block.number, to: block.number });
-    }
-    runs = runs.filter((run) => run.firstIndex < block.firstIndex);
-    for (const run of block.runs) {
-      if (runs.at(-1)?.term !== run.term) runs.push(run);
-    }
-    index = Math.max(floorIndex, last);
-    number = block.number;
-  }
-  runs = afterFloor(runs, floorIndex, index);
-  return { end: { number, index, term: runs.at(-1)?.term ?? floorTerm }, runs, gaps };
+/** A block says where the log ended before it, so the entries of a hole are known as far as the log kept them. */
+function holesIn(missing: readonly NumberRange[], live: readonly IntactBlock[], replayed: Replay): Hole[] {
+  const ranges = [...missing, ...replayed.misfits.map((number) => ({ from: number, to: number }))];
+  return ranges.map((range) => {
+    const before = live.findLast(({ number }) => number < range.from);
+    const after = live.find(({ number }) => number > range.to);
+    const from = before === undefined ? 1 : before.firstIndex + before.entryCount;
+    const to = after?.predecessor.index ?? from - 1;
+    return { ...range, entries: from <= to ? { from, to } : null };
+  });
 }
 
-function afterFloor(runs: readonly TermRun[], floorIndex: Index, lastIndex: Index): TermRun[] {
-  const kept: TermRun[] = [];
-  for (const [position, run] of runs.entries()) {
-    const to = (runs[position + 1]?.firstIndex ?? lastIndex + 1) - 1;
-    const firstIndex = Math.max(run.firstIndex, floorIndex + 1);
-    if (firstIndex <= to) kept.push({ term: run.term, firstIndex });
-  }
-  return kept;
+function pieceBefore(live: readonly IntactBlock[], lost: number, floor: Records['floor']): LogEnd {
+  const piece = live.filter(({ number }) => number < lost);
+  return replay(piece, floor === 'damaged' ? null : floor).end;
 }
 
 /** A block of a term is submitted only after that term's hard state is durable: one ahead of it proves it lost. */
@@ -218,7 +219,8 @@ function recoverHardState(
 ): HardState | { readonly why: string } {
   if (found.kind === 'damaged') return { why: 'both copies of the hard state are damaged' };
   const hardState = found.kind === 'found' ? found.hardState : noHardState;
-  const needed = Math.max(end.term, ...live.map(({ hardStateTerm }) => hardStateTerm), 0);
+  let needed = end.term;
+  for (const block of live) needed = Math.max(needed, block.hardStateTerm);
   if (needed <= hardState.term) return hardState;
   return {
     why: `a block was written in term ${needed}, but the hard state found is of term ${hardState.term}`,

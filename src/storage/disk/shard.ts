@@ -146,6 +146,7 @@ export class Shard implements LogShard {
   async #seal(drafts: readonly Draft[]): Promise<{ log: GroupLog; block: SealedBlock }[]> {
     const { codec, work, seed } = this.#host;
     const sealed: { log: GroupLog; block: SealedBlock }[] = [];
+    let commitOffset = 0;
     for (const { log, firstIndex, entries } of drafts) {
       if (firstIndex === null) continue;
       const content: BlockContent = {
@@ -156,6 +157,7 @@ export class Shard implements LogShard {
         hardStateTerm: log.hardState.term,
         durableNumber: log.durableNumber,
         voidFrom: 0,
+        commitOffset,
         entries,
       };
       const block = codec === 'gzip' ? await sealCompressed(content, work, seed) : sealPlain(content, seed);
@@ -164,6 +166,7 @@ export class Shard implements LogShard {
       log.nextNumber += 1;
       log.end = { number: content.number, index, term: last?.term ?? this.#termBefore(log, firstIndex) };
       sealed.push({ log, block });
+      commitOffset += block.bytes.length;
     }
     return sealed;
   }

@@ -1,7 +1,7 @@
 import type { GroupId } from '../../../raft/identity.ts';
 import type { SealedBlock } from '../block.ts';
 import type { BlockHeader } from '../block-header.ts';
-import type { Tail } from '../recover.ts';
+import type { Stray } from '../recover.ts';
 
 /** Where a backend keeps a block. Opaque to all others. */
 export type BlockLocation = { readonly backendLocation: unknown };
@@ -13,14 +13,16 @@ export type ScannedBlock =
 
 export interface Scan {
   readonly blocks: readonly ScannedBlock[];
-  /** What follows the last block and belongs to none that can be named. */
-  readonly tail: Tail;
+  /** Bytes that belong to no block that can be named. */
+  readonly stray: Stray;
 }
 
 /** Keeps the blocks of one shard. One append is under way at a time. */
 export interface Backend {
-  /** Everything there; first, and once. What was read is synced again before it is returned. */
+  /** Everything there; first, and once. It changes nothing. */
   scan(): Promise<Scan>;
+  /** Makes what the scan read durable, whatever became of the syncs of earlier runs. Before any append. */
+  settle(): Promise<void>;
   /** All of them, durable when it resolves, with their locations in the same order. */
   append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]>;
   /** The bytes of one block as they are now. */

@@ -1,13 +1,11 @@
 import type { Disk, DiskFile } from '../../../doors/disk.ts';
 import type { GroupId } from '../../../raft/identity.ts';
-import { bodyIsIntact, type SealedBlock } from '../block.ts';
-import { blockMagic, parseHeader } from '../block-header.ts';
-import type { Tail } from '../recover.ts';
+import type { SealedBlock } from '../block.ts';
+import type { Stray } from '../recover.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
+import { type SegmentScan, scanSegment } from './segment-scan.ts';
 
 const SEGMENT_BYTES = 64 * 1024 * 1024;
-/** What a disk writes whole or not at all. */
-const SECTOR_BYTES = 512;
 
 interface Segment {
   readonly name: string;
@@ -19,8 +17,8 @@ interface Segment {
 
 /**
  * Append-only segment files. Blocks stand one after another, each saying how long it is; one commit is
- * one buffer, one append, one sync. A scan that meets bytes that are no block looks for the next one, so
- * that damage in the middle hides nothing behind it.
+ * one buffer, one append, one sync. Nothing is ever appended behind an unclean end: the next commit goes
+ * to a new segment, so what an interrupted write left is at the end of a file for ever.
  */
 export class FilesBackend implements Backend {
   readonly #disk: Disk;
@@ -30,8 +28,9 @@ export class FilesBackend implements Backend {
   readonly #segments: Segment[] = [];
   readonly #lowest = new Map<GroupId, number>();
   #lastName = 0;
-  /** Appends go to the last segment, or, before the first and after an unclean end, to a new one. */
   #needsSegment = true;
+  /** Where the last commit stands, in the last segment that has one; null when there is none. */
+  #lastCommit: { readonly segment: Segment; readonly from: number; readonly to: number } | null = null;
 
   constructor(disk: Disk, directory: string, seed: number) {
     this.#disk = disk;
@@ -42,20 +41,33 @@ export class FilesBackend implements Backend {
   async scan(): Promise<Scan> {
     const names = (await this.#disk.list(this.#directory)).filter((name) => /^\d{12}\.blocks$/.test(name));
     const blocks: ScannedBlock[] = [];
-    let tail: Tail = 'none';
+    let stray: Stray = 'none';
     for (const name of names) {
       const file = await this.#disk.open(this.#path(name));
       const size = await file.size();
       const segment: Segment = { name, file, size, highest: new Map() };
       this.#segments.push(segment);
       this.#lastName = Number.parseInt(name, 10);
-      tail = this.#scanBytes(asBuffer(await file.read(0, size)), segment, blocks);
+      const found = scanSegment(asBuffer(await file.read(0, size)), this.#seed);
+      this.#take(segment, found, blocks);
+      if (stray !== 'damaged' && found.stray !== 'none') stray = found.stray;
+      this.#needsSegment = !found.endsClean;
     }
-    // A process that was killed leaves bytes that are readable and not durable.
-    await this.#segments.at(-1)?.file.sync();
+    return { blocks, stray };
+  }
+
+  /**
+   * What a scan read may be in the cache only: a killed process leaves unsynced bytes there, and a sync
+   * that failed may have marked them as written, so that another sync does nothing. Only the last commit
+   * can be like that, since each was synced before the next; writing its bytes again makes them dirty.
+   */
+  async settle(): Promise<void> {
+    if (this.#lastCommit !== null) {
+      const { segment, from, to } = this.#lastCommit;
+      await segment.file.write(from, await segment.file.read(from, to - from));
+      await segment.file.sync();
+    }
     await this.#disk.syncDirectory(this.#directory);
-    this.#needsSegment = this.#segments.length === 0 || tail !== 'none';
-    return { blocks, tail };
   }
 
   async append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]> {
@@ -94,8 +106,25 @@ export class FilesBackend implements Backend {
     if (dead.length > 0) await this.#disk.syncDirectory(this.#directory);
   }
 
+  /** Every file, whatever happens to the others. */
   async close(): Promise<void> {
-    for (const { file } of this.#segments.splice(0)) await file.close();
+    const closed = await Promise.allSettled(this.#segments.splice(0).map(({ file }) => file.close()));
+    const failed = closed.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
+
+  #take(segment: Segment, found: SegmentScan, blocks: ScannedBlock[]): void {
+    for (const block of found.blocks) {
+      if (!block.intact) {
+        blocks.push({ intact: false, group: block.group, number: block.number, torn: block.torn });
+        continue;
+      }
+      const { header, offset, length } = block;
+      const place: Place = { segment, offset, length };
+      blocks.push({ intact: true, header, location: { backendLocation: place } });
+      segment.highest.set(header.group, Math.max(header.number, segment.highest.get(header.group) ?? 0));
+      this.#lastCommit = { segment, from: Math.max(0, offset - header.commitOffset), to: offset + length };
+    }
   }
 
   async #segmentForAppend(): Promise<Segment> {
@@ -111,37 +140,6 @@ export class FilesBackend implements Backend {
     return segment;
   }
 
-  /** @returns what follows the last block. */
-  #scanBytes(bytes: Buffer, segment: Segment, found: ScannedBlock[]): Tail {
-    let at = 0;
-    let gapFrom = 0;
-    while (at < bytes.length) {
-      const parsed = parseHeader(bytes.subarray(at), this.#seed);
-      if (!parsed.valid) {
-        const next = bytes.indexOf(blockMagic, at + 1);
-        at = next === -1 ? bytes.length : next;
-        continue;
-      }
-      const { header, length } = parsed;
-      const { group, number } = header;
-      const end = at + length + header.bodyLength;
-      const whole = end <= bytes.length;
-      const block = bytes.subarray(at, Math.min(end, bytes.length));
-      if (whole && bodyIsIntact(header, length, block)) {
-        const place: Place = { segment, offset: at, length: end - at };
-        found.push({ intact: true, header, location: { backendLocation: place } });
-        segment.highest.set(group, Math.max(number, segment.highest.get(group) ?? 0));
-        at = end;
-      } else {
-        found.push({ intact: false, group, number, torn: !whole || hasUnwrittenSector(bytes, at, end) });
-        at = whole ? end : bytes.length;
-      }
-      gapFrom = at;
-    }
-    if (gapFrom >= bytes.length) return 'none';
-    return looksTorn(bytes, gapFrom) ? 'torn' : 'damaged';
-  }
-
   #path(name: string): string {
     return `${this.#directory}/${name}`;
   }
@@ -151,31 +149,6 @@ interface Place {
   readonly segment: Segment;
   readonly offset: number;
   readonly length: number;
-}
-
-/**
- * Part of an appended block that never reached the disk reads as zeros. A whole sector of them says that
- * its write did not come to its end.
- */
-function hasUnwrittenSector(bytes: Buffer, from: number, to: number): boolean {
-  const firstSector = from - (from % SECTOR_BYTES);
-  for (let sector = firstSector; sector < to; sector += SECTOR_BYTES) {
-    const part = bytes.subarray(Math.max(sector, from), Math.min(sector + SECTOR_BYTES, to));
-    if (part.length > 0 && part.every((byte) => byte === 0)) return true;
-  }
-  return false;
-}
-
-/** A header cut short by the end of the file, or with a sector that was never written. */
-function looksTorn(bytes: Buffer, from: number): boolean {
-  const rest = bytes.subarray(from);
-  const begins = rest.length < blockMagic.length || rest.subarray(0, blockMagic.length).equals(blockMagic);
-  return hasUnwrittenSector(bytes, from, bytes.length) || (begins && parseHeaderCutShort(rest));
-}
-
-/** Fewer bytes than the header says it has, or than any header has. */
-function parseHeaderCutShort(rest: Buffer): boolean {
-  return rest.length < 104 || rest.readUInt32LE(8) > rest.length;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

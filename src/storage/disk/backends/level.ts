@@ -32,8 +32,11 @@ export class LevelBackend implements Backend {
       const named = parseKey(key);
       if (named !== null) blocks.push(this.#judge(named, key, asBuffer(value)));
     }
-    return { blocks, tail: 'none' };
+    return { blocks, stray: 'none' };
   }
+
+  /** LevelDB replays its log when it opens, and writes what it found anew. */
+  async settle(): Promise<void> {}
 
   async append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]> {
     const locations: BlockLocation[] = [];
