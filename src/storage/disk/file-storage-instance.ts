@@ -70,9 +70,11 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   ): Promise<FileStorageInstance> {
     const instance = new FileStorageInstance(settings, found);
     try {
+      if (!found.isNew) await instance.#refuseWithoutHardState();
       await instance.#openFiles();
       if (found.isNew) instance.#refuseUnlessEmpty();
       else await instance.#refuseDamage();
+      await instance.#files().hardStates.settle();
       for (const { shard } of instance.#shards) await shard.backend.settle();
       const identity = { ...found.identity, boot: found.identity.boot + 1 };
       await writeIdentity(settings.doors.disk, settings.directory, identity);
@@ -209,6 +211,16 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       this.#shards.push({ shard, scan: await scanShard(kept, folder) });
     }
     await disk.syncDirectory(directory);
+  }
+
+  async #refuseWithoutHardState(): Promise<void> {
+    const { directory, doors } = this.#settings;
+    if (await HardStateFiles.exist(doors.disk, directory)) return;
+    throw new StorageRefused(
+      'damaged',
+      `${directory}: both hard-state files are missing, so it is not known how this replica voted. Restore ` +
+        'the directory from where it is intact, or replace this replica.',
+    );
   }
 
   /** The identity is written last when a storage is made: without it there can be nothing else yet. */

@@ -5,37 +5,59 @@ import type { DecodedRecord } from './record.ts';
 import type { FoundHardState } from './recover.ts';
 import { SlotFile } from './slot-file.ts';
 
+const NAMES = ['hard-state-1', 'hard-state-2'] as const;
+
 interface Slot {
   readonly group: GroupId;
   readonly number: number;
   readonly hardState: HardState;
 }
 
+type Held = Slot | 'damaged' | null;
+
 /**
- * Term and vote of every group, in two files. A new one is written and synced in the first, then in the
- * second: a crash can tear at most one of them, and then the other is the one that was acknowledged. Of
+ * Term and vote of every group, in two files. A new one is written and synced in one file, then in the
+ * other: a crash can tear at most one of them, and then the other is the one that was acknowledged. Of
  * two valid ones the higher number wins.
+ *
+ * The number's parity says which file goes first, so that it is always the one that was last the time
+ * before. Only that one can be other than it reads (its sync may have failed, and the cache still show
+ * what the disk never got); written first, it leaves the sure one untouched until it is sure itself.
  */
 export class HardStateFiles {
   readonly #copies: readonly [SlotFile, SlotFile];
-  readonly #slots: (Slot | 'damaged' | null)[] = [];
+  readonly #slots: Held[] = [];
+  /** The number to go on from, slot by slot. */
+  readonly #numbers: number[] = [];
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(copies: readonly [SlotFile, SlotFile]) {
     this.#copies = copies;
   }
 
+  /** Whether at least one of the files is there: both are made before a storage's identity is. */
+  static async exist(disk: Disk, directory: string): Promise<boolean> {
+    const names = await disk.list(directory);
+    return NAMES.some((name) => names.includes(name));
+  }
+
+  /** Makes what is missing; the caller syncs the folder. Changes nothing that is there. */
   static async open(disk: Disk, directory: string, seed: number): Promise<HardStateFiles> {
-    const first = await SlotFile.open(disk, `${directory}/hard-state-1`, seed);
-    const second = await SlotFile.open(disk, `${directory}/hard-state-2`, seed);
+    const first = await SlotFile.open(disk, `${directory}/${NAMES[0]}`, seed);
+    const second = await SlotFile.open(disk, `${directory}/${NAMES[1]}`, seed);
     const files = new HardStateFiles([first, second]);
-    await files.#load();
+    const [a, b] = [await first.readAll(), await second.readAll()];
+    for (let place = 0; place < Math.max(a.length, b.length); place += 1) {
+      const pair = [heldBy(a[place]), heldBy(b[place])] as const;
+      files.#slots.push(better(pair));
+      files.#numbers.push(numberToGoOnFrom(pair));
+    }
     return files;
   }
 
   /** Groups with a hard state that can be read. */
   get groups(): GroupId[] {
-    return this.#slots.flatMap((slot) => (slot === null || slot === 'damaged' ? [] : [slot.group]));
+    return this.#slots.flatMap((slot) => (isSlot(slot) ? [slot.group] : []));
   }
 
   /** Nothing was ever written, or nothing that was ever told. */
@@ -45,18 +67,22 @@ export class HardStateFiles {
 
   /** A slot damaged in both files does not say whose it was, so it may be any group's that has none. */
   find(group: GroupId): FoundHardState {
-    for (const slot of this.#slots) {
-      if (slot !== null && slot !== 'damaged' && slot.group === group) {
-        return { kind: 'found', hardState: slot.hardState };
-      }
-    }
+    const slot = this.#slots[this.#placeOf(group)];
+    if (isSlot(slot)) return { kind: 'found', hardState: slot.hardState };
     return this.#slots.includes('damaged') ? { kind: 'damaged' } : { kind: 'none' };
+  }
+
+  /** Makes what was read durable in both files, before anyone relies on it. */
+  settle(): Promise<void> {
+    return this.#enqueue(this.groups.map((group) => this.#placeOf(group)));
   }
 
   /** Durable when it resolves; one after another. */
   write(group: GroupId, hardState: HardState): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#writeBoth(group, hardState));
-    return this.#writing;
+    const place = this.#placeOf(group);
+    this.#slots[place] = { group, number: 0, hardState };
+    this.#numbers[place] ??= 0;
+    return this.#enqueue([place]);
   }
 
   async close(): Promise<void> {
@@ -64,54 +90,55 @@ export class HardStateFiles {
     for (const copy of this.#copies) await copy.close();
   }
 
-  async #writeBoth(group: GroupId, hardState: HardState): Promise<void> {
-    let place = this.#slots.findIndex((slot) => slot !== null && slot !== 'damaged' && slot.group === group);
-    if (place === -1) place = this.#slots.length;
-    const known = this.#slots[place];
-    const number = known === undefined || known === null || known === 'damaged' ? 1 : known.number + 1;
-    const slot: Slot = { group, number, hardState };
-    for (const copy of this.#copies) {
-      await copy.write(place, slot);
-      await copy.sync();
-    }
-    this.#slots[place] = slot;
+  #enqueue(places: readonly number[]): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#writeBoth(places));
+    return this.#writing;
   }
 
-  async #load(): Promise<void> {
-    const [first, second] = await Promise.all([this.#copies[0].readAll(), this.#copies[1].readAll()]);
-    for (let place = 0; place < Math.max(first.length, second.length); place += 1) {
-      const pair = [asSlot(first[place]), asSlot(second[place])] as const;
-      const slot = better(pair);
-      this.#slots.push(slot);
-      if (slot === null || slot === 'damaged' || sameNumber(pair)) continue;
-      // Whichever is behind is brought up, or the next write could tear the only good one.
-      for (const [at, copy] of this.#copies.entries()) {
-        const held = pair[at];
-        if (held !== undefined && (typeof held === 'string' || held === null || held.number < slot.number)) {
-          await copy.write(place, slot);
-          await copy.sync();
-        }
+  async #writeBoth(places: readonly number[]): Promise<void> {
+    for (const place of places) this.#numbers[place] = (this.#numbers[place] ?? 0) + 1;
+    for (const turn of [0, 1]) {
+      const touched = new Set<SlotFile>();
+      for (const place of places) {
+        const slot = this.#slots[place];
+        const number = this.#numbers[place] ?? 0;
+        if (!isSlot(slot)) continue;
+        const copy = this.#copies[(number + turn) % 2 === 1 ? 0 : 1];
+        await copy.write(place, { ...slot, number });
+        touched.add(copy);
       }
+      for (const copy of touched) await copy.sync();
     }
+  }
+
+  /** The next free one for a group that has none. */
+  #placeOf(group: GroupId): number {
+    const place = this.#slots.findIndex((slot) => isSlot(slot) && slot.group === group);
+    return place === -1 ? this.#slots.length : place;
   }
 }
 
-function asSlot(record: DecodedRecord | undefined): Slot | 'damaged' | null {
+function heldBy(record: DecodedRecord | undefined): Held {
   if (record === undefined || record.kind === 'blank') return null;
   return record.kind === 'invalid' ? 'damaged' : (record.value as Slot);
 }
 
-function sameNumber(pair: readonly [Slot | 'damaged' | null, Slot | 'damaged' | null]): boolean {
-  const [a, b] = pair;
-  return a !== null && b !== null && a !== 'damaged' && b !== 'damaged' && a.number === b.number;
+function isSlot(held: Held | undefined): held is Slot {
+  return held !== undefined && held !== null && held !== 'damaged';
 }
 
-function better(pair: readonly [Slot | 'damaged' | null, Slot | 'damaged' | null]): Slot | 'damaged' | null {
-  const [a, b] = pair;
-  if (a !== null && a !== 'damaged') {
-    return b !== null && b !== 'damaged' && b.number > a.number ? b : a;
-  }
-  if (b !== null && b !== 'damaged') return b;
-  // The second is written only after the first is durable: nothing in it, and a torn first, was never told.
+function better([a, b]: readonly [Held, Held]): Held {
+  if (isSlot(a)) return isSlot(b) && b.number > a.number ? b : a;
+  if (isSlot(b)) return b;
+  // Number 1 goes to the second only once it is durable in the first: nothing there, and it was never told.
   return b === null ? null : 'damaged';
+}
+
+/** Odd numbers begin with the first file. The next one begins with whichever file is not sure. */
+function numberToGoOnFrom([a, b]: readonly [Held, Held]): number {
+  const highest = Math.max(isSlot(a) ? a.number : 0, isSlot(b) ? b.number : 0);
+  if (isSlot(a) && isSlot(b) && a.number === b.number) return highest;
+  const isFirstUnsure = isSlot(a) ? isSlot(b) && a.number > b.number : true;
+  const next = highest + 1;
+  return (next % 2 === 1) === isFirstUnsure ? highest : highest + 1;
 }

@@ -23,6 +23,8 @@ export class MarkFile {
   readonly #places = new Map<GroupId, number>();
   readonly #marks = new Map<GroupId, number>();
   readonly #unwritten = new Set<GroupId>();
+  /** Which of its two slots each group wrote last, 0 or 1. */
+  readonly #turns = new Map<GroupId, number>();
   #nextPlace = 0;
   #writing: Promise<void> | null = null;
   #written = false;
@@ -49,7 +51,9 @@ export class MarkFile {
       if (record.kind !== 'value') continue;
       const { group, durableNumber } = record.value as Mark;
       marks.#places.set(group, slot - (slot % 2));
-      marks.#marks.set(group, Math.max(durableNumber, marks.#marks.get(group) ?? 0));
+      if (durableNumber < (marks.#marks.get(group) ?? 0)) continue;
+      marks.#marks.set(group, durableNumber);
+      marks.#turns.set(group, slot % 2);
     }
     return marks;
   }
@@ -74,7 +78,7 @@ export class MarkFile {
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
-    await this.#writing;
+    while (this.#writing !== null) await this.#writing;
     try {
       await this.#file.sync();
     } finally {
@@ -84,10 +88,12 @@ export class MarkFile {
 
   /** One write at a time; what came meanwhile follows, the latest only. */
   #write(): void {
-    if (this.#writing !== null || this.#closed) return;
+    if (this.#writing !== null) return;
     this.#writing = this.#writeAll().then(
       () => {
         this.#writing = null;
+        // One that came after the last was written and before this callback ran.
+        if (this.#unwritten.size > 0) this.#write();
       },
       (error: unknown) => {
         this.#writing = null;
@@ -101,7 +107,9 @@ export class MarkFile {
       this.#unwritten.delete(group);
       const durableNumber = this.#marks.get(group) ?? 0;
       const mark: Mark = { group, durableNumber };
-      await this.#file.write(this.#placeOf(group) + (durableNumber % 2), mark);
+      const turn = 1 - (this.#turns.get(group) ?? 1);
+      this.#turns.set(group, turn);
+      await this.#file.write(this.#placeOf(group) + turn, mark);
       this.#written = true;
     }
   }
