@@ -1,14 +1,15 @@
 import type { Work } from '../../doors/work.ts';
 import type { HardState } from '../../raft/effect.ts';
-import type { Entry, Index } from '../../raft/entry.ts';
+import type { Entry, Index, Term } from '../../raft/entry.ts';
 import { entryBytes } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, LogStorage, RecoveredLog, WriteRequest } from '../contract.ts';
-import type { StorageFailed } from '../errors.ts';
+import { StorageFailed } from '../errors.ts';
 import type { Backend } from './backends/backend.ts';
 import { bodyIsIntact, readEntries } from './block.ts';
 import { headerLength, type LogEnd } from './block-header.ts';
 import type { LiveBlocks } from './live-blocks.ts';
+import { TermRuns } from './term-runs.ts';
 
 /** What a log asks of the shard it lives in. */
 export interface LogShard {
@@ -26,8 +27,9 @@ export class GroupLog implements LogStorage {
   readonly recovered: RecoveredLog;
   readonly blocks: LiveBlocks;
   readonly #shard: LogShard;
-  /** The log's end once everything handed over is written. */
-  #queuedEnd: Index;
+  /** The log's terms, and the hard state's, once everything handed over is written. */
+  #queued: TermRuns;
+  #queuedTerm: Term;
   /** As of the last block submitted. */
   end: LogEnd;
   hardState: HardState;
@@ -54,16 +56,18 @@ export class GroupLog implements LogStorage {
     this.end = opened.end;
     this.nextNumber = opened.nextNumber;
     this.durableNumber = opened.nextNumber - 1;
-    this.#queuedEnd = opened.end.index;
+    this.#queued = TermRuns.of(opened.recovered);
+    this.#queuedTerm = opened.recovered.hardState.term;
   }
 
   write(request: WriteRequest): Promise<void> {
     const mistake = this.#mistakeIn(request);
     if (mistake !== null) return Promise.reject(this.#shard.fail(mistake, undefined));
-    const last = request.entries.at(-1);
-    if (request.cutFrom !== undefined) this.#queuedEnd = request.cutFrom - 1;
-    if (last !== undefined) this.#queuedEnd = last.index;
-    if (request.floor !== undefined) this.#queuedEnd = Math.max(this.#queuedEnd, request.floor.index);
+    const { hardState, cutFrom, entries, floor } = request;
+    if (hardState !== undefined) this.#queuedTerm = hardState.term;
+    if (cutFrom !== undefined) this.#queued.cutFrom(cutFrom);
+    for (const entry of entries) this.#queued.append(entry);
+    if (floor !== undefined) this.#queued = this.#queued.withFloor(floor);
     return this.#shard.submit(this, request);
   }
 
@@ -74,7 +78,8 @@ export class GroupLog implements LogStorage {
       const block = this.blocks.find(index);
       if (block === null) {
         if (entries.length > 0) return entries;
-        throw this.#shard.fail(`group ${this.group} holds no durable entry ${index}`, undefined);
+        // Not damage: it was cut, or lies below the floor by now.
+        throw this.#shard.failure ?? new StorageFailed(`group ${this.group} holds no durable entry ${index}`);
       }
       for (const entry of await this.#entriesOf(block)) {
         if (entry.index < index) continue;
@@ -106,21 +111,25 @@ export class GroupLog implements LogStorage {
 
   /** The caller's mistakes are caught before they reach the disk. */
   #mistakeIn({ entries, cutFrom, floor, hardState }: WriteRequest): string | null {
-    const end = cutFrom === undefined ? this.#queuedEnd : cutFrom - 1;
-    if (end > this.#queuedEnd) return `a cut from ${cutFrom}, beyond the log's end ${this.#queuedEnd}`;
-    if (cutFrom !== undefined && cutFrom <= this.floor.index) {
-      return `a cut from ${cutFrom}, at or below the floor ${this.floor.index}`;
+    const { floorIndex, lastIndex } = this.#queued;
+    if (cutFrom !== undefined && (cutFrom > lastIndex + 1 || cutFrom <= floorIndex)) {
+      return `a cut from ${cutFrom}, in a log of entries ${floorIndex + 1} to ${lastIndex}`;
     }
-    for (const [position, entry] of entries.entries()) {
-      if (entry.index !== end + 1 + position) {
-        return `entry ${entry.index} was handed over where ${end + 1 + position} follows`;
-      }
+    if (hardState !== undefined && hardState.term < this.#queuedTerm) {
+      return `the hard state goes back from term ${this.#queuedTerm} to ${hardState.term}`;
     }
-    if (hardState !== undefined && hardState.term < this.hardState.term) {
-      return `the hard state goes back from term ${this.hardState.term} to ${hardState.term}`;
+    let index = cutFrom === undefined ? lastIndex : cutFrom - 1;
+    let term = this.#queued.termAt(index) ?? 0;
+    for (const entry of entries) {
+      if (entry.index !== index + 1) return `entry ${entry.index} was handed over where ${index + 1} follows`;
+      if (entry.term < term) return `entry ${entry.index} of term ${entry.term} follows one of term ${term}`;
+      index = entry.index;
+      term = entry.term;
     }
-    if (floor !== undefined && floor.index < this.floor.index) {
-      return `the floor goes back from ${this.floor.index} to ${floor.index}`;
+    const ownTerm = hardState?.term ?? this.#queuedTerm;
+    if (term > ownTerm) return `entry ${index} is of term ${term}, ahead of the hard state's ${ownTerm}`;
+    if (floor !== undefined && floor.index < floorIndex) {
+      return `the floor goes back from ${floorIndex} to ${floor.index}`;
     }
     return null;
   }

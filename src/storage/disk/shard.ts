@@ -93,6 +93,8 @@ export class Shard implements LogShard {
   }
 
   async #run(): Promise<void> {
+    // Whatever else is handed over in this run of the event loop's code shares the first commit.
+    await Promise.resolve();
     while (this.#queue.length > 0) {
       const batch = this.#takeBatch();
       try {
@@ -107,19 +109,21 @@ export class Shard implements LogShard {
     this.#running = null;
   }
 
-  /** A cut never shares a commit with a write that it cuts into: a floor goes alone. */
+  /**
+   * A cut never shares a commit with a write that it cuts into, since it would be one block. A hard state
+   * is saved before the blocks of its commit, so it begins one: it must not be found without the writes
+   * before it. A floor goes alone.
+   */
   #takeBatch(): Pending[] {
-    const ends = new Map<GroupLog, Index>();
+    const touched = new Set<GroupLog>();
     let bytes = 0;
     let count = 0;
     for (const { log, request } of this.#queue) {
-      const { cutFrom, entries, floor } = request;
-      const cutsInto = cutFrom !== undefined && ends.has(log);
-      if (count > 0 && (cutsInto || floor !== undefined || bytes >= COMMIT_BYTES)) break;
+      const { hardState, cutFrom, entries, floor } = request;
+      const begins = (cutFrom !== undefined || hardState !== undefined) && touched.has(log);
+      if (count > 0 && (begins || floor !== undefined || bytes >= COMMIT_BYTES)) break;
       for (const entry of entries) bytes += entryBytes(entry);
-      const last = entries.at(-1);
-      if (last !== undefined) ends.set(log, last.index);
-      else if (cutFrom !== undefined) ends.set(log, cutFrom - 1);
+      if (entries.length > 0 || cutFrom !== undefined) touched.add(log);
       count += 1;
       if (floor !== undefined) break;
     }

@@ -82,9 +82,9 @@ describe('a run', () => {
     );
     const { violation, trace } = await runScenario(tight, { seed: 1 });
     expect(violation?.checker).toBe('new-leader-within');
-    expect(violation?.sentence).toMatch(/^n1, leader of term 2, was taken away at 3\d{3}(\.\d+)? ms/);
+    expect(violation?.sentence).toMatch(/^n1, leader of term 2, was taken away at \d{4}(\.\d+)? ms/);
     expect(trace.length).toBeGreaterThan(20);
-    expect(trace.at(-1)).toMatch(/^3\d{3}\.\d{3} ms {2}/);
+    expect(trace.at(-1)).toMatch(/^\d{4}\.\d{3} ms {2}/);
   });
 
   it('tells when a leader cut off does not step down in time', async () => {
