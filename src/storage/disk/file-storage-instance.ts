@@ -118,7 +118,11 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const log = new GroupLog(shard, group, {
       recovered: {
         hardState: verdict.hardState,
-        floor: floor ?? { index: 0, term: 0, configuration: null },
+        floor: {
+          index: floor?.index ?? 0,
+          term: floor?.term ?? 0,
+          configuration: floor?.configuration ?? null,
+        },
         lastIndex: verdict.end.index,
         runs: verdict.runs,
         configurations,

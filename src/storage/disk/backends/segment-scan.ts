@@ -12,7 +12,7 @@ const HEADER_LENGTH_AT = 8;
 export interface SegmentScan {
   readonly blocks: readonly SegmentBlock[];
   readonly stray: Stray;
-  /** It ends with a whole block, or is empty. */
+  /** Its last commit is whole, or it is empty: another may be appended. */
   readonly endsClean: boolean;
 }
 
@@ -70,7 +70,7 @@ export function scanSegment(bytes: Buffer, seed: number): SegmentScan {
       stray = torn && stray === 'none' ? 'torn' : torn ? stray : 'damaged';
     }
   }
-  return { blocks, stray, endsClean: gaps.at(-1)?.to !== bytes.length };
+  return { blocks, stray, endsClean: gaps.every(({ from }) => from < lastCommit) };
 }
 
 /** The bytes of a command may look like a block's beginning: that piece of a gap is part of the block it is in. */

@@ -1,0 +1,152 @@
+import type { SimulatedRandom } from '../../../lab/world/simulated/random.ts';
+import type { HardState } from '../../../src/raft/effect.ts';
+import type { Entry } from '../../../src/raft/entry.ts';
+import type { RequestId } from '../../../src/raft/identity.ts';
+import type { LogFloor, LogStorage, WriteRequest } from '../../../src/storage/contract.ts';
+
+interface State {
+  readonly hardState: HardState;
+  readonly floor: LogFloor;
+  /** Those after the floor. */
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * What one log may look like after a crash, told by the simplest means: the whole state after each write
+ * since the last opening. The hard state of a write may be found without its entries, and those without
+ * its floor, since they become durable in that order, but nothing without the writes before it.
+ */
+export class LogModel {
+  readonly group: string;
+  #states: (State & { readonly beforeFloor?: State })[] = [
+    {
+      hardState: { term: 0, votedFor: null },
+      floor: { index: 0, term: 0, configuration: null },
+      entries: [],
+    },
+  ];
+  /** The last state that was acknowledged. */
+  #acknowledged = 0;
+  #payloads = 0;
+
+  constructor(group: string) {
+    this.group = group;
+  }
+
+  /** A random write that continues the log. */
+  next(
+    random: SimulatedRandom,
+    writeId: RequestId,
+  ): { readonly request: WriteRequest; readonly acknowledge: () => void } {
+    const before = this.#last;
+    const changesTerm = before.hardState.term === 0 || random.chance(150);
+    const hardState: HardState = changesTerm
+      ? {
+          term: before.hardState.term + 1,
+          votedFor: random.chance(500) ? { id: 'n2', incarnation: '0123456789abcdef' } : null,
+        }
+      : before.hardState;
+    const end = before.floor.index + before.entries.length;
+    const cuts = before.entries.length > 0 && random.chance(150);
+    const cutFrom = cuts ? random.integer(before.floor.index + 1, end + 1) : end + 1;
+    const kept = before.entries.slice(0, cutFrom - 1 - before.floor.index);
+    const count = random.chance(150) ? 0 : random.integer(1, 4);
+    const added = Array.from({ length: count }, (_, i) => this.#entry(cutFrom + i, hardState.term, random));
+    const entries = [...kept, ...added];
+    const movesFloor = entries.length > 6 && random.chance(150);
+    const floor = movesFloor ? floorAt(entries, random.integer(0, entries.length)) : before.floor;
+    this.#states.push({
+      hardState,
+      floor,
+      entries: entries.filter(({ index }) => index > floor.index),
+      ...(movesFloor ? { beforeFloor: { hardState, floor: before.floor, entries } } : {}),
+    });
+    const number = this.#states.length - 1;
+    const states = this.#states;
+    return {
+      request: {
+        writeId,
+        entries: added,
+        ...(changesTerm ? { hardState } : {}),
+        ...(cuts ? { cutFrom } : {}),
+        ...(movesFloor ? { floor } : {}),
+      },
+      acknowledge: () => {
+        if (states !== this.#states) throw new Error('a write of an earlier generation was acknowledged');
+        if (number !== this.#acknowledged + 1) throw new Error(`write ${number} came out of order`);
+        this.#acknowledged = number;
+      },
+    };
+  }
+
+  /** @throws Error when what was found is not what some admissible prefix of the writes made. */
+  async checkRecovered(log: LogStorage): Promise<void> {
+    const { recovered } = log;
+    const from = recovered.floor.index + 1;
+    const found: State = {
+      hardState: recovered.hardState,
+      floor: recovered.floor,
+      entries:
+        recovered.lastIndex < from
+          ? []
+          : await log.read({ from, to: recovered.lastIndex, bytesMax: Number.MAX_SAFE_INTEGER }),
+    };
+    const text = JSON.stringify(found);
+    const candidates = this.#states.slice(this.#acknowledged);
+    const admissible = candidates.flatMap((state, i) => {
+      const next = candidates[i + 1];
+      if (next === undefined) return [state];
+      const halfway = next.beforeFloor === undefined ? [] : [next.beforeFloor];
+      return [state, { ...state, hardState: next.hardState }, ...halfway];
+    });
+    const match = admissible.find(
+      ({ hardState, floor, entries }) => JSON.stringify({ hardState, floor, entries }) === text,
+    );
+    if (match === undefined) {
+      throw new Error(
+        `group ${this.group}: found ${describe(found)}; acknowledged ${describe(candidates[0] ?? found)}; ` +
+          `then written ${candidates.slice(1).map(describe).join(' | ')}`,
+      );
+    }
+    const terms = found.entries.map(({ index, term }) => ({ index, term }));
+    for (const { index, term } of terms) {
+      const run = recovered.runs.filter(({ firstIndex }) => firstIndex <= index).at(-1);
+      if (run?.term !== term) throw new Error(`entry ${index} has term ${term}, its run says ${run?.term}`);
+    }
+    this.#states = [found];
+    this.#acknowledged = 0;
+  }
+
+  get #last(): State {
+    const last = this.#states.at(-1);
+    if (last === undefined) throw new Error('a model without a state');
+    return last;
+  }
+
+  #entry(index: number, term: number, random: SimulatedRandom): Entry {
+    if (random.chance(100)) return { kind: 'noop', index, term };
+    this.#payloads += 1;
+    const payload = Buffer.alloc(random.chance(200) ? 1500 : 20, 'x');
+    payload.write(`${this.group}${this.#payloads}`);
+    return { kind: 'command', index, term, payload };
+  }
+}
+
+function floorAt(entries: readonly Entry[], position: number): LogFloor {
+  const entry = entries[position];
+  if (entry === undefined) throw new Error('a floor beyond the log');
+  return {
+    index: entry.index,
+    term: entry.term,
+    configuration: { voters: [], outgoing: [], learners: [] },
+  };
+}
+
+function describe({ hardState, floor, entries }: State): string {
+  const told = entries.map((e) =>
+    e.kind === 'command'
+      ? `${e.term}:${Buffer.from(e.payload.subarray(0, 5)).toString('latin1')}`
+      : `${e.term}`,
+  );
+  return `term ${hardState.term}, floor ${floor.index}, [${told.join(' ')}]`;
+}
