@@ -5,6 +5,7 @@ import type { GroupId } from '../../raft/identity.ts';
 /** How a block's body is stored. The numbers stand on disk. */
 export const codecs = { none: 0, gzip: 1 } as const;
 export type CodecName = keyof typeof codecs;
+const codecNames = ['none', 'gzip'] as const;
 
 /** The end of a log at one moment: which block wrote it, and its last entry. All zero for an empty log. */
 export interface LogEnd {
@@ -50,8 +51,6 @@ const VERSION = 1;
 const FLAG_CONFIGURATION = 1;
 const CHECKSUM_AT = 28;
 const RUN_BYTES = 16;
-/** A body is a few writes of at most one message each; anything larger was never written by us. */
-export const bodyLengthMax = 1024 * 1024 * 1024;
 
 /** The first four bytes of every block. */
 export const blockMagic = Uint8Array.of(0x4b, 0x4c, 0x42, 0x4b);
@@ -123,7 +122,9 @@ export function parseHeader(bytes: Buffer, seed: number): ParsedHeader {
   copy.writeUInt32LE(0, CHECKSUM_AT);
   if (crc32(copy, seed) !== checksum) return invalid("the header's checksum is wrong");
   if (version !== VERSION) return invalid(`it has format version ${version}; this one reads ${VERSION}`);
-  const codec = bytes.readUInt8(5) === codecs.gzip ? 'gzip' : 'none';
+  const codec = codecNames[bytes.readUInt8(5)];
+  if (codec === undefined)
+    return invalid(`it has codec ${bytes.readUInt8(5)}, which this version does not know`);
   const number = (position: number): number => bytes.readDoubleLE(40 + 8 * position);
   const runs: TermRun[] = [];
   for (let run = 0; run < runCount; run += 1) {

@@ -3,30 +3,32 @@ import type { CleanVerdict, Hole, NumberRange, Verdict } from './recover.ts';
 /** What is wrong, for an operator. */
 export function describeVerdict(verdict: Exclude<Verdict, CleanVerdict>): string {
   switch (verdict.kind) {
-    case 'holes': {
-      const { holes, end, why } = verdict;
-      const missing = holes.map(describeHole).join(' and ');
-      const told = `${missing} missing or changed, though the log goes on to block ${end.number}, index ${end.index}`;
-      return holes.length === 0 && why !== null
-        ? why
-        : [why, told].filter((text) => text !== null).join('; ');
-    }
+    case 'holes':
+      return verdict.why ?? describeHoles(verdict.holes, verdict.end);
     case 'tail-lost':
       return (
-        `${describeRange(verdict.lost)} at the end of the log missing or changed, which held entries from ` +
-        `index ${verdict.after.index + 1} on: ${verdict.why}`
+        `missing or changed at the end of the log: ${describeRange(verdict.lost)}, after index ` +
+        `${verdict.after.index}. Why: ${verdict.why}`
       );
     case 'hard-state-lost':
       return `term and vote are lost: ${verdict.why}`;
   }
 }
 
-function describeHole({ entries, ...range }: Hole): string {
-  const [subject, verb] = describeRange(range).split(/ (?=is$|are$)/);
-  const held = entries === null ? '' : ` (entries ${entries.from} to ${entries.to})`;
-  return `${subject}${held} ${verb}`;
+function describeHoles(
+  holes: readonly Hole[],
+  end: { readonly number: number; readonly index: number },
+): string {
+  const missing = holes.map(({ entries, ...range }) => {
+    const held = entries === null ? 'no entries' : `entries ${entries.from} to ${entries.to}`;
+    return `${describeRange(range)} (${held})`;
+  });
+  return (
+    `missing or changed in the middle of the log: ${missing.join(', ')}. ` +
+    `It goes on to block ${end.number}, index ${end.index}`
+  );
 }
 
 function describeRange({ from, to }: NumberRange): string {
-  return from === to ? `block ${from} is` : `blocks ${from} to ${to} are`;
+  return from === to ? `block ${from}` : `blocks ${from} to ${to}`;
 }

@@ -196,7 +196,9 @@ function missingRanges(from: number, to: number, isThere: (number: number) => bo
 
 /** A block says where the log ended before it, so the entries of a hole are known as far as the log kept them. */
 function holesIn(missing: readonly NumberRange[], live: readonly IntactBlock[], replayed: Replay): Hole[] {
-  const ranges = [...missing, ...replayed.misfits.map((number) => ({ from: number, to: number }))];
+  // Where a block is missing, those that followed it cannot fit.
+  const ranges =
+    missing.length > 0 ? missing : replayed.misfits.map((number) => ({ from: number, to: number }));
   return ranges.map((range) => {
     const before = live.findLast(({ number }) => number < range.from);
     const after = live.find(({ number }) => number > range.to);

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { crc32 } from '../../../src/doors/checksum.ts';
+import { nodeWork } from '../../../src/doors/node-work.ts';
+import type { Entry } from '../../../src/raft/entry.ts';
+import {
+  type BlockContent,
+  bodyIsIntact,
+  readEntries,
+  type SealedBlock,
+  sealCompressed,
+  sealPlain,
+} from '../../../src/storage/disk/block.ts';
+import { type CodecName, parseHeader } from '../../../src/storage/disk/block-header.ts';
+
+const work = nodeWork();
+const seed = 12345;
+
+const seal = (content: BlockContent, codec: CodecName): Promise<SealedBlock> | SealedBlock =>
+  codec === 'gzip' ? sealCompressed(content, work, seed) : sealPlain(content, seed);
+
+/** What a reader makes of the bytes; null when it refuses them. */
+async function unseal(bytes: Buffer, withSeed = seed): Promise<Entry[] | null> {
+  const parsed = parseHeader(bytes, withSeed);
+  if (!parsed.valid || !bodyIsIntact(parsed.header, parsed.length, bytes)) return null;
+  return readEntries(parsed.header, parsed.length, bytes, work);
+}
+
+/** Consecutive entries whose terms rise by the steps; a null payload is a no-op. */
+function entriesOf(
+  firstIndex: number,
+  firstTerm: number,
+  steps: readonly { step: number; payload: Uint8Array | null }[],
+): Entry[] {
+  let term = firstTerm;
+  return steps.map(({ step, payload }, i) => {
+    term += step;
+    const place = { index: firstIndex + i, term };
+    return payload === null ? { kind: 'noop', ...place } : { kind: 'command', ...place, payload };
+  });
+}
+
+const content: fc.Arbitrary<BlockContent> = fc
+  .record({
+    group: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
+    number: fc.integer({ min: 1, max: 2 ** 50 }),
+    firstIndex: fc.integer({ min: 1, max: 2 ** 50 }),
+    firstTerm: fc.integer({ min: 1, max: 2 ** 40 }),
+    steps: fc.array(
+      fc.record({
+        step: fc.nat({ max: 1 }),
+        payload: fc.option(fc.uint8Array({ maxLength: 200 }).map(Buffer.from), { freq: 4 }),
+      }),
+      { maxLength: 12 },
+    ),
+    commitOffset: fc.nat(),
+  })
+  .map(({ firstTerm, steps, ...rest }) => ({
+    ...rest,
+    entries: entriesOf(rest.firstIndex, firstTerm, steps),
+    predecessor: { number: rest.number - 1, index: rest.firstIndex + 3, term: firstTerm },
+    hardStateTerm: firstTerm + 20,
+    durableNumber: rest.number - 1,
+    voidFrom: 0,
+  }));
+
+const sample: BlockContent = {
+  group: 'orders',
+  number: 7,
+  firstIndex: 10,
+  entries: entriesOf(10, 3, [
+    { step: 0, payload: Buffer.from('put x 1') },
+    { step: 1, payload: null },
+    { step: 0, payload: Buffer.alloc(0) },
+    { step: 0, payload: Buffer.alloc(600, 'y') },
+  ]),
+  predecessor: { number: 6, index: 12, term: 3 },
+  hardStateTerm: 4,
+  durableNumber: 6,
+  voidFrom: 0,
+  commitOffset: 0,
+};
+
+describe.each(['none', 'gzip'] as const)('a block of codec %s', (codec) => {
+  it('gives back what it was made of', async () => {
+    await fc.assert(
+      fc.asyncProperty(content, async (given) => {
+        const { bytes, header } = await seal(given, codec);
+        const parsed = parseHeader(bytes, seed);
+        const { entries, ...named } = given;
+        expect(parsed).toMatchObject({ valid: true, header: { ...named, entryCount: entries.length } });
+        expect(parsed.valid ? parsed.header : null).toEqual(header);
+        expect(await unseal(bytes)).toEqual(entries);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is refused when any one bit of it is flipped', async () => {
+    const { bytes } = await seal(sample, codec);
+    for (let at = 0; at < bytes.length * 8; at += 1) {
+      const flipped = Buffer.from(bytes);
+      flipped.writeUInt8(flipped.readUInt8(at >> 3) ^ (1 << (at & 7)), at >> 3);
+      expect(await unseal(flipped), `bit ${at}`).toBeNull();
+    }
+  });
+
+  it('is refused when it is cut short anywhere', async () => {
+    const { bytes } = await seal(sample, codec);
+    for (let length = 0; length < bytes.length; length += 1) {
+      expect(await unseal(bytes.subarray(0, length)), `${length} bytes`).toBeNull();
+    }
+  });
+
+  it('is refused by another storage', async () => {
+    const { bytes } = await seal(sample, codec);
+    expect(await unseal(bytes, seed + 1)).toBeNull();
+  });
+});
+
+describe('a block', () => {
+  it('tells the terms of its entries as runs, and whether a configuration is among them', () => {
+    const { header } = sealPlain(sample, seed);
+    expect(header.runs).toEqual([
+      { term: 3, firstIndex: 10 },
+      { term: 4, firstIndex: 11 },
+    ]);
+    expect(header.hasConfiguration).toBe(false);
+    const configuration = { voters: [], outgoing: [], learners: [] };
+    const entry: Entry = {
+      kind: 'configuration',
+      index: 10,
+      term: 4,
+      clusterId: '0123456789abcdef',
+      configuration,
+    };
+    expect(sealPlain({ ...sample, entries: [entry] }, seed).header.hasConfiguration).toBe(true);
+  });
+
+  it('is compressed when it is large, and plain when it is small', async () => {
+    const large = await sealCompressed(sample, work, seed);
+    expect(large.header.codec).toBe('gzip');
+    expect(large.bytes.length).toBeLessThan(sealPlain(sample, seed).bytes.length / 2);
+    const small = await sealCompressed({ ...sample, entries: sample.entries.slice(0, 2) }, work, seed);
+    expect(small.header.codec).toBe('none');
+  });
+
+  it('leaves the payloads it was given as they are', () => {
+    const payload = Buffer.from('put x 1');
+    sealPlain({ ...sample, entries: [{ kind: 'command', index: 10, term: 3, payload }] }, seed);
+    expect(payload.toString()).toBe('put x 1');
+  });
+
+  it('of an unknown version or codec says so, though its checksum is right', () => {
+    for (const [at, reason] of [
+      [4, /format version 9/],
+      [5, /codec 9/],
+    ] as const) {
+      const { bytes } = sealPlain({ ...sample, entries: [] }, seed);
+      bytes.writeUInt8(9, at);
+      bytes.writeUInt32LE(0, 28);
+      bytes.writeUInt32LE(crc32(bytes, seed), 28);
+      expect(parseHeader(bytes, seed)).toMatchObject({ valid: false, reason: expect.stringMatching(reason) });
+    }
+  });
+});
