@@ -181,10 +181,11 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async saveFloor(group: GroupId, floor: LogFloor, lowestNumber: number): Promise<void> {
     const { directory, doors } = this.#settings;
     await writeFloor(doors.disk, { directory, group }, { ...floor, lowestNumber }, this.seed);
+    this.#files().marks.set(group, { lowestNumber });
   }
 
   mark(group: GroupId, durableNumber: number): void {
-    this.#files().marks.set(group, durableNumber);
+    this.#files().marks.set(group, { durableNumber });
   }
 
   count({ writes, blocks, bytes }: { writes: number; blocks: number; bytes: number }): void {
@@ -252,7 +253,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async #judge(group: GroupId): Promise<{ verdict: Verdict; floor: FloorRecord | null }> {
     const { directory, doors } = this.#settings;
     const { hardStates, marks } = this.#files();
-    const floor = await readFloor(doors.disk, directory, group, this.seed);
+    const mark = marks.find(group);
+    const found = await readFloor(doors.disk, directory, group, this.seed);
+    const isLost = found !== 'damaged' && (found?.lowestNumber ?? 0) < mark.lowestNumber;
+    const floor = isLost ? 'damaged' : found;
     const { scan } = this.#shardOf(group);
     const verdict = recover({
       blocks: scan.blocks
@@ -260,7 +264,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
         .map((block) => (block.intact ? { intact: true, ...block.header } : block)),
       stray: scan.stray,
       hardState: hardStates.find(group),
-      markedNumber: marks.find(group),
+      markedNumber: mark.durableNumber,
       floor,
     });
     return { verdict, floor: floor === 'damaged' ? null : floor };

@@ -5,13 +5,18 @@ import { SlotFile } from './slot-file.ts';
 
 const IDLE_MS = 10;
 
-interface Mark {
-  readonly group: GroupId;
+/** What is known durable of one group: it was acknowledged. */
+export interface Mark {
+  /** The highest block. */
   readonly durableNumber: number;
+  /** The lowest block that the floor left alive; 0 when there was no floor. */
+  readonly lowestNumber: number;
 }
 
+const noMark: Mark = { durableNumber: 0, lowestNumber: 0 };
+
 /**
- * The highest block of each group that was acknowledged. It is written after each acknowledgement and
+ * What of each group was acknowledged. It is written after each acknowledgement and
  * nobody waits for it; it is synced once nothing was acknowledged for a while, and on close. So it is
  * exact after a killed process, and at most a moment old after a power cut: that is what tells a lost
  * tail from one that never was. Two slots a group take turns, since one may be torn.
@@ -21,7 +26,7 @@ export class MarkFile {
   readonly #clock: Clock;
   readonly #onFailed: (error: unknown) => void;
   readonly #places = new Map<GroupId, number>();
-  readonly #marks = new Map<GroupId, number>();
+  readonly #marks = new Map<GroupId, Mark>();
   readonly #unwritten = new Set<GroupId>();
   /** Which of its two slots each group wrote last, 0 or 1. */
   readonly #turns = new Map<GroupId, number>();
@@ -49,10 +54,11 @@ export class MarkFile {
     marks.#nextPlace = records.length + (records.length % 2);
     for (const [slot, record] of records.entries()) {
       if (record.kind !== 'value') continue;
-      const { group, durableNumber } = record.value as Mark;
+      const { group, durableNumber, lowestNumber } = record.value as Mark & { readonly group: GroupId };
       marks.#places.set(group, slot - (slot % 2));
-      if (durableNumber < (marks.#marks.get(group) ?? 0)) continue;
-      marks.#marks.set(group, durableNumber);
+      const other = marks.find(group);
+      if (durableNumber < other.durableNumber || lowestNumber < other.lowestNumber) continue;
+      marks.#marks.set(group, { durableNumber, lowestNumber });
       marks.#turns.set(group, slot % 2);
     }
     return marks;
@@ -62,14 +68,14 @@ export class MarkFile {
     return [...this.#marks.keys()];
   }
 
-  /** 0 when nothing is known. */
-  find(group: GroupId): number {
-    return this.#marks.get(group) ?? 0;
+  /** All zero when nothing is known. */
+  find(group: GroupId): Mark {
+    return this.#marks.get(group) ?? noMark;
   }
 
-  /** Block `durableNumber` of the group was acknowledged. */
-  set(group: GroupId, durableNumber: number): void {
-    this.#marks.set(group, durableNumber);
+  /** Neither number ever goes back. */
+  set(group: GroupId, moved: Partial<Mark>): void {
+    this.#marks.set(group, { ...this.find(group), ...moved });
     this.#unwritten.add(group);
     this.#write();
     this.#timer ??= this.#clock.setTimer(IDLE_MS, () => this.#onIdle());
@@ -105,11 +111,9 @@ export class MarkFile {
   async #writeAll(): Promise<void> {
     for (const group of this.#unwritten) {
       this.#unwritten.delete(group);
-      const durableNumber = this.#marks.get(group) ?? 0;
-      const mark: Mark = { group, durableNumber };
       const turn = 1 - (this.#turns.get(group) ?? 1);
       this.#turns.set(group, turn);
-      await this.#file.write(this.#placeOf(group) + turn, mark);
+      await this.#file.write(this.#placeOf(group) + turn, { group, ...this.find(group) });
       this.#written = true;
     }
   }

@@ -56,11 +56,10 @@ export async function replaceRecordFile(
 /** The record of a file; `blank` when there is no such file. */
 export async function readRecordFile(disk: Disk, path: string, seed: number): Promise<DecodedRecord> {
   const bytes = await readWholeFile(disk, path);
-  return bytes === null
-    ? { kind: 'blank' }
-    : bytes.length === 0
-      ? { kind: 'invalid' }
-      : decodeRecord(bytes, seed);
+  if (bytes === null) return { kind: 'blank' };
+  const record = decodeRecord(bytes, seed);
+  // Such a file appears with its record in it, or not at all.
+  return record.kind === 'blank' ? { kind: 'invalid' } : record;
 }
 
 /** null when there is no such file. */

@@ -148,10 +148,12 @@ export function recover(records: Records): Verdict {
       why: 'what follows the last whole block was changed after it was written, and may have been acknowledged',
     };
   }
-  const holes = holesIn(missing, live, replayed);
+  const holes = holesIn(missing, { live, replayed, floor });
   if (holes.length > 0 || floor === 'damaged') {
     const why =
-      floor === 'damaged' ? 'the floor file is damaged, so it is not known where the log begins' : null;
+      floor === 'damaged'
+        ? 'the floor file is damaged or missing, so it is not known where the log begins'
+        : null;
     return { kind: 'holes', holes, end: replayed.end, why };
   }
   return {
@@ -195,14 +197,23 @@ function missingRanges(from: number, to: number, isThere: (number: number) => bo
 }
 
 /** A block says where the log ended before it, so the entries of a hole are known as far as the log kept them. */
-function holesIn(missing: readonly NumberRange[], live: readonly IntactBlock[], replayed: Replay): Hole[] {
+function holesIn(
+  missing: readonly NumberRange[],
+  found: {
+    readonly live: readonly IntactBlock[];
+    readonly replayed: Replay;
+    readonly floor: Records['floor'];
+  },
+): Hole[] {
+  const { live, replayed, floor } = found;
+  const begin = floor === null || floor === 'damaged' ? 1 : floor.index + 1;
   // Where a block is missing, those that followed it cannot fit.
   const ranges =
     missing.length > 0 ? missing : replayed.misfits.map((number) => ({ from: number, to: number }));
   return ranges.map((range) => {
     const before = live.findLast(({ number }) => number < range.from);
     const after = live.find(({ number }) => number > range.to);
-    const from = before === undefined ? 1 : before.firstIndex + before.entryCount;
+    const from = before === undefined ? begin : before.firstIndex + before.entryCount;
     const to = after?.predecessor.index ?? from - 1;
     return { ...range, entries: from <= to ? { from, to } : null };
   });
