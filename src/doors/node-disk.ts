@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Level } from 'level';
 import type { DirectoryLock, Disk, DiskFile } from './disk.ts';
@@ -20,28 +20,40 @@ export function nodeDisk(): Disk {
     async open(path, { create = false, exclusive = false } = {}) {
       const flags = O_RDWR | (create ? O_CREAT : 0) | (exclusive ? O_EXCL : 0);
       const fd = await open(path, flags, 0o640);
-      const { size } = await fstat(fd);
-      return new NodeFile(fd, size);
+      try {
+        return new NodeFile(fd, (await fstat(fd)).size);
+      } catch (error) {
+        await close(fd);
+        throw error;
+      }
     },
     async list(directory) {
       const names = await fs.promises.readdir(directory);
       return names.sort();
     },
     async makeDirectory(directory) {
-      await fs.promises.mkdir(directory, { recursive: true });
+      const first = await fs.promises.mkdir(directory, { recursive: true });
+      // Each folder made is a name in the one above it, and a name is durable only once that is synced.
+      if (first === undefined) return;
+      const topmost = resolve(first);
+      for (let made = resolve(directory); made.length >= topmost.length; made = dirname(made)) {
+        await syncDirectory(dirname(made));
+      }
     },
     rename: (from, to) => fs.promises.rename(from, to),
     remove: (path) => fs.promises.unlink(path),
-    async syncDirectory(directory) {
-      const fd = await open(directory, fs.constants.O_RDONLY);
-      try {
-        await fsync(fd);
-      } finally {
-        await close(fd);
-      }
-    },
+    syncDirectory,
     lock,
   };
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const fd = await open(directory, fs.constants.O_RDONLY);
+  try {
+    await fsync(fd);
+  } finally {
+    await close(fd);
+  }
 }
 
 class NodeFile implements DiskFile {
@@ -98,20 +110,51 @@ class NodeFile implements DiskFile {
 /**
  * Node has no file locks. LevelDB takes a kernel lock on its folder, which ends with the process however
  * it dies, and refuses a second opener in the same process too: an empty database serves as the lock.
+ * Only its `LOCK` file matters; if the rest is damaged it is made anew, which a holder does not notice.
  */
 async function lock(directory: string): Promise<DirectoryLock> {
-  const database = new Level(join(directory, 'lock'));
+  const folder = join(directory, 'lock');
+  const database = new Level(folder);
   try {
     await database.open();
-  } catch (error) {
-    const { cause } = error as { cause?: { code?: string } };
-    if (cause?.code === 'LEVEL_LOCKED') {
-      throw Object.assign(new Error(`${directory} is locked by another process, or by this one`), {
-        code: 'ELOCKED',
-        cause,
-      });
+  } catch (first) {
+    if (causeOf(first).code !== 'LEVEL_CORRUPTION') throw lockError(directory, first);
+    try {
+      for (const name of await fs.promises.readdir(folder)) {
+        if (name !== 'LOCK') await fs.promises.unlink(join(folder, name));
+      }
+      await database.open();
+    } catch (second) {
+      throw lockError(directory, second);
     }
-    throw Object.assign(new Error(`cannot lock ${directory}`), { code: cause?.code, cause });
   }
   return { release: () => database.close() };
+}
+
+/** With the system's code, which LevelDB puts into words. */
+function lockError(directory: string, error: unknown): Error {
+  const cause = causeOf(error);
+  if (cause.code === 'LEVEL_LOCKED') {
+    const message = `${directory} is locked by another process, or by this one`;
+    return Object.assign(new Error(message, { cause }), { code: 'ELOCKED' });
+  }
+  const [, code] = wordings.find(([wording]) => wording.test(cause.message)) ?? [];
+  const message = `cannot lock ${directory}: ${cause.message}`;
+  return Object.assign(new Error(message, { cause }), { code: code ?? cause.code ?? 'EIO' });
+}
+
+const wordings = [
+  [/permission denied/i, 'EACCES'],
+  [/read-only file system/i, 'EROFS'],
+  [/no space left/i, 'ENOSPC'],
+  [/not a directory/i, 'ENOTDIR'],
+  [/too many open files/i, 'EMFILE'],
+  [/io error/i, 'EIO'],
+] as const;
+
+/** abstract-level wraps the reason of a failed opening. */
+function causeOf(error: unknown): Error & { readonly code?: string } {
+  const { cause } = error as { cause?: unknown };
+  if (cause instanceof Error) return cause;
+  return error instanceof Error ? error : new Error(String(error));
 }

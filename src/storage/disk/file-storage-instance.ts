@@ -380,8 +380,8 @@ async function scanShard(backend: Backend, folder: string): Promise<Scan> {
   try {
     return await backend.scan();
   } catch (error) {
-    const { cause } = error as { cause?: { code?: string } };
-    if (cause?.code !== 'LEVEL_CORRUPTION') throw error;
+    const { code, cause } = error as { code?: string; cause?: { code?: string } };
+    if (code !== 'LEVEL_CORRUPTION' && cause?.code !== 'LEVEL_CORRUPTION') throw error;
     throw new StorageRefused(
       'damaged',
       `${folder}: the database does not open, so all of its blocks are missing. Keep a copy; restore the ` +

@@ -120,7 +120,11 @@ function refuseOthers(
   }
 }
 
-const NOT_WRITABLE = new Set([
+const NOT_WRITABLE: ReadonlySet<string> = new Set([
+  // A database that does not open for a reason other than damage, or is held by a handle not closed yet.
+  'LEVEL_IO_ERROR',
+  'LEVEL_LOCKED',
+
   'EACCES',
   'EPERM',
   'EROFS',
@@ -134,7 +138,7 @@ const NOT_WRITABLE = new Set([
 
 function asRefusal(directory: string, error: unknown): unknown {
   if (error instanceof StorageRefused) return error;
-  const { code } = error as { code?: string };
+  const code = systemCode(error);
   const why = error instanceof Error ? error.message : String(error);
   if (code === 'ELOCKED') {
     return new StorageRefused(
@@ -151,6 +155,13 @@ function asRefusal(directory: string, error: unknown): unknown {
     );
   }
   return error;
+}
+
+/** That of the cause, where abstract-level wrapped it. */
+function systemCode(error: unknown): string | undefined {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  const inner = code === 'LEVEL_DATABASE_NOT_OPEN' ? cause?.code : code;
+  return typeof inner === 'string' ? inner : undefined;
 }
 
 function mistakesIn({ directory, backend, codec, shards }: FileStorageOptions): string[] {
