@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeDisk } from '../../src/doors/node-disk.ts';
+
+const disk = nodeDisk();
+let directory: string;
+const at = (...names: string[]): string => join(directory, ...names);
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kontiki-disk-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe("the machine's disk", () => {
+  it('appends at the end, writes in place, reads up to the end, and cuts', async () => {
+    const file = await disk.open(at('f'), { create: true });
+    await file.append(Buffer.from('hello'));
+    await file.append(Buffer.from(' world'));
+    await file.write(0, Buffer.from('J'));
+    await file.sync();
+    expect(await file.size()).toBe(11);
+    expect(Buffer.from(await file.read(0, 100)).toString()).toBe('Jello world');
+    expect(Buffer.from(await file.read(6, 3)).toString()).toBe('wor');
+    expect(await file.read(11, 5)).toHaveLength(0);
+    await file.truncate(4);
+    await file.append(Buffer.from('!'));
+    await file.close();
+    expect(await readFile(at('f'), 'utf8')).toBe('Jell!');
+  });
+
+  it('appends behind what another handle left, and after a gap that it wrote', async () => {
+    await writeFile(at('f'), 'abc');
+    const file = await disk.open(at('f'));
+    await file.append(Buffer.from('d'));
+    await file.write(6, Buffer.from('g'));
+    await file.append(Buffer.from('h'));
+    await file.close();
+    expect(await readFile(at('f'), 'utf8')).toBe('abcd\0\0gh');
+  });
+
+  it('makes no file unasked, and none twice when it is to be new', async () => {
+    await expect(disk.open(at('f'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await (await disk.open(at('f'), { create: true, exclusive: true })).close();
+    const again = disk.open(at('f'), { create: true, exclusive: true });
+    await expect(again).rejects.toMatchObject({ code: 'EEXIST' });
+  });
+
+  it('lists names sorted by code unit, renames over what is there, and removes', async () => {
+    await disk.makeDirectory(at('sub', 'b', 'c'));
+    await disk.makeDirectory(at('sub', 'b', 'c'));
+    for (const name of ['z', 'B', 'a', '10', '9'])
+      await (await disk.open(at(name), { create: true })).close();
+    expect(await disk.list(directory)).toEqual(['10', '9', 'B', 'a', 'sub', 'z']);
+    await writeFile(at('B'), 'new');
+    await disk.rename(at('B'), at('z'));
+    await disk.syncDirectory(directory);
+    expect(await readFile(at('z'), 'utf8')).toBe('new');
+    await disk.remove(at('z'));
+    await expect(disk.remove(at('z'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(disk.list(at('none'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('refuses a folder where a file is', async () => {
+    await writeFile(at('f'), '');
+    await expect(disk.makeDirectory(at('f', 'g'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(disk.lock(at('f'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+});
+
+describe("a folder's lock", () => {
+  it('has one holder at a time, in this process too', async () => {
+    const lock = await disk.lock(directory);
+    await expect(disk.lock(directory)).rejects.toMatchObject({ code: 'ELOCKED' });
+    await expect(nodeDisk().lock(directory)).rejects.toMatchObject({ code: 'ELOCKED' });
+    await lock.release();
+    await (await disk.lock(directory)).release();
+  });
+
+  it('can be taken although all that LevelDB keeps beside it is damaged', async () => {
+    await (await disk.lock(directory)).release();
+    for (const name of await disk.list(at('lock'))) {
+      if (name !== 'LOCK') await writeFile(at('lock', name), 'no database at all');
+    }
+    const lock = await disk.lock(directory);
+    await expect(disk.lock(directory)).rejects.toMatchObject({ code: 'ELOCKED' });
+    await lock.release();
+  });
+});

@@ -1,0 +1,117 @@
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
+import { StorageRefused } from '../../../src/storage/errors.ts';
+import { type FileStorageOptions, fileStorage } from '../../../src/storage/index.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kontiki-refusals-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function fill(options: Omit<FileStorageOptions, 'directory'> = {}): Promise<void> {
+  const instance = await fileStorage({ directory, ...options }).open({ id: 'n1' });
+  const log = await instance.openLog('orders');
+  await log.write({
+    writeId: { boot: 1, sequence: 1 },
+    hardState: { term: 1, votedFor: null },
+    entries: [],
+  });
+  for (let index = 1; index <= 5; index += 1) {
+    const entry = { kind: 'command', index, term: 1, payload: Buffer.alloc(20, index) } as const;
+    await log.write({ writeId: { boot: 1, sequence: 1 + index }, entries: [entry] });
+  }
+  await instance.close();
+}
+
+describe('the options of a storage', () => {
+  it('are refused with every mistake at once', () => {
+    const wrong = { directory: '', backend: 'rocks', codec: 'lz4', shards: 0 } as unknown;
+    const make = () => fileStorage(wrong as FileStorageOptions);
+    expect(make).toThrow(StorageRefused);
+    expect(make).toThrow(
+      /directory: .*backend: found "rocks", expected "files" or "level".*codec: found "lz4".*shards: found 0/s,
+    );
+  });
+
+  it.each([
+    [{ backend: 'level' }, /created with backend files and 1 shards/],
+    [{ shards: 2 }, /created with backend files and 1 shards, not with files and 2/],
+  ] as const)('that contradict how it was created are refused: %o', async (other, reason) => {
+    await fill();
+    const opening = fileStorage({ directory, ...other }).open({ id: 'n1' });
+    await expect(opening).rejects.toThrow(reason);
+    await expect(opening).rejects.toMatchObject({ reason: 'wrong-options' });
+  });
+
+  it('may change the codec: old blocks stay readable', async () => {
+    await fill();
+    const instance = await fileStorage({ directory, codec: 'gzip' }).open({ id: 'n1' });
+    const log = await instance.openLog('orders');
+    expect(await log.read({ from: 1, to: 5, bytesMax: 1e6 })).toHaveLength(5);
+    await instance.close();
+  });
+});
+
+describe('a place that cannot be written', () => {
+  it('is refused with the reason of the system', async () => {
+    await writeFile(join(directory, 'file'), '');
+    const opening = fileStorage({ directory: join(directory, 'file', 'data') }).open({ id: 'n1' });
+    await expect(opening).rejects.toMatchObject({
+      reason: 'not-writable',
+      message: expect.stringMatching(/ENOTDIR.*Check permissions/),
+    });
+  });
+});
+
+describe('the level backend', () => {
+  it('is refused when LevelDB lost any one of its blocks, with shard, block and entries', async () => {
+    await fill({ backend: 'level' });
+    for (let number = 1; number <= 5; number += 1) {
+      const copy = `${directory}-${number}`;
+      await cp(directory, copy, { recursive: true });
+      const database = nodeOpenDatabase()(join(copy, 'shard-0'));
+      const keys = await database.keys().all();
+      const key = keys[number - 1];
+      if (key === undefined) throw new Error('too few blocks');
+      await database.del(key);
+      await database.close();
+      const opening = fileStorage({ directory: copy, backend: 'level' }).open({ id: 'n1' });
+      await expect(opening).rejects.toMatchObject({ reason: 'damaged' });
+      await expect(opening).rejects.toThrow(new RegExp(`shard 0, group orders: .*block ${number}[ ,]`));
+      await rm(copy, { recursive: true });
+    }
+  });
+
+  it('is refused when a database comes up empty, or does not come up', async () => {
+    await fill({ backend: 'level' });
+    const shard = join(directory, 'shard-0');
+    const files = await readdir(shard);
+    await writeFile(join(shard, 'CURRENT'), 'no database');
+    await expect(fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).rejects.toMatchObject({
+      reason: 'damaged',
+      message: expect.stringContaining('the database does not open'),
+    });
+    for (const name of files) await rm(join(shard, name));
+    await expect(fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).rejects.toMatchObject({
+      reason: 'damaged',
+      message: expect.stringContaining('block'),
+    });
+  });
+
+  it('tells that another program holds a database', async () => {
+    await fill({ backend: 'level' });
+    const database = nodeOpenDatabase()(join(directory, 'shard-0'));
+    await database.open();
+    await expect(fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).rejects.toMatchObject({
+      reason: 'not-writable',
+    });
+    await database.close();
+    await (await fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).close();
+  });
+});
