@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
-import { defaultRaftOptions, type RaftOptions } from '../raft/options.ts';
+import { defaultRaftOptions, type RaftOptions, raftOptionMistakes } from '../raft/options.ts';
 import type { Storage } from '../storage/contract.ts';
 import type { Transport } from '../transport/contract.ts';
 import { InvalidOptions } from './errors.ts';
@@ -31,6 +31,8 @@ export interface RaftNodeOptions<Command, Result, Query, Answer> {
   readonly requestTimeoutMs?: number;
   /** Proposals and reads under way in this process; beyond it they are refused. Default 65,536. */
   readonly pendingRequestsMax?: number;
+  /** Bytes of one encoded command; a larger one is not proposed. Default 16 MiB. */
+  readonly commandBytesMax?: number;
   /** A pino logger; a child of it is used. Default: silent. */
   readonly logger?: Logger;
   /** The doors of time and randomness. Default: the machine's. */
@@ -65,7 +67,7 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
     ...(options.codec === undefined ? [] : lacking('codec', options.codec, ['encode', 'decode'])),
     ...bootstrapMistakes(options.id, options.bootstrap),
   );
-  for (const name of ['requestTimeoutMs', 'pendingRequestsMax'] as const) {
+  for (const name of ['requestTimeoutMs', 'pendingRequestsMax', 'commandBytesMax'] as const) {
     if (options[name] !== undefined) mistakes.push(...notPositive(name, options[name]));
   }
   const raft: RaftOptions = { ...defaultRaftOptions, ...options.raft };
@@ -75,37 +77,12 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
 }
 
 function raftMistakes(raft: RaftOptions): string[] {
-  const mistakes: string[] = [];
-  for (const [name, value] of Object.entries(raft)) {
-    if (!(name in defaultRaftOptions)) {
-      mistakes.push(`raft.${name}: no such option; there are ${Object.keys(defaultRaftOptions).join(', ')}`);
-    } else if (name === 'preVote' || name === 'checkQuorum') {
-      if (typeof value !== 'boolean') mistakes.push(`raft.${name}: ${show(value)} is neither true nor false`);
-    } else {
-      mistakes.push(...notPositive(`raft.${name}`, value));
-    }
-  }
-  if (mistakes.length > 0) return mistakes;
-  if (raft.electionTimeoutMaxMs <= raft.electionTimeoutMinMs) {
-    mistakes.push(
-      `raft.electionTimeoutMaxMs: ${raft.electionTimeoutMaxMs} must be greater than electionTimeoutMinMs ` +
-        `(${raft.electionTimeoutMinMs}); without a spread candidates collide for ever`,
-    );
-  }
-  // One lost heartbeat must not look like a lost leader.
-  if (raft.heartbeatIntervalMs * 2 > raft.electionTimeoutMinMs) {
-    mistakes.push(
-      `raft.heartbeatIntervalMs: ${raft.heartbeatIntervalMs} must be at most half of electionTimeoutMinMs ` +
-        `(${raft.electionTimeoutMinMs})`,
-    );
-  }
-  if (raft.inflightBytesMax < raft.messageBytesMax) {
-    mistakes.push(
-      `raft.inflightBytesMax: ${raft.inflightBytesMax} must hold at least one message of messageBytesMax ` +
-        `(${raft.messageBytesMax})`,
-    );
-  }
-  return mistakes;
+  const unknown = Object.keys(raft).filter((name) => !(name in defaultRaftOptions));
+  const known = Object.keys(defaultRaftOptions).join(', ');
+  return [
+    ...unknown.map((name) => `raft.${name}: no such option; there are ${known}`),
+    ...raftOptionMistakes(raft).map((mistake) => `raft: ${mistake}`),
+  ];
 }
 
 function bootstrapMistakes(

@@ -8,7 +8,7 @@ import type { RaftState } from '../raft/state.ts';
 import type { StorageStats } from '../storage/contract.ts';
 import { Applier } from './applier.ts';
 import { msgpackCodec } from './command-codec.ts';
-import { Closed, ReadFailed } from './errors.ts';
+import { Closed, ProposalDropped, ReadFailed } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
 import { logEvents } from './logging.ts';
 import { type Metrics, metricsOf } from './metrics.ts';
@@ -20,6 +20,7 @@ import { RequestQueue } from './request-queue.ts';
 import type { CommandCodec } from './state-machine.ts';
 import { latestConfiguration, leaderOf, type NodeStatus, peersOf } from './status.ts';
 
+const COMMAND_BYTES_MAX = 16 * 1024 * 1024;
 const noStorage: StorageStats = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, pendingWrites: 0 };
 
 /**
@@ -111,12 +112,19 @@ export class RaftNode<Command, Result, Query, Answer>
    * Replicates a command and resolves with what this replica's state machine returned for it.
    *
    * @throws NotLeader, Overloaded, Closed: nothing was proposed.
-   * @throws ProposalDropped: it never will be applied.
+   * @throws ProposalDropped: it never will be applied, for example because it is too large.
    * @throws OutcomeUnknown: timeout, abort or stop came first; it may still be applied.
    */
   async propose(command: Command, options: RequestOptions = {}): Promise<Result> {
     this.#refuseWhenStopped();
-    const result = this.#queue.propose(this.#codec.encode(command), options);
+    const payload = this.#codec.encode(command);
+    const bytesMax = this.#options.commandBytesMax ?? COMMAND_BYTES_MAX;
+    if (payload.length > bytesMax) {
+      throw new ProposalDropped(
+        `the command has ${payload.length} bytes, more than commandBytesMax (${bytesMax}); propose smaller ones`,
+      );
+    }
+    const result = this.#queue.propose(payload, options);
     this.#replica.counters.proposals += 1;
     this.#replica.wake();
     return result;

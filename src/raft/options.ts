@@ -42,6 +42,9 @@ export interface RandomSource {
   integer(from: number, to: number): number;
 }
 
+/** No transport is asked to carry more entries in one message than fit into this. */
+const MESSAGE_BYTES_LIMIT = 16 * 1024 * 1024;
+
 /** What is wrong with these options, one sentence each; empty when they are sound. */
 export function raftOptionMistakes(options: RaftOptions): string[] {
   const mistakes: string[] = [];
@@ -51,6 +54,10 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
       mistakes.push(`${name} must be a whole number, at least ${least}; it is ${value}`);
     }
   };
+  for (const name of ['preVote', 'checkQuorum'] as const) {
+    if (typeof options[name] !== 'boolean')
+      mistakes.push(`${name} must be true or false; it is ${options[name]}`);
+  }
   atLeast('electionTimeoutMinMs', 2);
   atLeast('electionTimeoutMaxMs', 3);
   atLeast('heartbeatIntervalMs', 1);
@@ -62,6 +69,16 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
   atLeast('uncommittedBytesMax', 1);
   atLeast('cacheBytesMax', 0);
   const { electionTimeoutMinMs, electionTimeoutMaxMs, heartbeatIntervalMs } = options;
+  const { messageBytesMax, inflightBytesMax } = options;
+  if (messageBytesMax > MESSAGE_BYTES_LIMIT) {
+    mistakes.push(`messageBytesMax (${messageBytesMax}) must be at most ${MESSAGE_BYTES_LIMIT}`);
+  }
+  if (inflightBytesMax < messageBytesMax) {
+    mistakes.push(
+      `inflightBytesMax (${inflightBytesMax}) must be at least messageBytesMax (${messageBytesMax}), ` +
+        'or no full message fits the window',
+    );
+  }
   if (!(electionTimeoutMaxMs > electionTimeoutMinMs)) {
     mistakes.push(
       `electionTimeoutMaxMs (${electionTimeoutMaxMs}) must be above electionTimeoutMinMs (${electionTimeoutMinMs}), ` +

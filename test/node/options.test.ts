@@ -62,21 +62,21 @@ describe('the options of open', () => {
       { raft: { heartbeatMs: 5 } },
       /^raft\.heartbeatMs: no such option; there are .*heartbeatIntervalMs/,
     ],
-    ['a word for a switch', { raft: { preVote: 'yes' } }, /^raft\.preVote: "yes" is neither/],
+    ['a word for a switch', { raft: { preVote: 'yes' } }, /^raft: preVote must be true or false; it is yes/],
     [
       'a heartbeat too slow',
       { raft: { heartbeatIntervalMs: 251 } },
-      /^raft\.heartbeatIntervalMs: 251 must be at most half/,
+      /^raft: heartbeatIntervalMs \(251\) must be at most half/,
     ],
     [
       'no spread of timeouts',
       { raft: { electionTimeoutMaxMs: 500 } },
-      /^raft\.electionTimeoutMaxMs: 500 must be greater/,
+      /^raft: electionTimeoutMaxMs \(500\) must be above/,
     ],
     [
       'a window below one message',
       { raft: { inflightBytesMax: 1024 } },
-      /^raft\.inflightBytesMax: 1024 must hold/,
+      /^raft: inflightBytesMax \(1024\) must be at least messageBytesMax/,
     ],
   ])('refuse %s', (_name, changes, expected) => {
     const mistakes = mistakesOf(changes);

@@ -93,6 +93,15 @@ describe('a single replica', () => {
     expect(after.status()).toMatchObject({ boot: 2, incarnation, clusterId });
   });
 
+  it('does not propose a command that is too large', async () => {
+    const node = await openNode({ id: 'n1', ...alone, commandBytesMax: 4 });
+    await node.waitForLeader();
+    const refused = node.propose(2 ** 40);
+    await expect(refused).rejects.toMatchObject({ code: 'KONTIKI_PROPOSAL_DROPPED', outcomeKnown: true });
+    await expect(refused).rejects.toThrow(/the command has 9 bytes, more than commandBytesMax \(4\)/);
+    expect(await node.propose(1)).toBe(1);
+  });
+
   it('waits for a bootstrap when it is not given one', async () => {
     const node = await openNode({ id: 'n1' });
     await expect(node.propose(1)).rejects.toBeInstanceOf(NotLeader);

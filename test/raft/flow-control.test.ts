@@ -57,7 +57,7 @@ describe('a window of appends', () => {
   });
 
   test('is bounded in bytes', () => {
-    const n1 = leading({ inflightBytesMax: 2 * one });
+    const n1 = leading({ messageBytesMax: 2 * one, inflightBytesMax: 2 * one });
     propose(n1, 4);
     expect(ranges(appends(n1))).toEqual(['3..3', '4..4']);
   });
