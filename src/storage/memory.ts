@@ -196,7 +196,7 @@ class MemoryLog implements LogStorage {
       if (found.length > 0 && bytes > bytesMax) break;
       found.push(entry);
     }
-    if (found[0]?.index !== from) throw this.#instance.fail(`it holds no entry ${from}`);
+    if (found[0]?.index !== from) throw new StorageFailed(`the memory storage holds no entry ${from}`);
     return found;
   }
 

@@ -75,7 +75,7 @@ export class GroupLog implements LogStorage {
     const entries: Entry[] = [];
     let bytes = 0;
     for (let index = from; index <= to; ) {
-      const block = this.blocks.find(index);
+      const block = index > this.floor.index ? this.blocks.find(index) : null;
       if (block === null) {
         if (entries.length > 0) return entries;
         // Not damage: it was cut, or lies below the floor by now.

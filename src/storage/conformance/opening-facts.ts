@@ -1,0 +1,73 @@
+import { deepStrictEqual, match, rejects, strictEqual } from 'node:assert/strict';
+import type { InPlace } from '../conformance.ts';
+import { StorageFailed, StorageRefused } from '../errors.ts';
+import { commands, termOf, Writer } from './requests.ts';
+
+const isRefused = (reason: string) => (error: unknown) =>
+  error instanceof StorageRefused && error.reason === reason;
+
+/** Identity, boots, and who may open what. */
+export function openingFacts(inPlace: InPlace): void {
+  inPlace('makes an incarnation once, and counts its boots', async (place) => {
+    const first = (await place.open()).identity;
+    match(first.incarnation, /^[0-9a-f]{16}$/);
+    deepStrictEqual([first.id, first.boot, first.clusterId], ['n1', 1, null]);
+    deepStrictEqual((await place.reopen()).identity, { ...first, boot: 2 });
+    deepStrictEqual((await place.reopen()).identity, { ...first, boot: 3 });
+  });
+
+  inPlace('keeps the cluster that it adopted, and adopts no other', async (place) => {
+    const instance = await place.open();
+    await instance.adoptCluster('00000000000000aa');
+    strictEqual(instance.identity.clusterId, '00000000000000aa');
+    await instance.adoptCluster('00000000000000aa');
+    await rejects(instance.adoptCluster('00000000000000bb'));
+    strictEqual((await place.reopen()).identity.clusterId, '00000000000000aa');
+  });
+
+  inPlace('refuses another replica, another cluster and a second opener', async (place) => {
+    const instance = await place.open();
+    await rejects(place.storage().open({ id: 'n1' }), isRefused('in-use'));
+    await instance.adoptCluster('00000000000000aa');
+    await instance.close();
+    await rejects(place.storage().open({ id: 'n2' }), isRefused('other-replica'));
+    const elsewhere = place.storage().open({ id: 'n1', clusterId: '00000000000000bb' });
+    await rejects(elsewhere, isRefused('other-cluster'));
+    const same = await place.storage().open({ id: 'n1', clusterId: '00000000000000aa' });
+    await same.close();
+  });
+
+  inPlace('opens a log that was never written as empty, and each log once', async (place) => {
+    const instance = await place.open();
+    const { recovered } = await instance.openLog('a');
+    deepStrictEqual(recovered, {
+      hardState: { term: 0, votedFor: null },
+      floor: { index: 0, term: 0, configuration: null },
+      lastIndex: 0,
+      runs: [],
+      configurations: [],
+    });
+    await rejects(instance.openLog('a'));
+  });
+
+  inPlace('finishes what it was given before it closes, and takes nothing after', async (place) => {
+    const instance = await place.open();
+    const writer = new Writer(await instance.openLog('a'));
+    const written: number[] = [];
+    const writes = [writer.write(termOf(1))];
+    for (let index = 1; index <= 20; index += 1) {
+      const write = writer.write({ entries: commands(index, index, 1) });
+      writes.push(write.then(() => void written.push(index)));
+    }
+    const closed = Promise.all([instance.close(), instance.close()]);
+    await Promise.allSettled(writes);
+    await closed;
+    await rejects(writer.write({ entries: [] }), StorageFailed);
+    const { lastIndex } = (await (await place.reopen()).openLog('a')).recovered;
+    strictEqual(
+      lastIndex >= (written.at(-1) ?? 0),
+      true,
+      `${lastIndex} entries, ${written.at(-1)} acknowledged`,
+    );
+  });
+}
