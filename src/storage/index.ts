@@ -1,4 +1,5 @@
 /** Durable logs: what a RaftNode is opened with, and the contract for writing another. */
+export { type StorageConformanceHooks, type StorageFixture, storageConformance } from './conformance.ts';
 export type {
   LogFloor,
   LogStorage,
