@@ -17,6 +17,11 @@ export class Applier<Command, Result> {
   readonly #onApplied: (entry: Entry, result: unknown) => void;
   #appliedIndex: Index = 0;
   #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #onStopped: () => void = () => {};
+  readonly #whenStopped = new Promise<void>((resolve) => {
+    this.#onStopped = resolve;
+  });
 
   constructor(
     stateMachine: Applies<Command, Result>,
@@ -35,9 +40,15 @@ export class Applier<Command, Result> {
     return this.#appliedIndex;
   }
 
-  /** Settles when no `apply` of the user's is under way. */
+  /** Settles when no `apply` of the user's is under way, or nobody cares any more. */
   async idle(): Promise<void> {
-    await this.#running;
+    await Promise.race([this.#running, this.#whenStopped]);
+  }
+
+  /** Nothing more is applied after the entry under way. */
+  stop(): void {
+    this.#stopped = true;
+    this.#onStopped();
   }
 
   /**
@@ -55,7 +66,7 @@ export class Applier<Command, Result> {
   #applyFrom(entries: readonly Entry[], start: number): void | Promise<void> {
     for (let position = start; position < entries.length; position += 1) {
       const entry = entries[position];
-      if (entry === undefined) break;
+      if (entry === undefined || this.#stopped) break;
       if (entry.index !== this.#appliedIndex + 1) {
         throw new Error(`entry ${entry.index} was to be applied after entry ${this.#appliedIndex}`);
       }

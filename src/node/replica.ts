@@ -42,7 +42,7 @@ export interface ReplicaSettings {
 export interface ReplicaParts {
   readonly queue: Pick<RequestQueue<unknown, unknown, unknown>, 'isEmpty' | 'flush' | 'failQueued'>;
   readonly pending: PendingRequests;
-  readonly applier: Pick<Applier<unknown, unknown>, 'apply' | 'appliedIndex' | 'idle'>;
+  readonly applier: Pick<Applier<unknown, unknown>, 'apply' | 'appliedIndex' | 'idle' | 'stop'>;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
 }
 
@@ -64,6 +64,9 @@ export class Replica {
   /** undefined while running; then why it stopped, null for a plain close. */
   #stopped: Error | null | undefined;
   #stopping: Promise<void> | null = null;
+  #reopening: Promise<void> = Promise.resolve();
+  /** Ends the wait between two attempts to reopen; null while there is none. */
+  #cutWaitShort: (() => void) | null = null;
   #peersFrom: Configuration | null = null;
   /** wall - now at the last look: two clocks that part tell of a machine that slept. */
   #wallAhead: number;
@@ -327,7 +330,7 @@ export class Replica {
     this.#bootstrap = null;
     this.#adopting = false;
     this.#parts.emit('storage-failed', { error });
-    this.#reopen(session).catch((failure: unknown) => this.#stopWith(failure));
+    this.#reopening = this.#reopen(session).catch((failure: unknown) => this.#stopWith(failure));
   }
 
   async #reopen(failed: Session): Promise<void> {
@@ -350,7 +353,14 @@ export class Replica {
         if (error instanceof StorageRefused && error.reason !== 'not-writable') throw error;
         const retryInMs = random.integer(waitMs, 2 * waitMs);
         this.#parts.emit('storage-reopen-failed', { error, retryInMs });
-        await new Promise<void>((resolve) => clock.setTimer(retryInMs, resolve));
+        await new Promise<void>((resolve) => {
+          const timer = clock.setTimer(retryInMs, resolve);
+          this.#cutWaitShort = () => {
+            clock.clearTimer(timer);
+            resolve();
+          };
+        });
+        this.#cutWaitShort = null;
       }
     }
   }
@@ -473,8 +483,11 @@ export class Replica {
     this.#parts.queue.failQueued(new Closed(cause));
     this.#parts.pending.failAll(cause === null ? 'the node was closed' : 'the node was stopped', cause);
     this.#observe({ kind: 'stopped', error: cause });
+    // A user's `apply` that never settles must not keep the node from closing: it is left behind.
+    this.#parts.applier.stop();
     await this.#settings.transport.close();
-    await this.#parts.applier.idle();
+    this.#cutWaitShort?.();
+    await this.#reopening;
     // A storage that fails while closing has nothing left to lose: what resolved is durable.
     await session?.instance.close().catch(() => {});
     this.#parts.emit('stopped', { error: cause });

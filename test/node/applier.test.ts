@@ -66,6 +66,18 @@ describe('applying', () => {
     expect(() => applier.apply([command(3, 'c')])).toThrow(/entry 3 was to be applied after entry 1/);
   });
 
+  it('stops after the entry under way, and waits for it no longer', async () => {
+    let settle: (value: string) => void = () => {};
+    const { applier, order } = applierOf(() => new Promise<string>((resolve) => (settle = resolve)));
+    const outcome = applier.apply([command(1, 'a'), command(2, 'b')]);
+    applier.stop();
+    await applier.idle();
+    expect(order).toEqual([]);
+    settle('late');
+    await outcome;
+    expect(order).toEqual(['1=late']);
+  });
+
   it('counts bytes that are no command as a failure of the state machine', () => {
     const { applier } = applierOf((text) => text);
     const garbage: Entry = { kind: 'command', index: 1, term: 1, payload: new Uint8Array([0xdb, 0x00]) };

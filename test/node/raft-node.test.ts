@@ -129,10 +129,9 @@ describe('a single replica', () => {
     const proposal = node.propose(1, { timeoutMs: 60_000 });
     const settled = expect(proposal).rejects.toBeInstanceOf(OutcomeUnknown);
     await new Promise((resolve) => setImmediate(resolve));
-    void node.close();
+    await node.close();
     await settled;
     await expect(node.read('total')).rejects.toBeInstanceOf(Closed);
-    open.length = 0;
   });
 
   it("survives a listener's exception, which is the listener's owner's", async () => {
