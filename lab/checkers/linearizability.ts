@@ -3,10 +3,10 @@ import type { Checker, Violation } from './checker.ts';
 import { registerHistory } from './register-history.ts';
 import { searchRegister } from './register-search.ts';
 import type { Unorderable } from './unorderable.ts';
-import { smallestUnorderable } from './unorderable.ts';
+import { localUnorderable, smallestUnorderable } from './unorderable.ts';
 
 /** Points one search may visit. Histories of correct registers need about one per operation. */
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 300_000;
 
 /**
  * Whether a history of reads, writes and compare-and-sets is one that a single copy could have given
@@ -23,7 +23,8 @@ export function checkLinearizable(
 ): Unorderable | { readonly undecided: string; readonly operations: number } | null {
   for (const [key, ofKey] of byKey(operations)) {
     const result = searchRegister(registerHistory(ofKey), stepsMax);
-    if (result === 'undecided') return { undecided: key, operations: ofKey.length };
+    if (result === 'undecided')
+      return localUnorderable(ofKey) ?? { undecided: key, operations: ofKey.length };
     if (result === 'not-linearizable') return smallestUnorderable(ofKey);
   }
   return null;

@@ -7,6 +7,8 @@ import type { KvCall, Operation } from '../../../lab/workload/history.ts';
 import { History } from '../../../lab/workload/history.ts';
 import { linearizableByDefinition } from './brute-force.ts';
 import { drawn } from './operations.ts';
+import type { RealRegisterOptions } from './real-register.ts';
+import { realHistory } from './real-register.ts';
 
 /** The ids of the contradiction, or null when there is none. */
 function contradiction(operations: readonly Operation[]): number[] | null {
@@ -243,6 +245,58 @@ describe('histories that no single copy could have given', () => {
     const found = checkLinearizable(history.operations);
     expect(found && 'operations' in found && found.operations).toHaveLength(3);
     expect(sentence(history.operations)).toMatch(/(read|wrote) 299 .*(read|wrote) 300 .*client 2 read 299/);
+  });
+});
+
+describe('long histories of one key', () => {
+  const mixes = {
+    mixed: { read: 5, write: 3, cas: 2 },
+    'mostly writes': { read: 1, write: 8, cas: 1 },
+    'mostly compare-and-set': { read: 1, write: 1, cas: 8 },
+  };
+  const options = (mix: keyof typeof mixes, operations: number): RealRegisterOptions => ({
+    operations,
+    clients: 10,
+    unknownPercent: 5,
+    mix: mixes[mix],
+    seed: 7,
+  });
+
+  test.each([['mixed'], ['mostly writes'], ['mostly compare-and-set']] as const)(
+    '5,000 operations of 10 clients, %s, are passed within a second',
+    (mix) => {
+      const operations = realHistory(options(mix, 5000));
+      const startedAt = performance.now();
+      expect(checkLinearizable(operations)).toBe(null);
+      expect(performance.now() - startedAt).toBeLessThan(1000);
+    },
+  );
+
+  test.each([
+    ['mixed', 5000],
+    ['mostly writes', 1500],
+    ['mostly compare-and-set', 5000],
+  ] as const)('one stale read, %s, among %i operations is found and explained', (mix, count) => {
+    const operations = realHistory(options(mix, count));
+    const reads = operations.filter(({ call, outcome }) => call.kind === 'read' && outcome?.kind === 'ok');
+    const stale = reads[Math.floor(reads.length * 0.9)];
+    const old = reads[Math.floor(reads.length * 0.7)]?.outcome;
+    if (stale?.outcome?.kind !== 'ok' || old?.kind !== 'ok') throw new Error('no reads');
+    const bad: Operation = { ...stale, outcome: { ...stale.outcome, result: old.result } };
+    const found = contradiction(operations.map((operation) => (operation === stale ? bad : operation)));
+    expect(found).toContain(stale.id);
+    expect(found?.length).toBeLessThanOrEqual(4);
+  });
+
+  test('a history of nothing but unknown outcomes but one', () => {
+    const history = new History();
+    for (let value = 1; value <= 2000; value += 1) {
+      const call: KvCall = { kind: 'cas', key: 'k', expected: value - 1 || null, value };
+      history.unknown(history.call(0, call, value), 'timed out', value);
+    }
+    const read = history.call(1, { kind: 'read', key: 'k' }, 3000);
+    history.ok(read, { kind: 'read', value: 2000 }, 3001);
+    expect(checkLinearizable(history.operations)).toBe(null);
   });
 });
 
