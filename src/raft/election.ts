@@ -57,6 +57,18 @@ export function handleRequestPreVote(context: Context, from: ReplicaId, message:
   // the best log and one with the highest term could refuse each other for ever.
   const term = granted ? message.term : state.hardState.term;
   send(context, from, { kind: 'PreVoteResponse', term, granted });
+  if (granted && state.role === 'pre-candidate' && yieldsTo(state, from)) {
+    becomeFollower(context, state.hardState.term, `${from.id} asked at the same time`);
+  }
+}
+
+/**
+ * Two that ask at nearly the same time would each be granted by the other, both campaign, and split the
+ * vote. One gives way, the same one on both sides. It costs nothing: its election timer runs on, and
+ * nothing was promised. That the other was granted says that its log is no worse.
+ */
+function yieldsTo(state: RaftState, from: MemberId): boolean {
+  return from.id > state.self.id && isVoter(currentConfiguration(state), from);
 }
 
 export function handlePreVoteResponse(context: Context, from: ReplicaId, message: PreVoteResponse): void {

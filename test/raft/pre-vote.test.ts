@@ -32,6 +32,28 @@ describe('pre-vote (dissertation 9.6)', () => {
     expect({ ...structuredClone(n1.state), boots: before.boots }).toEqual(before);
   });
 
+  test('of two that ask at the same time the one with the lower id gives way, and asks again later', () => {
+    const n1 = new Single({ configuration: votersOf('n0', 'n1', 'n2') });
+    n1.at(n1.core.deadline ?? 0);
+    const again = n1.core.deadline;
+    n1.hear('n0', ask(2));
+    expect(n1.state.role).toBe('pre-candidate');
+    n1.hear('n2', ask(2));
+    expect(n1.state.role).toBe('follower');
+    n1.hear('n2', { kind: 'PreVoteResponse', term: 2, granted: true });
+    expect(n1.state.role).toBe('follower');
+    expect(n1.core.deadline).toBe(again);
+    n1.at(again ?? 0);
+    expect(n1.state.role).toBe('pre-candidate');
+  });
+
+  test('nobody gives way to one that cannot win: it is no voter', () => {
+    const n1 = new Single();
+    n1.at(n1.core.deadline ?? 0);
+    n1.hear('n9', ask(2));
+    expect(n1.state.role).toBe('pre-candidate');
+  });
+
   test('who hears a leader refuses, and so does the leader', () => {
     const n1 = new Single();
     n1.now = 600;
