@@ -39,7 +39,11 @@ let node: RaftNode<Uint8Array, number, null, number> | null = null;
 
 process.on('message', (ask: Ask) => {
   answer(ask).then(
-    (told) => process.send?.(told),
+    (told) => {
+      process.send?.(told);
+      // Nothing keeps the process then, and a profiler writes what it has.
+      if (told.kind === 'closed') process.disconnect();
+    },
     (error: unknown) => {
       console.error(error);
       process.exit(1);

@@ -69,7 +69,9 @@ async function benchBackend(backend: 'files' | 'level', directory: string, floor
         `${(told.p50Ms / floorMs).toFixed(1)}x one sync`,
       );
     }
+    const ended = children.map((child) => once(child, 'exit'));
     await Promise.all(children.map((child) => asks(child, { kind: 'close' })));
+    await Promise.all(ended);
   } finally {
     for (const child of children) child.kill('SIGKILL');
   }
