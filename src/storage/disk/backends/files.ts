@@ -25,6 +25,7 @@ export class FilesBackend implements Backend {
   readonly #directory: string;
   /** What the checksums of this storage's blocks begin with. */
   readonly #seed: number;
+  readonly #segmentBytes: number;
   readonly #segments: Segment[] = [];
   readonly #lowest = new Map<GroupId, number>();
   #lastName = 0;
@@ -32,10 +33,12 @@ export class FilesBackend implements Backend {
   /** Where the last commit stands, in the last segment that has one; null when there is none. */
   #lastCommit: { readonly segment: Segment; readonly from: number; readonly to: number } | null = null;
 
-  constructor(disk: Disk, directory: string, seed: number) {
+  /** @param segmentBytes - a segment that has grown to this is followed by another. */
+  constructor(disk: Disk, directory: string, seed: number, segmentBytes = SEGMENT_BYTES) {
     this.#disk = disk;
     this.#directory = directory;
     this.#seed = seed;
+    this.#segmentBytes = segmentBytes;
   }
 
   async scan(): Promise<Scan> {
@@ -129,7 +132,7 @@ export class FilesBackend implements Backend {
 
   async #segmentForAppend(): Promise<Segment> {
     const last = this.#segments.at(-1);
-    if (last !== undefined && !this.#needsSegment && last.size < SEGMENT_BYTES) return last;
+    if (last !== undefined && !this.#needsSegment && last.size < this.#segmentBytes) return last;
     this.#lastName += 1;
     const name = `${String(this.#lastName).padStart(12, '0')}.blocks`;
     const file = await this.#disk.open(this.#path(name), { create: true, exclusive: true });

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import type { Scan } from '../../../src/storage/disk/backends/backend.ts';
+import { FilesBackend } from '../../../src/storage/disk/backends/files.ts';
+import { type SealedBlock, sealPlain } from '../../../src/storage/disk/block.ts';
+import { MemoryDisk } from './memory-disk.ts';
+
+const seed = 7;
+
+function block(group: string, number: number, payload: Buffer, commitOffset = 0): SealedBlock {
+  return sealPlain(
+    {
+      group,
+      number,
+      firstIndex: number,
+      predecessor: { number: number - 1, index: number - 1, term: number === 1 ? 0 : 1 },
+      hardStateTerm: 1,
+      durableNumber: number - 1,
+      voidFrom: 0,
+      commitOffset,
+      entries: [{ kind: 'command', index: number, term: 1, payload }],
+    },
+    seed,
+  );
+}
+
+/** Random-looking and without zeros, so that no sector of it passes for one that was never written. */
+const text = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => 1 + ((i * 37) % 251)));
+
+async function open(disk: MemoryDisk, segmentBytes?: number): Promise<{ backend: FilesBackend; scan: Scan }> {
+  await disk.makeDirectory('/s');
+  const backend = new FilesBackend(disk, '/s', seed, segmentBytes);
+  const scan = await backend.scan();
+  await backend.settle();
+  return { backend, scan };
+}
+
+const found = ({ blocks }: Scan): string[] =>
+  blocks.map((b) =>
+    b.intact ? `${b.header.group}${b.header.number}` : `${b.group}${b.number} ${b.torn ? 'torn' : 'changed'}`,
+  );
+
+const bytesOf = (disk: MemoryDisk, name: string): Buffer => disk.files.get(`/s/${name}`) ?? Buffer.alloc(0);
+
+describe('the files backend', () => {
+  it('begins another segment when one has grown, and finds the blocks of all', async () => {
+    const disk = new MemoryDisk();
+    const { backend } = await open(disk, 1000);
+    for (let number = 1; number <= 9; number += 1) await backend.append([block('a', number, text(400))]);
+    expect(await disk.list('/s')).toHaveLength(5);
+    const { scan } = await open(disk, 1000);
+    expect(found(scan)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `a${number}`));
+    expect(scan.stray).toBe('none');
+  });
+
+  it('removes a segment once every group in it has moved on, and goes on reading the others', async () => {
+    const disk = new MemoryDisk();
+    const { backend } = await open(disk, 600);
+    const places = [];
+    for (let number = 1; number <= 6; number += 1) {
+      const first = block('a', number, text(400));
+      places.push(await backend.append([first, block('b', number, text(20), first.bytes.length)]));
+    }
+    expect(await disk.list('/s')).toHaveLength(6);
+    await backend.dropBelow('a', 4);
+    expect(await disk.list('/s')).toHaveLength(6);
+    await backend.dropBelow('b', 3);
+    expect(await disk.list('/s')).toEqual([3, 4, 5, 6].map((n) => `00000000000${n}.blocks`));
+    const kept = places[2]?.[0];
+    if (kept === undefined) throw new Error('no place');
+    expect((await backend.read(kept)).equals(block('a', 3, text(400)).bytes)).toBe(true);
+    await backend.dropBelow('a', 100);
+    await backend.dropBelow('b', 100);
+    expect(await disk.list('/s')).toEqual(['000000000006.blocks']);
+  });
+
+  it('cuts a torn tail anywhere, and never writes behind it', async () => {
+    const whole = block('a', 1, text(100));
+    const last = block('a', 2, text(100));
+    for (let length = 0; length < last.bytes.length; length += 1) {
+      const disk = new MemoryDisk();
+      const first = await open(disk);
+      await first.backend.append([whole]);
+      const path = '/s/000000000001.blocks';
+      disk.files.set(path, Buffer.concat([whole.bytes, last.bytes.subarray(0, length)]));
+      const second = await open(disk);
+      expect(
+        found(second.scan).filter((name) => !name.endsWith('torn')),
+        `${length} bytes`,
+      ).toEqual(['a1']);
+      expect(second.scan.stray, `${length} bytes`).not.toBe('damaged');
+      await second.backend.append([block('a', 3, text(300))]);
+      expect(await disk.list('/s'), `${length} bytes`).toHaveLength(length === 0 ? 1 : 2);
+      const third = await open(disk);
+      expect(
+        found(third.scan).filter((name) => !name.endsWith('torn')),
+        `${length} bytes`,
+      ).toEqual(['a1', 'a3']);
+    }
+  });
+
+  it('takes a hole of zeros in the last commit for a tear, and in an earlier one for damage', async () => {
+    const disk = new MemoryDisk();
+    const { backend } = await open(disk);
+    const first = block('a', 1, text(2000));
+    await backend.append([first, block('b', 1, text(20), first.bytes.length)]);
+    const path = '/s/000000000001.blocks';
+    disk.files.get(path)?.fill(0, 512, 1024);
+    expect(found((await open(new MemoryDisk(disk))).scan)).toEqual(['b1', 'a1 torn']);
+    disk.files.set(
+      path,
+      Buffer.concat([bytesOf(disk, '000000000001.blocks'), block('c', 1, text(20)).bytes]),
+    );
+    expect(found((await open(disk)).scan)).toEqual(['b1', 'c1', 'a1 changed']);
+  });
+
+  it('finds what follows a block whose header is damaged, and tells of bytes that nobody owns', async () => {
+    const disk = new MemoryDisk();
+    const { backend } = await open(disk);
+    for (let number = 1; number <= 3; number += 1) await backend.append([block('a', number, text(50))]);
+    const bytes = bytesOf(disk, '000000000001.blocks');
+    const second = block('a', 1, text(50)).bytes.length;
+    bytes.writeUInt8(bytes.readUInt8(second + 45) ^ 1, second + 45);
+    const { scan } = await open(disk);
+    expect([found(scan), scan.stray]).toEqual([['a1', 'a3'], 'damaged']);
+  });
+
+  it('believes no length of a block that is not whole', async () => {
+    const disk = new MemoryDisk();
+    const { backend } = await open(disk);
+    const torn = block('a', 1, text(5000)).bytes.subarray(0, 700);
+    await backend.append([block('z', 1, text(10))]);
+    const path = '/s/000000000001.blocks';
+    const behind = Array.from({ length: 40 }, (_, i) => block('b', i + 1, text(100)).bytes);
+    disk.files.set(path, Buffer.concat([bytesOf(disk, '000000000001.blocks'), torn, ...behind]));
+    const names = found((await open(disk)).scan);
+    expect(names.filter((name) => name.startsWith('b'))).toHaveLength(40);
+  });
+});
