@@ -153,6 +153,25 @@ describe('an input far later than its deadline', () => {
     expect(n1.state.quorumConfirmedAt).toBe(back);
   });
 
+  test('does not count the age of a round across an anomaly', () => {
+    const n1 = new Single().lead();
+    const before = n1.state.lastRound;
+    n1.core.clockAnomaly(n1.now, 'wall-divergence', 300);
+    n1.drain();
+    const answer = {
+      kind: 'HeartbeatResponse',
+      term: 2,
+      matchIndex: 2,
+      verifiedIndex: 2,
+      promiseMs: 500,
+    } as const;
+    n1.hear('n2', { ...answer, round: before });
+    expect(n1.state.quorumConfirmedAt).toBe(null);
+    n1.at(n1.now);
+    n1.hear('n2', { ...answer, round: before + 1 });
+    expect(n1.state.quorumConfirmedAt).toBe(n1.now);
+  });
+
   test('and if nobody answers it then, it steps down one election timeout later', () => {
     const n1 = new Single().lead();
     n1.core.clockAnomaly(n1.now, 'wall-divergence', 700);
