@@ -180,7 +180,7 @@ export class RaftNode<Command, Result, Query, Answer>
 
   /** This replica's view at this moment. */
   status(): NodeStatus {
-    const { session, stopped, bootstrap } = this.#replica;
+    const { session, stopped, bootstrapWaiting } = this.#replica;
     const state = this.#state();
     return {
       id: this.id,
@@ -197,7 +197,7 @@ export class RaftNode<Command, Result, Query, Answer>
       durableIndex: state?.durable.index ?? 0,
       configuration: state === null ? emptyConfiguration : latestConfiguration(state),
       peers: session === null ? [] : peersOf(session.core.state, session.core.state.now),
-      ...(bootstrap === null ? {} : { bootstrap: bootstrap.waiting }),
+      ...(bootstrapWaiting === null ? {} : { bootstrap: bootstrapWaiting }),
     };
   }
 

@@ -5,13 +5,14 @@ import type { ApplyEffect, Effect, LoadEffect, WriteEffect } from '../raft/effec
 import type { Entry } from '../raft/entry.ts';
 import type { RaftEvent } from '../raft/event.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
-import type { Envelope, Message } from '../raft/message.ts';
+import type { Envelope } from '../raft/message.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import type { Storage } from '../storage/contract.ts';
 import { StorageRefused } from '../storage/errors.ts';
 import type { Transport } from '../transport/contract.ts';
 import type { Applier } from './applier.ts';
-import { Bootstrap } from './bootstrap.ts';
+import type { BootstrapWaiting } from './bootstrap.ts';
+import { ClusterEntry } from './cluster-entry.ts';
 import { Closed, NotLeader, Overloaded } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
 import { type NodeCounters, newCounters } from './metrics.ts';
@@ -58,8 +59,8 @@ export class Replica {
   readonly #parts: ReplicaParts;
   readonly #timer: WakeTimer;
   #session: Session | null = null;
-  #bootstrap: Bootstrap | null = null;
-  #adopting = false;
+  /** Of the present session. */
+  #entry: ClusterEntry | null = null;
   #drainScheduled = false;
   /** undefined while running; then why it stopped, null for a plain close. */
   #stopped: Error | null | undefined;
@@ -87,8 +88,9 @@ export class Replica {
     return this.#stopped;
   }
 
-  get bootstrap(): Bootstrap | null {
-    return this.#bootstrap;
+  /** null unless this replica is trying to found its cluster. */
+  get bootstrapWaiting(): BootstrapWaiting | null {
+    return this.#entry?.waiting ?? null;
   }
 
   async open(): Promise<void> {
@@ -129,7 +131,8 @@ export class Replica {
       appliedIndex: this.#parts.applier.appliedIndex,
     });
     this.#peersFrom = null;
-    this.#startBootstrap(session);
+    this.#entry = this.#entryOf(session);
+    this.#entry.start();
     this.#scheduleDrain();
   }
 
@@ -152,11 +155,8 @@ export class Replica {
     const session = this.#session;
     if (session === null || this.#stopped !== undefined) return;
     this.#observe({ kind: 'received', envelope });
-    const { message } = envelope;
-    if (message.kind === 'BootstrapQuery') this.#answerBootstrap(session, envelope);
-    else if (message.kind === 'BootstrapAnswer') this.#bootstrap?.onAnswer(envelope, message.empty);
-    else if (this.#invitesToAdopt(session, envelope)) this.#adopt(session, envelope);
-    else this.#input((now) => session.core.receive(now, envelope));
+    if (this.#entry?.receive(envelope) === true) return;
+    this.#input((now) => session.core.receive(now, envelope));
   }
 
   #compareClocks(now: number): void {
@@ -216,8 +216,7 @@ export class Replica {
         this.#write(session, effect);
         break;
       case 'send':
-        this.#observe({ kind: 'sent', envelope: effect.envelope });
-        this.#settings.transport.send(effect.envelope);
+        this.#send(effect.envelope);
         break;
       case 'apply':
         this.#apply(session, effect);
@@ -326,9 +325,8 @@ export class Replica {
     }
     this.#session = null;
     this.#timer.disarm();
-    this.#bootstrap?.stop();
-    this.#bootstrap = null;
-    this.#adopting = false;
+    this.#entry?.stop();
+    this.#entry = null;
     this.#parts.emit('storage-failed', { error });
     this.#reopening = this.#reopen(session).catch((failure: unknown) => this.#stopWith(failure));
   }
@@ -365,88 +363,15 @@ export class Replica {
     }
   }
 
-  // ---- founding and joining a cluster
+  // ---- the cluster
 
-  #startBootstrap(session: Session): void {
-    const listed = this.#settings.bootstrap;
-    if (listed === null || !isEmpty(session)) return;
-    this.#settings.transport.setPeers(listed.filter(({ id }) => id !== session.self.id));
-    if (listed[0]?.id !== session.self.id) return;
-    this.#bootstrap = new Bootstrap(listed, session.self, this.#settings.clock, {
-      send: (to, message) => this.#sendUnaddressed(session, to, message),
-      found: (configuration) => this.#found(session, configuration),
+  #entryOf(session: Session): ClusterEntry {
+    return new ClusterEntry(session, this.#settings, {
+      input: (give) => this.#input(give),
+      send: (envelope) => this.#send(envelope),
       waiting: (waiting) => this.#parts.emit('bootstrap-waiting', waiting),
+      storageFailed: (error) => this.#onStorageFailed(session, error),
     });
-    this.#bootstrap.start();
-  }
-
-  #found(session: Session, configuration: Configuration): void {
-    this.#bootstrap = null;
-    const known = session.core.state.clusterId;
-    const clusterId = known ?? Buffer.from(this.#settings.random.bytes(8)).toString('hex');
-    // The cluster id first: entry 1 without it would be an entry of no cluster.
-    const adopted = known === null ? session.instance.adoptCluster(clusterId) : Promise.resolve();
-    adopted.then(
-      () => {
-        if (session !== this.#session) return;
-        this.#settings.transport.setIdentity({ ...session.self, clusterId });
-        this.#input((now) => {
-          session.core.adoptCluster(now, clusterId);
-          session.core.bootstrap(now, clusterId, configuration);
-        });
-      },
-      (error: unknown) => this.#onStorageFailed(session, error),
-    );
-  }
-
-  /** Only somebody whose configuration lists this very incarnation can name it; so it may be believed. */
-  #invitesToAdopt(session: Session, envelope: Envelope): boolean {
-    return (
-      envelope.clusterId !== null &&
-      envelope.group === this.#settings.group &&
-      envelope.to.incarnation === session.self.incarnation &&
-      session.core.state.clusterId === null &&
-      isEmpty(session)
-    );
-  }
-
-  /** Messages that arrive before the cluster id is durable are lost; Raft sends them again. */
-  #adopt(session: Session, { clusterId }: Envelope): void {
-    if (this.#adopting || clusterId === null) return;
-    this.#adopting = true;
-    this.#bootstrap?.stop();
-    this.#bootstrap = null;
-    session.instance.adoptCluster(clusterId).then(
-      () => {
-        if (session !== this.#session) return;
-        this.#adopting = false;
-        this.#settings.transport.setIdentity({ ...session.self, clusterId });
-        this.#input((now) => session.core.adoptCluster(now, clusterId));
-      },
-      (error: unknown) => this.#onStorageFailed(session, error),
-    );
-  }
-
-  /** One that founds a cluster itself is not empty for another: two lists with different heads wait. */
-  #answerBootstrap(session: Session, query: Envelope): void {
-    const empty =
-      isEmpty(session) &&
-      session.core.state.clusterId === null &&
-      !this.#adopting &&
-      this.#bootstrap === null;
-    this.#sendUnaddressed(session, query.from.id, { kind: 'BootstrapAnswer', empty });
-  }
-
-  #sendUnaddressed(session: Session, to: NodeId, message: Message): void {
-    const envelope: Envelope = {
-      clusterId: session.core.state.clusterId,
-      group: this.#settings.group,
-      from: session.self,
-      to: { id: to, incarnation: null },
-      message,
-    };
-    this.#observe({ kind: 'sent', envelope });
-    this.#settings.transport.send(envelope);
   }
 
   #followConfiguration(session: Session): void {
@@ -478,8 +403,8 @@ export class Replica {
     const session = this.#session;
     this.#session = null;
     this.#timer.disarm();
-    this.#bootstrap?.stop();
-    this.#bootstrap = null;
+    this.#entry?.stop();
+    this.#entry = null;
     this.#parts.queue.failQueued(new Closed(cause));
     this.#parts.pending.failAll(cause === null ? 'the node was closed' : 'the node was stopped', cause);
     this.#observe({ kind: 'stopped', error: cause });
@@ -493,12 +418,12 @@ export class Replica {
     this.#parts.emit('stopped', { error: cause });
   }
 
+  #send(envelope: Envelope): void {
+    this.#observe({ kind: 'sent', envelope });
+    this.#settings.transport.send(envelope);
+  }
+
   #observe(observation: Observation): void {
     this.#settings.observer?.(observation);
   }
-}
-
-function isEmpty(session: Session): boolean {
-  const { log, hardState } = session.core.state;
-  return log.lastIndex === 0 && log.floorIndex === 0 && hardState.term === 0;
 }

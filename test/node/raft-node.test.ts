@@ -221,6 +221,22 @@ describe('a bootstrap', () => {
     expect(told.length).toBeGreaterThan(0);
   });
 
+  it('by two lists with different heads founds nothing: each waits for the other', async () => {
+    const network = memoryNetwork();
+    const members = ['n1', 'n2'].map((id) => ({ id, address: id }));
+    const [one, two] = await Promise.all([
+      openNode({ id: 'n1', transport: network.transport('n1'), bootstrap: { members } }),
+      openNode({
+        id: 'n2',
+        transport: network.transport('n2'),
+        bootstrap: { members: [...members].reverse() },
+      }),
+    ]);
+    await eventually(() => (one?.status().bootstrap?.notEmpty.join() === 'n2' ? true : undefined));
+    await eventually(() => (two?.status().bootstrap?.notEmpty.join() === 'n1' ? true : undefined));
+    expect([one?.status().clusterId, two?.status().clusterId]).toEqual([null, null]);
+  });
+
   it('with an emptied disk meets someone who is not empty, and founds nothing', async () => {
     const network = memoryNetwork();
     const members = ['n1', 'n2'].map((id) => ({ id, address: id }));
