@@ -115,6 +115,7 @@ export class LogMatching implements Checker {
     const firstLost = issued.firstDifference(recovered, issued.lastIndex);
     for (let index = firstLost ?? issued.lastIndex + 1; index <= issued.lastIndex; index += 1) {
       const term = issued.termAt(index);
+      if (recovered.termAt(index) === term) continue;
       const there = this.#known[index] ?? [];
       const at = there.findIndex((known) => known.term === term);
       const known = there[at];
