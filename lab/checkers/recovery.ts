@@ -17,7 +17,8 @@ export function recoveryAfter(operations: readonly Operation[], atMs: number): R
     const { outcome, calledAtMs } = operation;
     if (calledAtMs < atMs || outcome?.kind !== 'ok') continue;
     if (first === null || outcome.sequence < firstSequence) {
-      first = { operation, durationMs: outcome.atMs - atMs };
+      // Clocks count microseconds; a difference of their fractions is rounded to them again.
+      first = { operation, durationMs: Math.round((outcome.atMs - atMs) * 1000) / 1000 };
       firstSequence = outcome.sequence;
     }
   }

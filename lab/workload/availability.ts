@@ -30,7 +30,8 @@ export function longestOutage(operations: readonly Operation[], untilMs: number)
   let lastGaveUpMs: number | null = null;
   const close = (toMs: number): void => {
     if (sinceMs === null) return;
-    const durationMs = toMs - sinceMs;
+    // Clocks count microseconds; a difference of their fractions is rounded to them again.
+    const durationMs = Math.round((toMs - sinceMs) * 1000) / 1000;
     if (longest === null || durationMs > longest.durationMs) longest = { fromMs: sinceMs, toMs, durationMs };
   };
   for (const { atMs, kind } of moments) {
