@@ -25,12 +25,26 @@ export class CheckerSet {
 
   /** @returns the first thing found at this step, or null. */
   observe(observation: WorldObservation): Violation | null {
-    return this.#ask((checker) => checker.observe(observation));
+    let first: Violation | null = null;
+    for (const checker of this.#asked) {
+      const violation = checker.observe(observation);
+      if (violation === null) continue;
+      this.#note(checker, violation);
+      first ??= violation;
+    }
+    return first;
   }
 
   /** Call it once, when the cluster is quiet. @returns the first thing found, or null. */
   finish(atMs: number): Violation | null {
-    return this.#ask((checker) => checker.finish(atMs));
+    let first: Violation | null = null;
+    for (const checker of this.#asked) {
+      const violation = checker.finish(atMs);
+      if (violation === null) continue;
+      this.#note(checker, violation);
+      first ??= violation;
+    }
+    return first;
   }
 
   results(): CheckerResult[] {
@@ -38,15 +52,9 @@ export class CheckerSet {
     return this.#all.map(({ name, property }) => ({ name, property, passed: !failed.has(name) }));
   }
 
-  #ask(question: (checker: Checker) => Violation | null): Violation | null {
-    let first: Violation | null = null;
-    for (const checker of this.#asked) {
-      const violation = question(checker);
-      if (violation === null) continue;
-      this.#violations.push(violation);
-      this.#asked = this.#asked.filter((other) => other !== checker);
-      first ??= violation;
-    }
-    return first;
+  /** Leaves the list that is being iterated as it is. */
+  #note(checker: Checker, violation: Violation): void {
+    this.#violations.push(violation);
+    this.#asked = this.#asked.filter((other) => other !== checker);
   }
 }
