@@ -99,6 +99,17 @@ describe('a run', () => {
     expect((await runScenario(dead, { seed: 1 })).violation?.checker).toBe('recovery-within');
   });
 
+  it('tells when replicas agree again but no client was served in time', async () => {
+    // About one call in a second: the replicas are back at once, the next acknowledgement is not.
+    const quiet = scenario(
+      'workload: {clients: 1, operations-per-second: 1}\n' +
+        'timeline: [{at: 3s, for: 1s, pause: leader}]\nexpect: {recovery-within: 20ms}',
+    );
+    const { violation } = await runScenario(quiet, { seed: 1 });
+    expect(violation?.checker).toBe('recovery-within');
+    expect(violation?.sentence).toMatch(/^no operation called after the last fault/);
+  });
+
   it('ends when it is told to', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(runScenario(scenario(''), { seed: 1, signal })).rejects.toThrow('enough');
