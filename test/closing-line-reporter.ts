@@ -5,13 +5,16 @@ export class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     let passed = 0;
     let failed = 0;
+    let skipped = 0;
     for (const module of modules) {
       for (const test of module.children.allTests()) {
-        if (test.result().state === 'passed') passed += 1;
+        const { state } = test.result();
+        if (state === 'passed') passed += 1;
+        else if (state === 'skipped') skipped += 1;
         else failed += 1;
       }
       failed += module.errors().length;
     }
-    console.log(`${passed} passed, ${failed} failed`);
+    console.log(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`);
   }
 }
