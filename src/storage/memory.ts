@@ -2,7 +2,7 @@ import { sha256 } from '../doors/digest.ts';
 import { nodeRandom } from '../doors/node-random.ts';
 import type { Random } from '../doors/random.ts';
 import type { HardState } from '../raft/effect.ts';
-import type { ConfigurationEntry, Entry, Index, TermRun } from '../raft/entry.ts';
+import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
 import { entryBytes } from '../raft/entry.ts';
 import type { ClusterId, GroupId } from '../raft/identity.ts';
 import type {
@@ -19,6 +19,9 @@ import type {
   WriteRequest,
 } from './contract.ts';
 import { StorageFailed, StorageRefused } from './errors.ts';
+import { refuseBadName } from './names.ts';
+import { rangeWithin } from './snapshot-range.ts';
+import { mistakeIn } from './write-mistake.ts';
 
 /** What outlives a closed instance. */
 interface Kept {
@@ -45,6 +48,7 @@ export function memoryStorage(doors: { readonly random?: Random } = {}): Storage
   const kept: Kept = { identity: null, groups: new Map(), open: false };
   return {
     async open(request: StorageOpenRequest): Promise<StorageInstance> {
+      refuseBadName('id', request.id);
       if (kept.open)
         throw new StorageRefused('in-use', 'this memory storage is open already; close that one first');
       kept.identity = identityFor(request, kept.identity, random);
@@ -83,6 +87,7 @@ class MemoryInstance implements StorageInstance {
   readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, pendingWrites: 0 };
   readonly #opened = new Set<GroupId>();
   #failure: StorageFailed | null = null;
+  #closing: Promise<void> | null = null;
 
   constructor(kept: Kept, identity: StorageIdentity) {
     this.#kept = kept;
@@ -108,21 +113,28 @@ class MemoryInstance implements StorageInstance {
 
   async openLog(name: GroupId): Promise<LogStorage> {
     if (this.#failure !== null) throw this.#failure;
+    refuseBadName('group', name);
     if (this.#opened.has(name)) throw new Error(`the log of group ${name} is open already`);
     this.#opened.add(name);
     return new MemoryLog(this, this.group(name));
   }
 
   snapshots(name: GroupId): SnapshotStorage {
-    return memorySnapshots(this.group(name));
+    refuseBadName('group', name);
+    return memorySnapshots(this.group(name), () => this.#failure);
   }
 
   stats(): StorageStats {
     return { ...this.#counts };
   }
 
-  async close(): Promise<void> {
-    if (this.#failure !== null && !this.#kept.open) return;
+  /** Once: another instance may have opened the storage by the time this one is closed again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     // What was handed over resolves first: it takes one microtask each.
     while (this.#counts.pendingWrites > 0) await Promise.resolve();
     this.fail('it is closed');
@@ -200,28 +212,31 @@ class MemoryLog implements LogStorage {
     return found;
   }
 
-  #apply({ hardState, cutFrom, entries, floor }: WriteRequest): void {
+  #apply(request: WriteRequest): void {
     const group = this.#group;
-    const end = group.floor.index + group.entries.length;
-    const keep = cutFrom === undefined ? end : cutFrom - 1;
-    const first = entries[0];
-    if (keep > end || keep < group.floor.index || (first !== undefined && first.index !== keep + 1)) {
-      throw this.#instance.fail(
-        `a write from ${first?.index ?? cutFrom} does not fit a log that ends at ${end}`,
-      );
-    }
+    const mistake = mistakeIn(request, {
+      ownTerm: group.hardState.term,
+      floorIndex: group.floor.index,
+      lastIndex: group.floor.index + group.entries.length,
+      termAt: (index) => termAt(group, index),
+    });
+    if (mistake !== null) throw this.#instance.fail(mistake);
+    const { hardState, cutFrom, entries, floor } = request;
     if (hardState !== undefined) group.hardState = hardState;
-    if (cutFrom !== undefined) group.entries.length = keep - group.floor.index;
+    if (cutFrom !== undefined) group.entries.length = cutFrom - 1 - group.floor.index;
     for (const entry of entries) group.entries.push(entry);
     if (floor !== undefined) moveFloor(group, floor);
   }
 }
 
+function termAt({ floor, entries }: Group, index: Index): Term | null {
+  return index === floor.index ? floor.term : (entries[index - floor.index - 1]?.term ?? null);
+}
+
 /** Same term at its index: what follows stays. Another term, or beyond the end: the log begins anew. */
 function moveFloor(group: Group, floor: LogFloor): void {
-  const at = floor.index - group.floor.index;
-  const agrees = at === 0 || group.entries[at - 1]?.term === floor.term;
-  group.entries = agrees ? group.entries.slice(at) : [];
+  const agrees = termAt(group, floor.index) === floor.term;
+  group.entries = agrees ? group.entries.slice(floor.index - group.floor.index) : [];
   group.floor = floor;
 }
 
@@ -233,22 +248,35 @@ function runsOf(entries: readonly Entry[]): TermRun[] {
   return runs;
 }
 
-function memorySnapshots(group: Group): SnapshotStorage {
+function memorySnapshots(group: Group, failure: () => StorageFailed | null): SnapshotStorage {
+  const refuseAfterFailure = (): void => {
+    const failed = failure();
+    if (failed !== null) throw failed;
+  };
   return {
-    latest: async () => group.snapshot?.meta ?? null,
-    read: async (meta, { offset, length }) => {
+    latest: async () => {
+      refuseAfterFailure();
+      return group.snapshot?.meta ?? null;
+    },
+    read: async (meta, range) => {
+      refuseAfterFailure();
+      const { offset, length } = rangeWithin(range, meta.size);
       if (group.snapshot?.meta.digest !== meta.digest)
         throw new StorageFailed(`no snapshot ${meta.digest} is kept`);
       return group.snapshot.content.slice(offset, offset + length);
     },
     write: async (at, chunks) => {
+      refuseAfterFailure();
       const parts: Uint8Array[] = [];
       for await (const chunk of chunks) parts.push(chunk.slice());
+      refuseAfterFailure();
       const content = Buffer.concat(parts);
       const digest = sha256();
       digest.update(content);
       const meta: SnapshotMeta = { ...at, size: content.length, digest: digest.finish() };
-      group.snapshot = { meta, content };
+      const newest = group.snapshot?.meta;
+      const isOlder = newest !== undefined && (newest.index - at.index || newest.term - at.term) > 0;
+      if (!isOlder) group.snapshot = { meta, content };
       return meta;
     },
   };

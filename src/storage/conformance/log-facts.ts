@@ -156,6 +156,34 @@ export function logFacts(inPlace: InPlace): void {
     sameEntries(await contentOf(log, log.recovered.lastIndex), commands(1, 3, 1));
   });
 
+  for (const [what, change] of [
+    ['a gap', { entries: commands(7, 7, 2) }],
+    ['an entry that is there already', { entries: commands(5, 5, 2) }],
+    ['a cut behind the end', { cutFrom: 7 }],
+    ['a cut into the floor', { cutFrom: 2 }],
+    ['an older term than the entry before', { entries: commands(6, 6, 1) }],
+    ['a term ahead of the hard state', { entries: commands(6, 6, 3) }],
+    ['a hard state that goes back', termOf(1)],
+    ['a floor that goes back', { floor: { index: 1, term: 1, configuration } }],
+    ['another term for its floor', { floor: { index: 2, term: 2, configuration } }],
+    ['a floor of a term ahead of the hard state', { floor: { index: 9, term: 3, configuration } }],
+  ] as const) {
+    inPlace(`is not led into ${what}: it fails, and holds what it held`, async (place) => {
+      const writer = new Writer(await (await place.open()).openLog('a'));
+      await writer.write({ ...termOf(2), entries: [...commands(1, 3, 1), ...commands(4, 5, 2)] });
+      await writer.write({ floor: { index: 2, term: 1, configuration } });
+      await rejects(writer.write(change), StorageFailed);
+      await rejects(writer.write({ entries: commands(6, 6, 2) }), StorageFailed);
+
+      const again = new Writer(await (await place.reopen()).openLog('a'));
+      deepStrictEqual(again.log.recovered.hardState, { term: 2, votedFor: null });
+      deepStrictEqual(again.log.recovered.floor, { index: 2, term: 1, configuration });
+      const expected = [...commands(3, 3, 1), ...commands(4, 5, 2)];
+      sameEntries(await contentOf(again.log, again.log.recovered.lastIndex), expected);
+      await again.write({ entries: commands(6, 6, 2) });
+    });
+  }
+
   inPlace('counts what it did', async (place) => {
     const instance = await place.open();
     const before = instance.stats();

@@ -1,7 +1,7 @@
-import { deepStrictEqual, match, rejects, strictEqual } from 'node:assert/strict';
+import { deepStrictEqual, match, rejects, strictEqual, throws } from 'node:assert/strict';
 import type { InPlace } from '../conformance.ts';
 import { StorageFailed, StorageRefused } from '../errors.ts';
-import { commands, termOf, Writer } from './requests.ts';
+import { commands, contentOf, sameEntries, termOf, Writer } from './requests.ts';
 
 const isRefused = (reason: string) => (error: unknown) =>
   error instanceof StorageRefused && error.reason === reason;
@@ -37,6 +37,27 @@ export function openingFacts(inPlace: InPlace): void {
     await same.close();
   });
 
+  inPlace('is not taken from a later opener by closing an earlier instance again', async (place) => {
+    const first = await place.open();
+    await first.close();
+    const second = await place.open();
+    await first.close();
+    await rejects(place.storage().open({ id: 'n1' }), isRefused('in-use'));
+    const writer = new Writer(await second.openLog('a'));
+    await writer.write(termOf(1));
+  });
+
+  inPlace('refuses names that are none', async (place) => {
+    for (const name of ['', 'a/b', '../a', 'ä', 'x'.repeat(65)]) {
+      await rejects(place.storage().open({ id: name }), isRefused('wrong-options'));
+    }
+    const instance = await place.open();
+    for (const name of ['', 'a/b', '../a', 'ä', 'x'.repeat(65)]) {
+      await rejects(instance.openLog(name), isRefused('wrong-options'));
+      throws(() => instance.snapshots(name), isRefused('wrong-options'));
+    }
+  });
+
   inPlace('opens a log that was never written as empty, and each log once', async (place) => {
     const instance = await place.open();
     const { recovered } = await instance.openLog('a');
@@ -63,11 +84,10 @@ export function openingFacts(inPlace: InPlace): void {
     await Promise.allSettled(writes);
     await closed;
     await rejects(writer.write({ entries: [] }), StorageFailed);
-    const { lastIndex } = (await (await place.reopen()).openLog('a')).recovered;
-    strictEqual(
-      lastIndex >= (written.at(-1) ?? 0),
-      true,
-      `${lastIndex} entries, ${written.at(-1)} acknowledged`,
-    );
+    const log = await (await place.reopen()).openLog('a');
+    const { lastIndex } = log.recovered;
+    const told = written.at(-1) ?? 0;
+    strictEqual(lastIndex >= told, true, `${lastIndex} entries, ${told} acknowledged`);
+    sameEntries(await contentOf(log, lastIndex), commands(1, lastIndex, 1));
   });
 }

@@ -1,6 +1,8 @@
 import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
 import type { InPlace } from '../conformance.ts';
 import type { SnapshotMeta, SnapshotStorage } from '../contract.ts';
+import { StorageFailed } from '../errors.ts';
+import { commands, termOf, Writer } from './requests.ts';
 
 const configuration = {
   voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1' }],
@@ -18,7 +20,8 @@ export function snapshotFacts(inPlace: InPlace): void {
     const meta = await snapshots.write(at, [content.subarray(0, 1), content.subarray(1)]);
     deepStrictEqual([meta.index, meta.term, meta.size], [7, 2, 5000]);
     deepStrictEqual(meta.configuration, configuration);
-    for (const found of [snapshots, (await place.reopen()).snapshots('a')]) {
+    for (const open of [async () => snapshots, async () => (await place.reopen()).snapshots('a')]) {
+      const found = await open();
       deepStrictEqual(await found.latest(), meta);
       strictEqual((await bytesOf(found, meta)).equals(content), true);
       strictEqual(Buffer.from(await found.read(meta, { offset: 250, length: 3 })).toString('hex'), 'fa0001');
@@ -48,6 +51,71 @@ export function snapshotFacts(inPlace: InPlace): void {
     const next = await again.write({ index: 2, term: 1, configuration }, [Buffer.from('next')]);
     strictEqual((await bytesOf(again, next)).toString(), 'next');
   });
+
+  inPlace('keeps the newest of snapshots that are written at once, or in another order', async (place) => {
+    const snapshots = (await place.open()).snapshots('a');
+    const written = [3, 5, 4].map((index) =>
+      snapshots.write({ index, term: 1, configuration }, [Buffer.from(`state at ${index}`)]),
+    );
+    const newest = (await Promise.all(written))[1];
+    await snapshots.write({ index: 2, term: 1, configuration }, [Buffer.from('late')]);
+    for (const open of [async () => snapshots, async () => (await place.reopen()).snapshots('a')]) {
+      const found = await open();
+      const latest = await found.latest();
+      deepStrictEqual(latest, newest);
+      if (latest !== null) strictEqual((await bytesOf(found, latest)).toString(), 'state at 5');
+    }
+  });
+
+  inPlace('reads nothing behind the end of a snapshot, and refuses what is no range', async (place) => {
+    const snapshots = (await place.open()).snapshots('a');
+    const meta = await snapshots.write({ index: 1, term: 1, configuration }, [Buffer.from('state')]);
+    const text = async (offset: number, length: number): Promise<string> =>
+      Buffer.from(await snapshots.read(meta, { offset, length })).toString();
+    deepStrictEqual([await text(3, 100), await text(5, 1), await text(9, 9)], ['te', '', '']);
+    for (const [offset, length] of [
+      [-1, 2],
+      [0, -1],
+      [0.5, 1],
+      [0, Number.NaN],
+    ] as const) {
+      await rejects(text(offset, length), RangeError);
+    }
+    const unknown = { ...meta, index: 2, digest: '0'.repeat(64) };
+    await rejects(snapshots.read(unknown, { offset: 0, length: 1 }), StorageFailed);
+  });
+
+  inPlace('keeps its snapshot when a floor follows it, and takes none once closed', async (place) => {
+    const instance = await place.open();
+    const snapshots = instance.snapshots('a');
+    const writer = new Writer(await instance.openLog('a'));
+    await writer.write({ ...termOf(1), entries: commands(1, 6, 1) });
+    const whole = Buffer.from('state');
+    await snapshots.write({ index: 2, term: 1, configuration }, [whole]);
+    const meta = await snapshots.write({ index: 4, term: 1, configuration }, [whole]);
+    await writer.write({ floor: { index: 4, term: 1, configuration } });
+    deepStrictEqual(await snapshots.latest(), meta);
+    let go = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const under = snapshots.write({ index: 6, term: 1, configuration }, halves(gate));
+    const failed = rejects(under, StorageFailed);
+    await instance.close();
+    go();
+    await failed;
+    await rejects(snapshots.write({ index: 5, term: 1, configuration }, [whole]), StorageFailed);
+    await rejects(snapshots.latest(), StorageFailed);
+    const again = (await place.reopen()).snapshots('a');
+    deepStrictEqual(await again.latest(), meta);
+    strictEqual((await bytesOf(again, meta)).toString(), 'state');
+  });
+}
+
+async function* halves(gate: Promise<void>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('half');
+  await gate;
+  yield Buffer.from('half');
 }
 
 async function bytesOf(snapshots: SnapshotStorage, meta: SnapshotMeta): Promise<Buffer> {

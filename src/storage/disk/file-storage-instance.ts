@@ -12,6 +12,7 @@ import type {
   StorageStats,
 } from '../contract.ts';
 import { StorageFailed, StorageRefused } from '../errors.ts';
+import { refuseBadName } from '../names.ts';
 import type { Backend, Scan, ScannedBlock } from './backends/backend.ts';
 import { FilesBackend } from './backends/files.ts';
 import { LevelBackend } from './backends/level.ts';
@@ -26,6 +27,7 @@ import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { LiveBlocks } from './live-blocks.ts';
 import { MarkFile } from './mark-file.ts';
 import { type CleanVerdict, recover, type Verdict } from './recover.ts';
+import { scanShard } from './scan-shard.ts';
 import { Shard, type ShardHost } from './shard.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 
@@ -44,6 +46,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   #marks: MarkFile | null = null;
   readonly #shards: OpenedShard[] = [];
   readonly #opened = new Set<GroupId>();
+  readonly #snapshots = new Map<GroupId, SnapshotFiles>();
   #failure: StorageFailed | null = null;
   #closing: Promise<void> | null = null;
   readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0 };
@@ -108,6 +111,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   async openLog(group: GroupId): Promise<LogStorage> {
     if (this.#failure !== null) throw this.#failure;
+    refuseBadName('group', group);
     if (this.#opened.has(group)) throw new Error(`the log of group ${group} is open already`);
     this.#opened.add(group);
     const { shard } = this.#shardOf(group);
@@ -136,8 +140,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   }
 
   snapshots(group: GroupId): SnapshotStorage {
-    const { directory, doors } = this.#settings;
-    return new SnapshotFiles(doors.disk, `${directory}/snapshots-${group}`);
+    refuseBadName('group', group);
+    return this.#snapshotsOf(group);
   }
 
   stats(): StorageStats {
@@ -182,6 +186,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { directory, doors } = this.#settings;
     await writeFloor(doors.disk, { directory, group }, { ...floor, lowestNumber }, this.seed);
     this.#files().marks.set(group, { lowestNumber });
+    await this.#snapshotsOf(group).dropBelow(floor.index);
   }
 
   mark(group: GroupId, durableNumber: number): void {
@@ -344,6 +349,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async #close(): Promise<void> {
     for (const { shard } of this.#shards) await shard.idle();
     this.fail('the storage is closed', undefined);
+    for (const snapshots of this.#snapshots.values()) await snapshots.idle();
     await this.#closeFiles();
     await this.#lock.release();
   }
@@ -353,6 +359,18 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     await this.#marks?.close().catch(() => {});
     await this.#hardStates?.close().catch(() => {});
     for (const { shard } of this.#shards) await shard.backend.close().catch(() => {});
+  }
+
+  /** One object for each group, since it must know what else is under way in its folder. */
+  #snapshotsOf(group: GroupId): SnapshotFiles {
+    let snapshots = this.#snapshots.get(group);
+    if (snapshots === undefined) {
+      const directory = `${this.#settings.directory}/snapshots-${group}`;
+      const place = { directory, seed: this.seed, failure: () => this.#failure };
+      snapshots = new SnapshotFiles(this.#settings.doors.disk, place);
+      this.#snapshots.set(group, snapshots);
+    }
+    return snapshots;
   }
 
   #files(): { readonly hardStates: HardStateFiles; readonly marks: MarkFile } {
@@ -373,20 +391,4 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
 function groupOf(block: ScannedBlock): GroupId {
   return block.intact ? block.header.group : block.group;
-}
-
-/** A database that does not open is damage; a disk that does not answer is not. */
-async function scanShard(backend: Backend, folder: string): Promise<Scan> {
-  try {
-    return await backend.scan();
-  } catch (error) {
-    const { code, cause } = error as { code?: string; cause?: { code?: string } };
-    if (code !== 'LEVEL_CORRUPTION' && cause?.code !== 'LEVEL_CORRUPTION') throw error;
-    throw new StorageRefused(
-      'damaged',
-      `${folder}: the database does not open, so all of its blocks are missing. Keep a copy; restore the ` +
-        'directory from where it is intact, or replace this replica.',
-      { cause: error },
-    );
-  }
 }

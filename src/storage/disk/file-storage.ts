@@ -2,6 +2,7 @@ import { crc32 } from '../../doors/checksum.ts';
 import type { NodeId } from '../../raft/identity.ts';
 import type { Storage, StorageInstance, StorageOpenRequest } from '../contract.ts';
 import { StorageRefused } from '../errors.ts';
+import { refuseBadName } from '../names.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity } from './identity-file.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
@@ -52,6 +53,7 @@ async function openDirectory(
   request: StorageOpenRequest,
 ): Promise<StorageInstance> {
   const { directory, doors } = settings;
+  refuseBadName('id', request.id);
   try {
     await doors.disk.makeDirectory(directory);
     await doors.disk.syncDirectory(parentOf(directory));

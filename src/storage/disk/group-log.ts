@@ -5,6 +5,7 @@ import { entryBytes } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, LogStorage, RecoveredLog, WriteRequest } from '../contract.ts';
 import { StorageFailed } from '../errors.ts';
+import { mistakeIn } from '../write-mistake.ts';
 import type { Backend } from './backends/backend.ts';
 import { bodyIsIntact, readEntries } from './block.ts';
 import { headerLength, type LogEnd } from './block-header.ts';
@@ -61,13 +62,19 @@ export class GroupLog implements LogStorage {
   }
 
   write(request: WriteRequest): Promise<void> {
-    const mistake = this.#mistakeIn(request);
+    const queued = this.#queued;
+    const mistake = mistakeIn(request, {
+      ownTerm: this.#queuedTerm,
+      floorIndex: queued.floorIndex,
+      lastIndex: queued.lastIndex,
+      termAt: (index) => queued.termAt(index),
+    });
     if (mistake !== null) return Promise.reject(this.#shard.fail(mistake, undefined));
     const { hardState, cutFrom, entries, floor } = request;
     if (hardState !== undefined) this.#queuedTerm = hardState.term;
-    if (cutFrom !== undefined) this.#queued.cutFrom(cutFrom);
-    for (const entry of entries) this.#queued.append(entry);
-    if (floor !== undefined) this.#queued = this.#queued.withFloor(floor);
+    if (cutFrom !== undefined) queued.cutFrom(cutFrom);
+    for (const entry of entries) queued.append(entry);
+    if (floor !== undefined) this.#queued = queued.withFloor(floor);
     return this.#shard.submit(this, request);
   }
 
@@ -107,30 +114,5 @@ export class GroupLog implements LogStorage {
         cause,
       );
     }
-  }
-
-  /** The caller's mistakes are caught before they reach the disk. */
-  #mistakeIn({ entries, cutFrom, floor, hardState }: WriteRequest): string | null {
-    const { floorIndex, lastIndex } = this.#queued;
-    if (cutFrom !== undefined && (cutFrom > lastIndex + 1 || cutFrom <= floorIndex)) {
-      return `a cut from ${cutFrom}, in a log of entries ${floorIndex + 1} to ${lastIndex}`;
-    }
-    if (hardState !== undefined && hardState.term < this.#queuedTerm) {
-      return `the hard state goes back from term ${this.#queuedTerm} to ${hardState.term}`;
-    }
-    let index = cutFrom === undefined ? lastIndex : cutFrom - 1;
-    let term = this.#queued.termAt(index) ?? 0;
-    for (const entry of entries) {
-      if (entry.index !== index + 1) return `entry ${entry.index} was handed over where ${index + 1} follows`;
-      if (entry.term < term) return `entry ${entry.index} of term ${entry.term} follows one of term ${term}`;
-      index = entry.index;
-      term = entry.term;
-    }
-    const ownTerm = hardState?.term ?? this.#queuedTerm;
-    if (term > ownTerm) return `entry ${index} is of term ${term}, ahead of the hard state's ${ownTerm}`;
-    if (floor !== undefined && floor.index < floorIndex) {
-      return `the floor goes back from ${floorIndex} to ${floor.index}`;
-    }
-    return null;
   }
 }
