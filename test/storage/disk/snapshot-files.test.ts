@@ -1,0 +1,233 @@
+import { describe, expect, it } from 'vitest';
+import { SimulatedDevice } from '../../../lab/world/simulated/device.ts';
+import { SimulatedDisk } from '../../../lab/world/simulated/disk.ts';
+import { SimulatedProcess } from '../../../lab/world/simulated/process.ts';
+import { Simulation } from '../../../lab/world/simulated/simulation.ts';
+import type { Disk } from '../../../src/doors/disk.ts';
+import type { SnapshotMeta } from '../../../src/storage/contract.ts';
+import { SnapshotFiles } from '../../../src/storage/disk/snapshot-files.ts';
+import { StorageFailed } from '../../../src/storage/errors.ts';
+import { MemoryDisk } from './memory-disk.ts';
+
+const seed = 7;
+const configuration = {
+  voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1' }],
+  outgoing: [],
+  learners: [],
+};
+
+const snapshotsOn = (disk: Disk, directory = '/data/snapshots-a'): SnapshotFiles =>
+  new SnapshotFiles(disk, { directory, seed, failure: () => null });
+
+const at = (index: number) => ({ index, term: 1, configuration });
+const stateAt = (index: number): string => `the state as of ${index}: ${'.'.repeat(100)}`;
+const chunksAt = (index: number): Uint8Array[] => {
+  const whole = Buffer.from(stateAt(index));
+  return [whole.subarray(0, 10), whole.subarray(10)];
+};
+
+/** The index of the latest, whose content must be what was written there; 0 without any. */
+async function latestOn(snapshots: SnapshotFiles): Promise<number> {
+  const meta = await snapshots.latest();
+  if (meta === null) return 0;
+  const content = await snapshots.read(meta, { offset: 0, length: meta.size });
+  expect(Buffer.from(content).toString()).toBe(stateAt(meta.index));
+  expect(meta.configuration).toEqual(configuration);
+  return meta.index;
+}
+
+const folder = '/data/snapshots-a';
+const namesOn = (disk: MemoryDisk): string[] =>
+  [...disk.files.keys()].map((path) => path.slice(folder.length + 1));
+const pathOf = (disk: MemoryDisk, index: number): string =>
+  [...disk.files.keys()].find((path) => path.includes(`/${String(index).padStart(16, '0')}-`)) ?? '';
+
+/** Snapshots at 1 and 2. */
+async function written(): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  await disk.makeDirectory('/data');
+  for (const index of [1, 2]) await snapshotsOn(disk).write(at(index), chunksAt(index));
+  return disk;
+}
+
+describe('a snapshot on disk', () => {
+  it('of which one byte changed is passed over, or is exact where nothing stands', async () => {
+    const disk = await written();
+    const length = disk.files.get(pathOf(disk, 2))?.length ?? 0;
+    const contentAt = length - stateAt(2).length;
+    const places = Array.from({ length }, (_, place) => place).filter(
+      (place) => place < 400 || place >= contentAt || place % 4096 === 0,
+    );
+    const found: Record<number, number> = { 1: 0, 2: 0 };
+    for (const place of places) {
+      const copy = new MemoryDisk(disk);
+      const bytes = copy.files.get(pathOf(disk, 2)) ?? Buffer.alloc(0);
+      bytes.writeUInt8(bytes.readUInt8(place) ^ (1 << (place % 8)), place);
+      const latest = await latestOn(snapshotsOn(copy));
+      if (place < 12 || place >= contentAt) expect(latest, `byte ${place}`).toBe(1);
+      found[latest] = (found[latest] ?? 0) + 1;
+    }
+    // Changed in the record and in the content; and in the room between, which says nothing.
+    expect(found[1]).toBeGreaterThan(stateAt(2).length + 200);
+    expect(found[2]).toBeGreaterThan(10);
+    expect(Object.keys(found)).toEqual(['1', '2']);
+  });
+
+  it('that ends too early is passed over', async () => {
+    const disk = await written();
+    const length = disk.files.get(pathOf(disk, 2))?.length ?? 0;
+    for (const left of [0, 1, 11, 12, 100, 65_535, 65_536, 65_537, length - 1]) {
+      const copy = new MemoryDisk(disk);
+      copy.files.set(pathOf(disk, 2), Buffer.from(disk.files.get(pathOf(disk, 2))?.subarray(0, left) ?? []));
+      expect(await latestOn(snapshotsOn(copy)), `${left} bytes`).toBe(1);
+    }
+  });
+
+  it('under a name that is not its own, or of another storage, is none', async () => {
+    const disk = await written();
+    await disk.rename(
+      pathOf(disk, 2),
+      `${folder}/${'9'.padStart(16, '0')}-${'1'.padStart(16, '0')}.snapshot`,
+    );
+    expect(await latestOn(snapshotsOn(disk))).toBe(1);
+    const foreign = new SnapshotFiles(disk, { directory: folder, seed: seed + 1, failure: () => null });
+    expect(await foreign.latest()).toBeNull();
+  });
+
+  it('is found beside the leftover of an interrupted write, which is removed', async () => {
+    const disk = await written();
+    const leftover = `${pathOf(disk, 2).replace(/\d{16}-/, '0000000000000003-')}.1.new`;
+    disk.files.set(leftover, Buffer.from(disk.files.get(pathOf(disk, 2)) ?? []));
+    const snapshots = snapshotsOn(disk);
+    expect(await latestOn(snapshots)).toBe(2);
+    expect(namesOn(disk).filter((name) => name.endsWith('.new'))).toEqual([]);
+    await snapshots.write(at(3), chunksAt(3));
+    expect(await latestOn(snapshotsOn(disk))).toBe(3);
+  });
+
+  it('that vanished or shrank under a reader is told as a failure', async () => {
+    const disk = await written();
+    const snapshots = snapshotsOn(disk);
+    const meta = (await snapshots.latest()) as SnapshotMeta;
+    disk.files.set(pathOf(disk, 2), Buffer.alloc(65_600));
+    const short = snapshots.read(meta, { offset: 0, length: meta.size });
+    await expect(short).rejects.toThrow(/ends before byte/);
+    disk.files.delete(pathOf(disk, 2));
+    const gone = snapshots.read(meta, { offset: 0, length: 1 });
+    await expect(gone).rejects.toThrow(StorageFailed);
+    await expect(gone).rejects.toThrow(/opening 0000000000000002-.*ENOENT/);
+  });
+
+  it('goes only when a floor stands on a newer one', async () => {
+    const disk = await written();
+    const snapshots = snapshotsOn(disk);
+    await snapshots.write(at(5), chunksAt(5));
+    expect(namesOn(disk)).toHaveLength(3);
+    await snapshots.dropBelow(6);
+    expect(namesOn(disk)).toHaveLength(3);
+    await snapshots.dropBelow(2);
+    expect(namesOn(disk)).toHaveLength(2);
+    await snapshots.dropBelow(5);
+    expect(namesOn(disk)).toHaveLength(1);
+    expect(await latestOn(snapshotsOn(disk))).toBe(5);
+  });
+});
+
+describe('a disk that fails while a snapshot is written', () => {
+  it('leaves the last one or the new one, whole, at any write, sync or rename', async () => {
+    const healthy = await written();
+    const before = healthy.changes;
+    await snapshotsOn(healthy).write(at(3), chunksAt(3));
+    const changes = healthy.changes - before;
+    expect(changes).toBeGreaterThan(7);
+    let refused = 0;
+    for (let change = 1; change <= changes; change += 1) {
+      const disk = await written();
+      disk.failAt(disk.changes + change, 'EIO');
+      const snapshots = snapshotsOn(disk);
+      const failure = await snapshots.write(at(3), chunksAt(3)).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      if (failure !== null) {
+        refused += 1;
+        expect(failure).toBeInstanceOf(StorageFailed);
+        expect((failure as Error).message).toContain('EIO');
+      }
+      const left = new MemoryDisk(disk);
+      expect([failure === null ? 3 : 2, 3], `change ${change}`).toContain(await latestOn(snapshotsOn(left)));
+      expect([failure === null ? 3 : 2, 3], `change ${change}`).toContain(await latestOn(snapshots));
+      await snapshots.write(at(4), chunksAt(4));
+      expect(namesOn(disk).filter((name) => name.endsWith('.new'))).toEqual([]);
+      expect(await latestOn(snapshotsOn(disk)), `change ${change}`).toBe(4);
+    }
+    expect(refused).toBe(changes);
+  });
+
+  it('makes a name durable before it shows it, when the write could not', async () => {
+    const disk = await written();
+    let renamed = false;
+    const { rename, syncDirectory } = disk;
+    disk.rename = (from, to) => {
+      renamed = true;
+      return rename.call(disk, from, to);
+    };
+    disk.syncDirectory = async (directory) => {
+      if (renamed) throw Object.assign(new Error('EIO: the folder'), { code: 'EIO' });
+      await syncDirectory.call(disk, directory);
+    };
+    const failing = snapshotsOn(disk);
+    await expect(failing.write(at(3), chunksAt(3))).rejects.toThrow(/syncing the folder failed: EIO/);
+    await expect(failing.latest()).rejects.toThrow(/syncing the folder failed: EIO/);
+    renamed = false;
+    expect(await latestOn(failing)).toBe(3);
+  });
+});
+
+describe('a machine that stops while snapshots are written', () => {
+  it('shows a whole one afterwards, none older than the last that was told, and none that a floor forgot', async () => {
+    const counts = { told: 0, 'newer than told': 0, none: 0, stops: 0 };
+    for (let run = 1; run <= 150; run += 1) {
+      const simulation = new Simulation({ seed: run });
+      const random = simulation.random.stream('snapshots');
+      const device = new SimulatedDevice({ simulation, name: 'n1', random: random.stream('device') });
+      const disk = new SimulatedDisk(device);
+      let told = 0;
+      let next = 1;
+      for (let life = 0; life < 4; life += 1) {
+        const process = new SimulatedProcess(simulation, `life ${life}`);
+        const door = disk.door(process);
+        let error: unknown;
+        const live = async (): Promise<void> => {
+          await door.makeDirectory('/data');
+          await door.syncDirectory('/');
+          const snapshots = snapshotsOn(door);
+          const latest = await latestOn(snapshots);
+          if (latest < told) throw new Error(`run ${run}: found ${latest}, told ${told}`);
+          counts[latest === 0 ? 'none' : latest > told ? 'newer than told' : 'told'] += 1;
+          // From here on a floor may stand on it.
+          told = latest;
+          for (;;) {
+            const index = next;
+            next += 1;
+            await snapshots.write(at(index), chunksAt(index));
+            told = index;
+            if (random.chance(500)) await snapshots.dropBelow(index);
+          }
+        };
+        live().catch((thrown: unknown) => {
+          error = thrown;
+        });
+        const stopAtUs = simulation.nowUs + random.integer(0, 15_000);
+        await simulation.run({ atUs: stopAtUs, when: () => error !== undefined });
+        if (error !== undefined) throw error;
+        counts.stops += 1;
+        process.kill();
+        disk.crash({ power: random.chance(700) });
+      }
+    }
+    console.log(counts);
+    expect(counts.told).toBeGreaterThan(100);
+    expect(counts['newer than told']).toBeGreaterThan(10);
+  });
+});
