@@ -4,7 +4,6 @@ import type { HardState } from '../../raft/effect.ts';
 import type { ConfigurationEntry } from '../../raft/entry.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
-  LogFloor,
   LogStorage,
   SnapshotStorage,
   StorageIdentity,
@@ -182,10 +181,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     await this.#files().hardStates.write(group, hardState);
   }
 
-  async saveFloor(group: GroupId, floor: LogFloor, lowestNumber: number): Promise<void> {
+  async saveFloor(group: GroupId, floor: FloorRecord): Promise<void> {
     const { directory, doors } = this.#settings;
-    await writeFloor(doors.disk, { directory, group }, { ...floor, lowestNumber }, this.seed);
-    this.#files().marks.set(group, { lowestNumber });
+    await writeFloor(doors.disk, { directory, group }, floor, this.seed);
+    this.#files().marks.set(group, { lowestNumber: floor.lowestNumber });
     await this.#snapshotsOf(group).dropBelow(floor.index);
   }
 

@@ -3,9 +3,12 @@ import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor } from '../contract.ts';
 import { readRecordFile, replaceRecordFile } from './record.ts';
 
-/** A group's floor, and the lowest block that is still part of its log. */
+/** A group's floor, and what was known of its blocks when the floor was written. */
 export interface FloorRecord extends LogFloor {
+  /** Of the blocks that are still part of the log. */
   readonly lowestNumber: number;
+  /** The highest block that was durable. */
+  readonly durableNumber: number;
 }
 
 /** @returns null when the group never had one; `damaged` when it is there and cannot be read. */

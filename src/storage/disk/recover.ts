@@ -45,6 +45,8 @@ export interface FoundFloor {
   readonly term: Term;
   /** Blocks below this number are dead, wherever their indexes lie. */
   readonly lowestNumber: number;
+  /** The highest block that was durable when the floor was written. */
+  readonly durableNumber: number;
 }
 
 /** Numbers of blocks, both ends inclusive. */
@@ -97,7 +99,7 @@ const noHardState: HardState = { term: 0, votedFor: null };
 /**
  * What one group's records mean. Pure, so that it can be tried on every disk a crash or damage can leave.
  *
- * Let D be the highest number that anything says was durable: the mark, or a block, for each names the
+ * Let D be the highest number that anything says was durable: the mark, the floor, or a block, for each names the
  * highest that was durable when it was submitted. Up to D every block must be there, or be voided.
  *
  * Beyond D lies at most one commit, the last, with at most one block of the group: a block of a later
@@ -176,7 +178,9 @@ function voidedBy(blocks: readonly IntactBlock[]): (number: number) => boolean {
 
 /** An open record is submitted only when everything before it that is not void is durable. */
 function durableNumber(records: Records, blocks: readonly IntactBlock[], first: number): number {
-  let durable = Math.max(first - 1, records.markedNumber);
+  const { floor } = records;
+  const floorTold = floor === null || floor === 'damaged' ? 0 : floor.durableNumber;
+  let durable = Math.max(first - 1, records.markedNumber, floorTold);
   for (const block of blocks) {
     const told = block.voidFrom > 0 ? block.number - 1 : block.durableNumber;
     if (told > durable) durable = told;

@@ -8,6 +8,7 @@ import type { StorageFailed } from '../errors.ts';
 import type { Backend } from './backends/backend.ts';
 import { type BlockContent, type SealedBlock, sealCompressed, sealPlain } from './block.ts';
 import type { CodecName } from './block-header.ts';
+import type { FloorRecord } from './floor-file.ts';
 import type { GroupLog, LogShard } from './group-log.ts';
 
 /** One commit takes no more than about this much, so that a long queue does not make one long sync. */
@@ -21,7 +22,7 @@ export interface ShardHost {
   readonly failure: StorageFailed | null;
   fail(what: string, cause: unknown): StorageFailed;
   saveHardState(group: GroupId, hardState: HardState): Promise<void>;
-  saveFloor(group: GroupId, floor: LogFloor, lowestNumber: number): Promise<void>;
+  saveFloor(group: GroupId, floor: FloorRecord): Promise<void>;
   mark(group: GroupId, durableNumber: number): void;
   count(counted: { writes: number; blocks: number; bytes: number }): void;
 }
@@ -194,7 +195,8 @@ export class Shard implements LogShard {
     const agrees = floor.index === log.floor.index || this.#termAt(log, floor.index) === floor.term;
     if (!agrees) log.blocks.clear();
     const lowestNumber = log.blocks.dropThrough(floor.index, log.nextNumber);
-    await this.#host.saveFloor(log.group, floor, lowestNumber);
+    const { durableNumber } = log;
+    await this.#host.saveFloor(log.group, { ...floor, lowestNumber, durableNumber });
     log.floor = floor;
     if (log.end.index <= floor.index || !agrees)
       log.end = { number: log.end.number, index: floor.index, term: floor.term };

@@ -70,7 +70,10 @@ export function writeHistory(
     block.number > first && block.voidFrom === 0 ? { ...block, durableNumber: first - 1 } : block,
   );
   const acknowledged = last.acknowledged ? blocks.length : first - 1;
-  return { blocks: joined, logs, unvoided, acknowledged, term, floor };
+  // A floor is written alone, after the commit before it: it tells of nothing that was not durable.
+  const told =
+    floor === null ? null : { ...floor, durableNumber: Math.min(floor.durableNumber, acknowledged) };
+  return { blocks: joined, logs, unvoided, acknowledged, term, floor: told };
 }
 
 /** The lowest block that brought an entry which is still there, above the floor. */
@@ -85,5 +88,10 @@ function floorAt(
     const survives = logs.slice(block.number).every((later) => later.length >= index + 1);
     return end > index && survives;
   });
-  return { index, term: log[index - 1] ?? 0, lowestNumber: lowest?.number ?? blocks.length + 1 };
+  return {
+    index,
+    term: log[index - 1] ?? 0,
+    lowestNumber: lowest?.number ?? blocks.length + 1,
+    durableNumber: blocks.length,
+  };
 }

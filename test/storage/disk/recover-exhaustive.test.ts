@@ -90,7 +90,7 @@ function objection(
   const told = history.blocks
     .filter((b, i) => fate[i] === 'kept' && b.number >= first)
     .map((b) => (b.voidFrom > 0 ? b.number - 1 : b.durableNumber));
-  const evidence = Math.max(marked, first - 1, ...told);
+  const evidence = Math.max(marked, first - 1, history.floor?.durableNumber ?? 0, ...told);
   if (kept < evidence) return `it kept up to block ${kept}, though block ${evidence} is told to be durable`;
   const flipped = history.blocks.some(
     (b, i) => b.number > kept && b.number >= first && fate[i] === 'flipped',
