@@ -4,6 +4,7 @@ import type { TransportStats } from '../transport/contract.ts';
 
 /** Counts of one node since it was opened, kept across a reopened storage. */
 export interface NodeCounters {
+  /** Times this node learnt of another leader; losing one does not count. */
   leaderChanges: number;
   proposals: number;
   reads: number;

@@ -187,13 +187,13 @@ export class Replica {
     try {
       this.#flushRequests(session);
       for (const effect of session.core.takeEffects()) this.#carryOut(session, effect);
+      if (session !== this.#session) return;
+      this.#followConfiguration(session);
+      this.#timer.arm(session.core.deadline);
     } catch (error) {
       this.#stopWith(error);
       return;
     }
-    if (session !== this.#session) return;
-    this.#followConfiguration(session);
-    this.#timer.arm(session.core.deadline);
     this.#observe({ kind: 'step', state: session.core.state });
   }
 
@@ -260,7 +260,7 @@ export class Replica {
     else if (event.kind === 'log-truncated') emit('log-truncated', event);
     else if (event.kind === 'clock-anomaly') emit('clock-anomaly', event);
     else if (event.kind === 'leader-changed') {
-      this.counters.leaderChanges += 1;
+      if (event.leader !== null) this.counters.leaderChanges += 1;
       emit('leader-changed', event);
     }
   }
@@ -410,7 +410,8 @@ export class Replica {
     this.#observe({ kind: 'stopped', error: cause });
     // A user's `apply` that never settles must not keep the node from closing: it is left behind.
     this.#parts.applier.stop();
-    await this.#settings.transport.close();
+    // A transport that fails while closing must not keep the storage, and its directory, open.
+    await this.#settings.transport.close().catch(() => {});
     this.#cutWaitShort?.();
     await this.#reopening;
     // A storage that fails while closing has nothing left to lose: what resolved is durable.

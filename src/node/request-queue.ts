@@ -1,6 +1,6 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Proposal, ProposeResult } from '../raft/raft.ts';
-import { Overloaded } from './errors.ts';
+import { OutcomeUnknown, Overloaded } from './errors.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { type GiveUp, giveUpProposal, giveUpRead, Request, type RequestOptions } from './request.ts';
 
@@ -80,7 +80,16 @@ export class RequestQueue<Result, Query, Answer> {
 
     const batch: Proposal[] = proposals.map(({ payload }) => ({ kind: 'command', payload }));
     if (reads.length > 0) batch.push({ kind: 'noop' });
-    const result = propose(batch);
+    let result: ProposeResult;
+    try {
+      result = propose(batch);
+    } catch (error) {
+      // The core stopped half way: whatever it had appended may still be committed by others.
+      for (const { request } of [...proposals, ...reads]) {
+        request.fail(new OutcomeUnknown('the replica stopped while it proposed this', { cause: error }));
+      }
+      throw error;
+    }
     if (!result.accepted) {
       const error = refusal(result.reason);
       for (const { request } of [...proposals, ...reads]) request.fail(error);

@@ -77,6 +77,7 @@ describe('a single replica', () => {
     expect(await node.waitForLeader()).toEqual({ id: 'n1', address: 'n1' });
     expect(await node.propose(5)).toBe(5);
     expect(await node.read('total')).toBe(5);
+    expect(node.metrics().raft_leader_changes).toBe(1);
     expect(node.status()).toMatchObject({ id: 'n1', boot: 1, state: 'running', role: 'leader' });
   });
 

@@ -81,6 +81,22 @@ describe('the requests of one turn', () => {
   });
 });
 
+describe('a core that throws', () => {
+  it('leaves the outcome of what it was given unknown, at once', async () => {
+    const { queue } = setUp();
+    const proposal = queue.propose(bytes(1), {});
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    expect(() => queue.flush(broken, () => new Error('refused'))).toThrow('broken');
+    await expect(proposal).rejects.toMatchObject({
+      code: 'KONTIKI_OUTCOME_UNKNOWN',
+      cause: { message: 'broken' },
+    });
+    expect(queue.unsettled).toBe(0);
+  });
+});
+
 describe('giving up', () => {
   it('before the log took it, a proposal surely has no effect and is not proposed', async () => {
     const { clock, queue, batches, flush } = setUp();
