@@ -93,7 +93,7 @@ export class Bootstrap {
       address,
       incarnation: id === this.#self.id ? this.#self.incarnation : (this.#empty.get(id) ?? ''),
     }));
-    this.#found({ voters, outgoing: [], learners: [] });
+    this.#found({ id: '1.1', voters, outgoing: [], learners: [], retired: [] });
     return true;
   }
 

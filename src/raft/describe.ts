@@ -1,11 +1,12 @@
 import type { Configuration, Member } from './configuration.ts';
 import type { Effect, HardState } from './effect.ts';
 import type { Entry } from './entry.ts';
-import type { RaftEvent } from './event.ts';
+import type { MembershipProgress, RaftEvent } from './event.ts';
 import type { MemberId, RequestId } from './identity.ts';
 import { currentConfiguration } from './membership.ts';
 import type { Envelope, Message } from './message.ts';
 import type { Progress } from './progress.ts';
+import type { SnapshotMeta } from './snapshot.ts';
 import type { RaftState } from './state.ts';
 
 /** One line each, the same bytes for the same thing: what traces are made of. */
@@ -40,10 +41,29 @@ export function describeMessage(message: Message): string {
         `HeartbeatResponse term=${message.term} round=${message.round} matchIndex=${message.matchIndex}` +
         ` verifiedIndex=${message.verifiedIndex} promiseMs=${message.promiseMs}`
       );
+    case 'InstallSnapshot':
+      return (
+        `InstallSnapshot term=${message.term} ${describeSnapshot(message.snapshot)}` +
+        ` bytes=${message.offset}..${message.offset + message.data.length}`
+      );
+    case 'InstallSnapshotResponse':
+      return (
+        `InstallSnapshotResponse term=${message.term}` +
+        ` snapshot=${message.snapshotIndex}/${message.snapshotTerm} offset=${message.offset}`
+      );
+    case 'JoinRequest':
+      return `JoinRequest address=${message.address} lastLogIndex=${message.lastLogIndex}`;
+    case 'JoinAnswer':
+      return `JoinAnswer ${message.answer} boot=${message.boot} leader=${message.leader?.id ?? 'none'}`;
     case 'BootstrapQuery':
-      return 'BootstrapQuery';
+      return `BootstrapQuery members=${message.members.map(({ id }) => id).join(',')}`;
     case 'BootstrapAnswer':
-      return `BootstrapAnswer ${message.empty ? 'empty' : 'not empty'}`;
+      return (
+        `BootstrapAnswer ${message.empty ? 'empty' : 'not empty'}` +
+        (message.otherMembers === null
+          ? ''
+          : ` other members=${message.otherMembers.map(({ id }) => id).join(',')}`)
+      );
   }
 }
 
@@ -54,6 +74,7 @@ export function describeEffect(effect: Effect): string {
         `write ${describeRequestId(effect.writeId)}`,
         ...(effect.hardState === undefined ? [] : [describeHardState(effect.hardState)]),
         ...(effect.cutFrom === undefined ? [] : [`cutFrom=${effect.cutFrom}`]),
+        ...(effect.floor === undefined ? [] : [`floor=${effect.floor.index}/${effect.floor.term}`]),
         `entries=${describeEntries(effect.entries)}`,
       ].join(' ');
     case 'send':
@@ -62,6 +83,20 @@ export function describeEffect(effect: Effect): string {
       return `apply ${effect.from}..${effect.to}`;
     case 'load':
       return `load ${describeRequestId(effect.loadId)} ${effect.from}..${effect.to} bytesMax=${effect.bytesMax}`;
+    case 'load-snapshot':
+      return (
+        `load ${describeRequestId(effect.loadId)} ${describeSnapshot(effect.snapshot)}` +
+        ` bytes=${effect.offset}..${effect.offset + effect.length}`
+      );
+    case 'receive-snapshot':
+      return (
+        `receive ${describeRequestId(effect.transferId)} ${describeSnapshot(effect.snapshot)}` +
+        ` bytes=${effect.offset}..${effect.offset + effect.data.length}`
+      );
+    case 'abandon-snapshot':
+      return `abandon ${describeRequestId(effect.transferId)}`;
+    case 'restore':
+      return `restore ${describeSnapshot(effect.snapshot)}`;
     case 'event':
       return describeEvent(effect.event);
   }
@@ -81,6 +116,25 @@ export function describeEvent(event: RaftEvent): string {
       return `message from ${event.from} dropped: ${event.reason}`;
     case 'clock-anomaly':
       return `clock anomaly: ${event.anomaly} by ${event.byMs} ms`;
+    case 'configuration-changed':
+      return (
+        `configuration ${event.configuration.id} at ${event.index}${event.rolledBack ? ' (rolled back)' : ''}:` +
+        ` ${describeConfiguration(event.configuration)}`
+      );
+    case 'membership-progress':
+      return `membership change ${describeRequestId(event.changeId)}: ${describeProgressOfChange(event.progress)}`;
+    case 'membership-ended':
+      return `membership change ${describeRequestId(event.changeId)} ${event.outcome}: ${event.reason}`;
+    case 'newcomer':
+      return `newcomer ${event.member.id} (${event.member.incarnation}) at ${event.address}: ${event.answer}`;
+    case 'removed':
+      return `removed by configuration ${event.configuration.id}`;
+    case 'snapshot-transfer':
+      return `snapshot ${event.index} to ${event.peer}: ${event.phase}`;
+    case 'snapshot-installed':
+      return `snapshot ${event.index}/${event.term} installed`;
+    case 'log-compacted':
+      return `log begins after ${event.index}`;
   }
 }
 
@@ -129,6 +183,18 @@ function describeEntries(entries: readonly Entry[]): string {
   if (first === undefined || last === undefined) return 'none';
   const begin = `${first.index}/${first.term}`;
   return first === last ? `${begin}(${first.kind})` : `${begin}..${last.index}/${last.term}`;
+}
+
+function describeProgressOfChange(progress: MembershipProgress): string {
+  if (progress.phase !== 'catching-up') return `${progress.phase} at ${progress.index}`;
+  const members = progress.members.map(
+    ({ id, behind, caughtUp }) => `${id} ${caughtUp ? 'caught up' : `${behind} behind`}`,
+  );
+  return `catching up: ${members.join(', ')}`;
+}
+
+function describeSnapshot({ index, term, size }: SnapshotMeta): string {
+  return `snapshot=${index}/${term} size=${size}`;
 }
 
 function describeConfiguration({ voters, outgoing, learners }: Configuration): string {

@@ -1,10 +1,21 @@
+import type { Configuration } from './configuration.ts';
 import type { Entry, Index, Term } from './entry.ts';
 import type { RaftEvent } from './event.ts';
 import type { MemberId, RequestId } from './identity.ts';
 import type { Envelope } from './message.ts';
+import type { SnapshotMeta } from './snapshot.ts';
 
 /** What the core wants done. Plain data, drained with `takeEffects()`, in any order. */
-export type Effect = WriteEffect | SendEffect | ApplyEffect | LoadEffect | EventEffect;
+export type Effect =
+  | WriteEffect
+  | SendEffect
+  | ApplyEffect
+  | LoadEffect
+  | LoadSnapshotEffect
+  | ReceiveSnapshotEffect
+  | AbandonSnapshotEffect
+  | RestoreEffect
+  | EventEffect;
 
 /** What must survive a crash besides the log (paper, figure 2: persistent state). */
 export interface HardState {
@@ -24,6 +35,19 @@ export interface WriteEffect {
   readonly cutFrom?: Index;
   /** Consecutive; the first follows the log's end after the cut. May be empty. */
   readonly entries: readonly Entry[];
+  /**
+   * The log begins after `index` from now on: everything up to it is in a durable snapshot. Where the log
+   * holds another term there, or ends before, it is replaced by the floor alone. Comes without entries.
+   */
+  readonly floor?: LogFloor;
+}
+
+/** Where a log begins: everything up to `index` is in a snapshot. All zero for a log from entry 1. */
+export interface LogFloor {
+  readonly index: Index;
+  readonly term: Term;
+  /** The configuration in force at `index`; null at index 0. */
+  readonly configuration: Configuration | null;
 }
 
 /** A message that may leave now. */
@@ -50,6 +74,44 @@ export interface LoadEffect {
   /** Inclusive. Fewer may be returned, at least one. */
   readonly to: Index;
   readonly bytesMax: number;
+}
+
+/** Bytes of an own snapshot wanted for a peer. Answer with `snapshotLoaded`. */
+export interface LoadSnapshotEffect {
+  readonly kind: 'load-snapshot';
+  readonly loadId: RequestId;
+  readonly snapshot: SnapshotMeta;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * The next bytes of a snapshot that a leader sends; the first chunk of a transfer has offset 0, the others
+ * follow without gaps. Answer each with `snapshotWritten` once the next may come. After the last (it ends at
+ * `snapshot.size`) verify the whole, make it durable, and answer `snapshotStored`; `snapshotFailed` when
+ * it is not what `snapshot` says. An error of the disk is a failed write.
+ */
+export interface ReceiveSnapshotEffect {
+  readonly kind: 'receive-snapshot';
+  readonly transferId: RequestId;
+  readonly snapshot: SnapshotMeta;
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+/** Nothing more comes of this transfer: what was written of it may go. */
+export interface AbandonSnapshotEffect {
+  readonly kind: 'abandon-snapshot';
+  readonly transferId: RequestId;
+}
+
+/**
+ * The log was replaced by this snapshot, which is stored: the state machine is to be restored from it. No
+ * range is being applied. Answer with `restored(snapshot.index)`; ranges to apply come only then.
+ */
+export interface RestoreEffect {
+  readonly kind: 'restore';
+  readonly snapshot: SnapshotMeta;
 }
 
 /** Something worth observing. No answer is expected. */

@@ -1,5 +1,6 @@
-import type { Configuration, Member } from './configuration.ts';
+import type { Configuration, Member, Metadata } from './configuration.ts';
 import type { ConfigurationEntry, Entry, Index, Term } from './entry.ts';
+import type { MemberId } from './identity.ts';
 
 /**
  * The bytes of an entry's payload, on the wire and on disk: a command is its own bytes (never copied), a
@@ -52,20 +53,24 @@ export class MalformedEntry extends Error {
  * @throws MalformedEntry
  */
 export function parseConfigurationValue(value: unknown, where: string): Configuration {
-  const fields = recordOf(value, where, ['voters', 'outgoing', 'learners']);
+  const fields = recordOf(value, where, ['id', 'voters', 'outgoing', 'learners', 'retired']);
   return {
+    id: stringOf(fields.id, `${where}.id`, configurationId),
     voters: parseMembers(fields.voters, `${where}.voters`),
     outgoing: parseMembers(fields.outgoing, `${where}.outgoing`),
     learners: parseMembers(fields.learners, `${where}.learners`),
+    retired: listOf(fields.retired, `${where}.retired`, parseMemberId),
   };
 }
 
 /** The configuration with its keys in one fixed order, so that equal configurations are equal bytes. */
 export function plainConfiguration(configuration: Configuration): Configuration {
   return {
+    id: configuration.id,
     voters: configuration.voters.map(plainMember),
     outgoing: configuration.outgoing.map(plainMember),
     learners: configuration.learners.map(plainMember),
+    retired: configuration.retired.map(({ id, incarnation }) => ({ id, incarnation })),
   };
 }
 
@@ -78,7 +83,12 @@ const plainMember = (member: Member): Member => ({
   id: member.id,
   incarnation: member.incarnation,
   address: member.address,
+  ...(member.metadata === undefined ? {} : { metadata: plainMetadata(member.metadata) }),
 });
+
+function plainMetadata(metadata: Metadata): Metadata {
+  return Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
 
 function parseConfiguration(bytes: Uint8Array): Pick<ConfigurationEntry, 'clusterId' | 'configuration'> {
   const fields = recordOf(parseJson(bytes), 'configuration entry', ['clusterId', 'configuration']);
@@ -97,15 +107,43 @@ function parseJson(bytes: Uint8Array): unknown {
 }
 
 function parseMembers(value: unknown, where: string): Member[] {
+  return listOf(value, where, parseMember);
+}
+
+function parseMember(value: unknown, where: string): Member {
+  const fields = recordOf(value, where, ['id', 'incarnation', 'address', 'metadata']);
+  const { id, incarnation } = parseMemberId({ id: fields.id, incarnation: fields.incarnation }, where);
+  const address = stringOf(fields.address, `${where}.address`, anything);
+  return {
+    id,
+    incarnation,
+    address,
+    ...(fields.metadata === undefined
+      ? {}
+      : { metadata: parseMetadata(fields.metadata, `${where}.metadata`) }),
+  };
+}
+
+function parseMemberId(value: unknown, where: string): MemberId {
+  const fields = recordOf(value, where, ['id', 'incarnation']);
+  return {
+    id: stringOf(fields.id, `${where}.id`, name),
+    incarnation: stringOf(fields.incarnation, `${where}.incarnation`, hexId),
+  };
+}
+
+function parseMetadata(value: unknown, where: string): Metadata {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MalformedEntry(`${where} is not an object`);
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([key, text]) => [key, stringOf(text, `${where}.${key}`, anything)]),
+  );
+}
+
+function listOf<T>(value: unknown, where: string, parse: (value: unknown, where: string) => T): T[] {
   if (!Array.isArray(value)) throw new MalformedEntry(`${where} is not a list`);
-  return value.map((item: unknown, at) => {
-    const fields = recordOf(item, `${where}[${at}]`, ['id', 'incarnation', 'address']);
-    return {
-      id: stringOf(fields.id, `${where}[${at}].id`, name),
-      incarnation: stringOf(fields.incarnation, `${where}[${at}].incarnation`, hexId),
-      address: stringOf(fields.address, `${where}[${at}].address`, anything),
-    };
-  });
+  return value.map((item: unknown, at) => parse(item, `${where}[${at}]`));
 }
 
 function recordOf<Key extends string>(
@@ -134,4 +172,5 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const hexId = /^[0-9a-f]{16}$/;
 const name = /^[A-Za-z0-9._-]{1,64}$/;
+const configurationId = /^\d{1,16}\.\d{1,16}$/;
 const anything = /^/;

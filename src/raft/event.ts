@@ -1,5 +1,7 @@
+import type { Configuration } from './configuration.ts';
 import type { Index, Term } from './entry.ts';
-import type { NodeId } from './identity.ts';
+import type { MemberId, NodeId, RequestId } from './identity.ts';
+import type { JoinOutcome } from './message.ts';
 
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
 
@@ -11,7 +13,64 @@ export type RaftEvent =
   | { readonly kind: 'commit-advanced'; readonly term: Term; readonly commitIndex: Index }
   | { readonly kind: 'log-truncated'; readonly term: Term; readonly from: Index }
   | { readonly kind: 'message-dropped'; readonly from: NodeId; readonly reason: DropReason }
-  | { readonly kind: 'clock-anomaly'; readonly anomaly: ClockAnomaly; readonly byMs: number };
+  | { readonly kind: 'clock-anomaly'; readonly anomaly: ClockAnomaly; readonly byMs: number }
+  /** Another configuration is in force here: appended, rolled back (`rolledBack`), or out of a snapshot. */
+  | {
+      readonly kind: 'configuration-changed';
+      readonly index: Index;
+      readonly configuration: Configuration;
+      readonly rolledBack: boolean;
+    }
+  /** A change that this leader carries out got further. */
+  | {
+      readonly kind: 'membership-progress';
+      readonly changeId: RequestId;
+      readonly progress: MembershipProgress;
+    }
+  /** It ended. `superseded`: this replica leads no more, and its successor may finish the change or undo it. */
+  | {
+      readonly kind: 'membership-ended';
+      readonly changeId: RequestId;
+      readonly outcome: 'completed' | 'aborted' | 'superseded';
+      readonly reason: string;
+    }
+  /** Somebody asked to be let in, and was answered. Repeated only when the answer differs. */
+  | {
+      readonly kind: 'newcomer';
+      readonly member: MemberId;
+      readonly address: string;
+      readonly answer: JoinOutcome;
+    }
+  /** A committed configuration does not list this replica any more, which an earlier one did. */
+  | { readonly kind: 'removed'; readonly configuration: Configuration }
+  | {
+      readonly kind: 'snapshot-transfer';
+      readonly peer: NodeId;
+      readonly index: Index;
+      readonly phase: 'begun' | 'resumed' | 'restarted' | 'completed' | 'failed';
+    }
+  /** A leader's snapshot replaced this log, or its beginning. */
+  | { readonly kind: 'snapshot-installed'; readonly index: Index; readonly term: Term }
+  /** The log begins after `index` now. */
+  | { readonly kind: 'log-compacted'; readonly index: Index };
+
+/** How far a change of the membership is. */
+export type MembershipProgress =
+  /** New members replicate as learners; `behind` counts the entries they lack. */
+  | {
+      readonly phase: 'catching-up';
+      readonly members: readonly {
+        readonly id: NodeId;
+        readonly behind: number;
+        readonly caughtUp: boolean;
+      }[];
+    }
+  /** The joint configuration is appended: every decision needs both majorities. */
+  | { readonly phase: 'joint'; readonly index: Index }
+  /** The new configuration is appended and not yet committed. */
+  | { readonly phase: 'leaving-joint'; readonly index: Index }
+  /** The old configuration is appended anew and not yet committed. */
+  | { readonly phase: 'aborting'; readonly index: Index };
 
 export type DropReason =
   | 'wrong-cluster'

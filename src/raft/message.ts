@@ -1,5 +1,7 @@
+import type { Metadata } from './configuration.ts';
 import type { Entry, Index, Term } from './entry.ts';
 import type { ClusterId, GroupId, NodeId, ReplicaId } from './identity.ts';
+import type { SnapshotMeta } from './snapshot.ts';
 
 /** What travels between two replicas. */
 export interface Envelope {
@@ -7,12 +9,12 @@ export interface Envelope {
   readonly clusterId: ClusterId | null;
   readonly group: GroupId;
   readonly from: ReplicaId;
-  /** `incarnation` is null where the sender does not know it yet (bootstrap only). */
+  /** `incarnation` is null where the sender does not know it (bootstrap and joining only). */
   readonly to: { readonly id: NodeId; readonly incarnation: string | null };
   readonly message: Message;
 }
 
-export type Message = RaftMessage | BootstrapQuery | BootstrapAnswer;
+export type Message = RaftMessage | JoinRequest | JoinAnswer | BootstrapQuery | BootstrapAnswer;
 
 /** What the core acts upon; all of it has a term. */
 export type RaftMessage =
@@ -23,7 +25,9 @@ export type RaftMessage =
   | AppendEntries
   | AppendEntriesResponse
   | Heartbeat
-  | HeartbeatResponse;
+  | HeartbeatResponse
+  | InstallSnapshot
+  | InstallSnapshotResponse;
 
 /** "Would you vote for me in `term`?" Nothing is persisted for it (dissertation 9.6). */
 export interface RequestPreVote {
@@ -112,13 +116,89 @@ export interface HeartbeatResponse {
   readonly promiseMs: number;
 }
 
+/** One chunk of the leader's snapshot, for a follower whose next entry the leader's log does not hold any more. */
+export interface InstallSnapshot {
+  readonly kind: 'InstallSnapshot';
+  readonly term: Term;
+  readonly snapshot: SnapshotMeta;
+  /** Where `data` begins in the content; `snapshot.size` asks only how far the follower is. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * How much of the snapshot the follower has written; flow control, no promise. That the snapshot is
+ * installed is said by an ordinary accepted append, once it is durable.
+ */
+export interface InstallSnapshotResponse {
+  readonly kind: 'InstallSnapshotResponse';
+  readonly term: Term;
+  /** Which snapshot is meant: an answer about another one is no news. */
+  readonly snapshotIndex: Index;
+  readonly snapshotTerm: Term;
+  /** The next offset wanted: everything before it is written. `size` while it is being verified and installed. */
+  readonly offset: number;
+}
+
+/**
+ * "I am this pair, at this address": from a replica that belongs to no cluster yet, that was emptied, or that
+ * hears no leader and may have been removed or have moved. Promises nothing, asks for no vote.
+ */
+export interface JoinRequest {
+  readonly kind: 'JoinRequest';
+  readonly address: string;
+  readonly metadata: Metadata;
+  /** 0: it holds nothing. */
+  readonly lastLogIndex: Index;
+}
+
+export interface JoinAnswer {
+  readonly kind: 'JoinAnswer';
+  readonly answer: JoinOutcome;
+  /** The boot that asked: the answer is for no other run of that pair. */
+  readonly boot: number;
+  /** Where to ask instead, or whom to expect; null when the answerer knows of no leader. */
+  readonly leader: { readonly id: NodeId; readonly address: string } | null;
+}
+
+export type JoinOutcome =
+  /** The answerer does not lead. */
+  | 'ask-leader'
+  /** The pair is a member; the leader will be heard. */
+  | 'listed'
+  /** The id is a member's whose incarnation is gone, and the replacement is under way. */
+  | 'replacing'
+  /** Noted; an operator has to add it (or to approve that it replaces its predecessor). */
+  | 'waiting-for-operator'
+  /** Noted; another change of the membership has to end first. */
+  | 'waiting-for-change'
+  /** Refused: the member of this id is another incarnation, and well. */
+  | 'member-is-alive'
+  /** Refused for ever: this incarnation was replaced. */
+  | 'retired'
+  /** Refused for ever: a later boot of this pair was heard; its storage was copied or rolled back. */
+  | 'boot-went-back'
+  /** Refused: it belongs to another cluster. */
+  | 'other-cluster';
+
 /** Sent by the first listed member of a bootstrap to all listed ones. */
 export interface BootstrapQuery {
   readonly kind: 'BootstrapQuery';
+  /** The founder's whole list, in its order. */
+  readonly members: readonly BootstrapMember[];
+}
+
+/** A member of a cluster that is not founded yet, as its operator wrote it down. */
+export interface BootstrapMember {
+  readonly id: NodeId;
+  /** Where its transport can be reached. */
+  readonly address: string;
 }
 
 export interface BootstrapAnswer {
   readonly kind: 'BootstrapAnswer';
   /** No cluster id, no entries, no term: never part of anything. The incarnation is in the envelope. */
   readonly empty: boolean;
+  /** The answerer's own list when it differs from the asker's; null when it has none, or the same. */
+  readonly otherMembers: readonly BootstrapMember[] | null;
 }

@@ -20,6 +20,21 @@ export interface RaftOptions {
   readonly uncommittedBytesMax: number;
   /** Bytes of recent entries held in memory; never fewer than what is not durable yet. */
   readonly cacheBytesMax: number;
+  /** Bytes of one chunk of a snapshot. */
+  readonly snapshotChunkBytes: number;
+  /** Chunks under way to one peer. */
+  readonly snapshotChunksInflightMax: number;
+  /** Bytes of snapshots that a leader sends per second, to all peers together; 0 for as fast as they go. */
+  readonly snapshotBytesPerSecondMax: number;
+  /**
+   * Entries that are kept for a peer which receives an older snapshot, beyond what compaction would keep: then
+   * it need not begin anew. A transfer slower than that does begin anew.
+   */
+  readonly snapshotPinnedEntriesMax: number;
+  /** A new member that gets no further for this long is given up, and its change aborted; milliseconds. */
+  readonly catchUpTimeoutMs: number;
+  /** `automatic`: a member that comes back emptied is replaced by itself; `approved`: an operator says when. */
+  readonly replacement: 'automatic' | 'approved';
 }
 
 export const defaultRaftOptions: RaftOptions = {
@@ -35,6 +50,12 @@ export const defaultRaftOptions: RaftOptions = {
   applyEntriesMax: 1024,
   uncommittedBytesMax: 64 * 1024 * 1024,
   cacheBytesMax: 16 * 1024 * 1024,
+  snapshotChunkBytes: 256 * 1024,
+  snapshotChunksInflightMax: 4,
+  snapshotBytesPerSecondMax: 0,
+  snapshotPinnedEntriesMax: 1_000_000,
+  catchUpTimeoutMs: 60_000,
+  replacement: 'automatic',
 };
 
 /** The core's door of randomness: a uniform integer, `from` inclusive, `to` exclusive. */
@@ -68,10 +89,23 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
   atLeast('applyEntriesMax', 1);
   atLeast('uncommittedBytesMax', 1);
   atLeast('cacheBytesMax', 0);
+  atLeast('snapshotChunkBytes', 1);
+  atLeast('snapshotChunksInflightMax', 1);
+  atLeast('snapshotBytesPerSecondMax', 0);
+  atLeast('snapshotPinnedEntriesMax', 0);
+  atLeast('catchUpTimeoutMs', 1);
+  if (options.replacement !== 'automatic' && options.replacement !== 'approved') {
+    mistakes.push(`replacement must be "automatic" or "approved"; it is ${options.replacement}`);
+  }
   const { electionTimeoutMinMs, electionTimeoutMaxMs, heartbeatIntervalMs } = options;
   const { messageBytesMax, inflightBytesMax } = options;
   if (messageBytesMax > MESSAGE_BYTES_LIMIT) {
     mistakes.push(`messageBytesMax (${messageBytesMax}) must be at most ${MESSAGE_BYTES_LIMIT}`);
+  }
+  if (options.snapshotChunkBytes > MESSAGE_BYTES_LIMIT) {
+    mistakes.push(
+      `snapshotChunkBytes (${options.snapshotChunkBytes}) must be at most ${MESSAGE_BYTES_LIMIT}`,
+    );
   }
   if (inflightBytesMax < messageBytesMax) {
     mistakes.push(

@@ -1,7 +1,10 @@
-import type { Configuration } from '../raft/configuration.ts';
-import type { HardState } from '../raft/effect.ts';
-import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
+import type { HardState, LogFloor } from '../raft/effect.ts';
+import type { ConfigurationEntry, Entry, Index, TermRun } from '../raft/entry.ts';
 import type { ClusterId, GroupId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
+import type { SnapshotMeta } from '../raft/snapshot.ts';
+
+export type { LogFloor } from '../raft/effect.ts';
+export type { SnapshotMeta } from '../raft/snapshot.ts';
 
 /**
  * What a user hands to `RaftNode.open`: it can open (and reopen) one directory, or its like. Every open
@@ -19,6 +22,11 @@ export interface StorageOpenRequest {
   readonly id: NodeId;
   /** When given, a storage that belongs to another cluster is refused. */
   readonly clusterId?: ClusterId;
+  /**
+   * The cluster does not take this incarnation for a member any more (its disk was copied or rolled back): a
+   * storage that has it is emptied and gets another incarnation, boot 1. One that has another stays as it is.
+   */
+  readonly forget?: Incarnation;
 }
 
 /** One open of a storage. Serves many groups. */
@@ -40,14 +48,6 @@ export interface StorageIdentity {
   readonly boot: number;
   /** null until adopted. */
   readonly clusterId: ClusterId | null;
-}
-
-/** Where a log begins: everything up to `index` is in a snapshot. All zero for a log from entry 1. */
-export interface LogFloor {
-  readonly index: Index;
-  readonly term: Term;
-  /** The configuration in force at `index`; null at index 0. */
-  readonly configuration: Configuration | null;
 }
 
 /** What was found when the log was opened. */
@@ -73,7 +73,8 @@ export interface LogStorage {
   write(request: WriteRequest): Promise<void>;
   /**
    * Durable entries `from` .. `to` inclusive, at least one, stopping once `bytesMax` (charged by
-   * `entryBytes`) is reached. Rejects with StorageFailed when they cannot be read or are damaged.
+   * `entryBytes`) is reached. Rejects with EntriesGone when the log holds `from` no more (compacted or cut
+   * meanwhile), which is no failure; with StorageFailed when they cannot be read or are damaged.
    */
   read(range: { from: Index; to: Index; bytesMax: number }): Promise<Entry[]>;
 }
@@ -87,16 +88,6 @@ export interface WriteRequest {
   readonly floor?: LogFloor;
 }
 
-export interface SnapshotMeta {
-  readonly index: Index;
-  readonly term: Term;
-  readonly configuration: Configuration;
-  /** Bytes of the whole content. */
-  readonly size: number;
-  /** Hex digest over the whole content. */
-  readonly digest: string;
-}
-
 /**
  * Snapshots of one group: streamed, checksummed, written aside, synced, renamed, directory synced.
  * `latest` never shows one that is not complete and verified.
@@ -104,10 +95,15 @@ export interface SnapshotMeta {
 export interface SnapshotStorage {
   latest(): Promise<SnapshotMeta | null>;
   read(meta: SnapshotMeta, range: { offset: number; length: number }): Promise<Uint8Array>;
-  /** Writes a snapshot from chunks; durable and verified when it resolves. */
+  /**
+   * Writes a snapshot from chunks; durable and verified when it resolves. The next chunk is asked for once the
+   * last one is written. With `expected`, content of another size or digest rejects with SnapshotMismatch
+   * and is never shown; that is no failure of the storage.
+   */
   write(
-    at: { index: Index; term: Term; configuration: Configuration },
+    at: Pick<SnapshotMeta, 'index' | 'term' | 'configuration'>,
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    expected?: Pick<SnapshotMeta, 'size' | 'digest'>,
   ): Promise<SnapshotMeta>;
 }
 

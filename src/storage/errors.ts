@@ -26,3 +26,21 @@ export class StorageFailed extends Error {
     this.name = 'StorageFailed';
   }
 }
+
+/** The log does not hold these entries any more: compacted into a snapshot, or cut. The storage is well. */
+export class EntriesGone extends Error {
+  readonly code = 'KONTIKI_ENTRIES_GONE';
+  constructor(message: string) {
+    super(message);
+    this.name = 'EntriesGone';
+  }
+}
+
+/** A snapshot's content is not what it was said to be. Nothing of it is kept; the storage is well. */
+export class SnapshotMismatch extends Error {
+  readonly code = 'KONTIKI_SNAPSHOT_MISMATCH';
+  constructor(message: string) {
+    super(message);
+    this.name = 'SnapshotMismatch';
+  }
+}

@@ -344,7 +344,7 @@ const oneOfEachKind: readonly Message[] = [
         index: 1,
         term: 1,
         clusterId: 'c0c0c0c0c0c0c0c0',
-        configuration: { voters: [member], outgoing: [], learners: [] },
+        configuration: { id: '1.1', voters: [member], outgoing: [], learners: [], retired: [] },
       },
       { kind: 'noop', index: 2, term: 4 },
       { kind: 'command', index: 3, term: 4, payload: new Uint8Array([0, 255]) },

@@ -1,4 +1,4 @@
-import type { ClusterId, NodeId, ReplicaId } from '../raft/identity.ts';
+import type { ClusterId, Incarnation, NodeId, ReplicaId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
 
 /**
@@ -6,13 +6,19 @@ import type { Envelope } from '../raft/message.ts';
  * One transport is one endpoint and is opened once.
  */
 export interface Transport {
+  /** Where others reach this endpoint, in its own notation. Final once it is open. */
+  readonly address: string;
   /** Begins to listen and to connect. @throws TransportFailed, for example when the port is in use. */
   open(local: LocalEndpoint): Promise<void>;
   /** After adopting a cluster, or a reopened storage: the identity that later handshakes tell. */
   setIdentity(identity: TransportIdentity): void;
   /** Everyone to whom `send` may be called, with addresses. Replaces the previous list. */
   setPeers(peers: readonly Peer[]): void;
-  /** To `envelope.to.id`. An unknown peer, a full queue or a broken link drops the message. */
+  /**
+   * To the peer that `envelope.to` names: the entry with its incarnation, else one of its id without
+   * any; when `envelope.to` names no incarnation, the first of its id. An unknown peer, a full queue or a
+   * broken link drops the message.
+   */
   send(envelope: Envelope): void;
   stats(): TransportStats;
   /** Stops listening and drops what is queued. Idempotent. */
@@ -31,8 +37,11 @@ export interface LocalEndpoint {
   observe(event: TransportEvent): void;
 }
 
+/** One id may be there under two incarnations at two addresses: a wiped server and its stray double. */
 export interface Peer {
   readonly id: NodeId;
+  /** null: whoever has that id. */
+  readonly incarnation: Incarnation | null;
   readonly address: string;
 }
 

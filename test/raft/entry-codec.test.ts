@@ -56,7 +56,7 @@ describe('the entry payload codec', () => {
         index: 1,
         term: 1,
         clusterId: id,
-        configuration: { voters: [voter], outgoing: [], learners: [] },
+        configuration: { id: '1.1', voters: [voter], outgoing: [], learners: [], retired: [] },
       });
     expect(encode(other)).toEqual(encode(one));
   });

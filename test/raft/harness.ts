@@ -34,7 +34,7 @@ export function memberOf(id: string): Member {
 }
 
 export function votersOf(...ids: string[]): Configuration {
-  return { voters: ids.map(memberOf), outgoing: [], learners: [] };
+  return { id: '1.1', voters: ids.map(memberOf), outgoing: [], learners: [], retired: [] };
 }
 
 export function configurationEntry(configuration: Configuration, term: Term = 1): ConfigurationEntry {

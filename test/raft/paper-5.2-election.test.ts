@@ -90,7 +90,7 @@ describe('leader election (paper 5.2)', () => {
       learners: [memberOf('n1')],
     };
     expect(new Single({ configuration }).core.deadline).toBe(null);
-    const other = { voters: [memberOf('n1'), memberOf('n2')], outgoing: [], learners: [memberOf('n3')] };
+    const other = { id: '1.1', voters: [memberOf('n1'), memberOf('n2')], outgoing: [], learners: [memberOf('n3')], retired: [] };
     const n1 = new Single({ configuration: other, options: noPreVote });
     n1.at(n1.core.deadline ?? 0).persistAll();
     n1.hear('n3', { kind: 'VoteResponse', term: 2, granted: true });
@@ -161,7 +161,7 @@ describe('leader election (paper 5.2)', () => {
   });
 
   test('a single voter with a learner sends it heartbeats and needs no answer', () => {
-    const configuration = { voters: [memberOf('n1')], outgoing: [], learners: [memberOf('n2')] };
+    const configuration = { id: '1.1', voters: [memberOf('n1')], outgoing: [], learners: [memberOf('n2')], retired: [] };
     const n1 = new Single({ configuration }).persistAll();
     expect(n1.state.role).toBe('leader');
     expect(n1.state.commitIndex).toBe(2);

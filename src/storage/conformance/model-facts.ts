@@ -78,7 +78,7 @@ class Model {
     if (at === undefined) return change;
     this.floor = at.index;
     this.entries = this.entries.filter(({ index }) => index > at.index);
-    const configuration = { voters: [], outgoing: [], learners: [] };
+    const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
     return { ...change, floor: { index: at.index, term: at.term, configuration } };
   }
 }

@@ -52,7 +52,7 @@ describe('commit-quorum', () => {
   test('learners do not count', () => {
     const [n1, n2, n3] = threeVoters.voters;
     if (!n1 || !n2 || !n3) throw new Error('three voters');
-    const configuration = { voters: [n1, n3], outgoing: [], learners: [n2] };
+    const configuration = { id: '1.1', voters: [n1, n3], outgoing: [], learners: [n2], retired: [] };
     expect(
       found((stream) =>
         led(stream)

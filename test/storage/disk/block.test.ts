@@ -126,7 +126,7 @@ describe('a block', () => {
       { term: 4, firstIndex: 11 },
     ]);
     expect(header.hasConfiguration).toBe(false);
-    const configuration = { voters: [], outgoing: [], learners: [] };
+    const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
     const entry: Entry = {
       kind: 'configuration',
       index: 10,

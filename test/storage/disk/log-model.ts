@@ -138,7 +138,7 @@ function floorAt(entries: readonly Entry[], position: number): LogFloor {
   return {
     index: entry.index,
     term: entry.term,
-    configuration: { voters: [], outgoing: [], learners: [] },
+    configuration: { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] },
   };
 }
 

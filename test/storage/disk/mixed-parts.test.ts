@@ -8,7 +8,7 @@ const doors = nodeStorageDoors();
 const storageOn = (disk: MemoryDisk): Storage =>
   fileStorage({ directory: '/data', doors: { ...doors, disk } });
 
-const configuration = { voters: [], outgoing: [], learners: [] };
+const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
 const shards = (disk: MemoryDisk): string[] =>
   [...disk.files.keys()].filter((path) => path.includes('shard'));
 
