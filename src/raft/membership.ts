@@ -1,5 +1,8 @@
 import type { Configuration } from './configuration.ts';
-import { emptyConfiguration, isVoter } from './configuration.ts';
+import { emptyConfiguration, isJoint, isMember, isVoter } from './configuration.ts';
+import type { Context } from './context.ts';
+import { emit } from './context.ts';
+import type { Index } from './entry.ts';
 import { sameMember } from './identity.ts';
 import type { RaftState } from './state.ts';
 
@@ -19,4 +22,37 @@ export function selfIsSoleVoter(state: RaftState): boolean {
   return (
     selfIsVoter(state) && voters.length <= 1 && outgoing.every((member) => sameMember(member, state.self))
   );
+}
+
+/** The configuration in force after the entry at `index`, which is not below the floor. */
+export function configurationAt(state: RaftState, index: Index): Configuration {
+  let found = emptyConfiguration;
+  for (const one of state.configurations) {
+    if (one.index > index) break;
+    found = one.configuration;
+  }
+  return found;
+}
+
+/**
+ * The commit index moved on. A replica that a committed configuration listed, and that the last one of its
+ * log does not, is out. It judges at the end of its log only: while it catches up it may pass configurations
+ * from before it came (or came back), and a leader sends no more entries to whom it removed.
+ */
+export function noteMembership(context: Context, from: Index): void {
+  const { state } = context;
+  for (const { index, configuration } of state.configurations) {
+    if (index <= from || index > state.commitIndex) continue;
+    if (isMember(configuration, state.self)) state.wasMember = true;
+  }
+  const configuration = currentConfiguration(state);
+  if (state.role === 'leader' || !state.wasMember || state.commitIndex < state.log.lastIndex) return;
+  if (!isJoint(configuration) && !isMember(configuration, state.self)) markRemoved(context, configuration);
+}
+
+export function markRemoved(context: Context, configuration: Configuration): void {
+  const { state } = context;
+  if (state.removed) return;
+  state.removed = true;
+  emit(context, { kind: 'removed', configuration });
 }
