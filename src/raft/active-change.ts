@@ -1,3 +1,4 @@
+import { wasHeardLately } from './boots.ts';
 import type { Configuration, ConfigurationId, Member } from './configuration.ts';
 import { configurationIdOf, isJoint, isMember, isVoter } from './configuration.ts';
 import type { Context } from './context.ts';
@@ -213,17 +214,34 @@ function advanceCatchUp(context: Context, change: ActiveChange): void {
     }
   }
   state.timers.membership = change.giveUpAt;
-  if (change.catchUp.every(({ caughtUp }) => caughtUp)) {
+  if (change.catchUp.every(({ caughtUp }) => caughtUp) && newQuorumIsHeard(state, change)) {
     state.timers.membership = null;
     const { target, needsJoint } = change.plan;
     if (needsJoint) enterPhase(context, change, 'joint', jointOf(currentConfiguration(state), target));
     else enterPhase(context, change, 'leaving-joint', { ...target, outgoing: [] });
   } else if (state.now >= change.giveUpAt) {
-    const late = change.catchUp.filter(({ caughtUp }) => !caughtUp).map(({ member }) => member.id);
-    abort(context, `${late.join(', ')} got no further for ${state.options.catchUpTimeoutMs} ms`);
+    abort(context, `${whoIsLate(state, change)} for ${state.options.catchUpTimeoutMs} ms`);
   } else if (finishedRound) {
     tellProgress(context, change);
   }
+}
+
+/**
+ * Once the joint configuration is appended there is no way back without a majority of the new voters too. So
+ * it is entered only while such a majority is heard: two servers left of three, one of them gone, would
+ * otherwise be the end of the cluster. Whoever is to count for the first time has to be heard in any case.
+ */
+function newQuorumIsHeard(state: RaftState, { plan, catchUp }: ActiveChange): boolean {
+  const { voters } = plan.target;
+  const heard = voters.filter((member) => wasHeardLately(state, member)).length;
+  return heard * 2 > voters.length && catchUp.every(({ member }) => wasHeardLately(state, member));
+}
+
+function whoIsLate(state: RaftState, { plan, catchUp }: ActiveChange): string {
+  const late = catchUp.filter(({ caughtUp }) => !caughtUp).map(({ member }) => member.id);
+  if (late.length > 0) return `${late.join(', ')} got no further`;
+  const silent = plan.target.voters.filter((member) => !wasHeardLately(state, member)).map(({ id }) => id);
+  return `${silent.join(', ')} would be missed for a quorum of the new voters, and were not heard`;
 }
 
 /** The bytes of a snapshot weigh less than any entry, and go back when one begins anew: any difference counts. */

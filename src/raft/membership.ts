@@ -11,7 +11,24 @@ export function currentConfiguration(state: RaftState): Configuration {
   return state.configurations[state.configurations.length - 1]?.configuration ?? emptyConfiguration;
 }
 
-/** Only a replica that its own latest configuration lists as voter, as this very pair, may campaign. */
+/**
+ * A replica campaigns as a voter, as this very pair, of its own latest configuration; and as one of the
+ * configuration before, while it does not know the latest to be committed: it may be the only one that holds
+ * it (dissertation 4.2.2, figure 4.6). Two servers A and B, B leads and removes itself:
+ *
+ *     A   C_old,new                 needs B's vote, and B's log is longer
+ *     B   C_old,new  C_new = {A}    crashed before C_new left it
+ *
+ * B has to lead once more, counting A alone, for A to get C_new.
+ */
+export function mayCampaign(state: RaftState): boolean {
+  if (selfIsVoter(state)) return true;
+  const latest = state.configurations[state.configurations.length - 1];
+  const before = state.configurations[state.configurations.length - 2];
+  if (latest === undefined || before === undefined || latest.index <= state.commitIndex) return false;
+  return isVoter(before.configuration, state.self);
+}
+
 export function selfIsVoter(state: RaftState): boolean {
   return isVoter(currentConfiguration(state), state.self);
 }
