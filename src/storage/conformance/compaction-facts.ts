@@ -3,16 +3,12 @@ import type { Index, Term } from '../../raft/entry.ts';
 import type { InPlace } from '../conformance.ts';
 import type { LogFloor } from '../contract.ts';
 import { StorageFailed } from '../errors.ts';
-import { commands, contentOf, sameEntries, termOf, Writer } from './requests.ts';
+import { commands, configuration, contentOf, sameEntries, termOf, Writer } from './requests.ts';
 
 const floorAt = (index: Index, term: Term): LogFloor => ({
   index,
   term,
-  configuration: {
-    voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1' }],
-    outgoing: [],
-    learners: [],
-  },
+  configuration,
 });
 
 /** A snapshot takes the place of the log's beginning. */

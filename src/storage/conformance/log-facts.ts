@@ -3,13 +3,7 @@ import type { Entry } from '../../raft/entry.ts';
 import { entryBytes } from '../../raft/entry.ts';
 import type { InPlace } from '../conformance.ts';
 import { StorageFailed } from '../errors.ts';
-import { command, commands, contentOf, sameEntries, termOf, Writer } from './requests.ts';
-
-const configuration = {
-  voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1' }],
-  outgoing: [],
-  learners: [{ id: 'n2', incarnation: 'fedcba9876543210', address: 'host:2' }],
-};
+import { command, commands, configuration, contentOf, sameEntries, termOf, Writer } from './requests.ts';
 
 /** What is written is found, as it was, in the same instance and in the next. */
 export function logFacts(inPlace: InPlace): void {
