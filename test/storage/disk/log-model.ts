@@ -53,12 +53,13 @@ export class LogModel {
     const count = random.chance(150) ? 0 : random.integer(1, 4);
     const added = Array.from({ length: count }, (_, i) => this.#entry(cutFrom + i, hardState.term, random));
     const entries = [...kept, ...added];
-    const movesFloor = entries.length > 6 && random.chance(150);
-    const floor = movesFloor ? floorAt(entries, random.integer(0, entries.length)) : before.floor;
+    const movesFloor = random.chance(entries.length > 6 ? 150 : 30);
+    const floor = movesFloor ? nextFloor(before.floor, entries, hardState.term, random) : before.floor;
+    const keepsSuffix = floor.index === before.floor.index || entries.some((entry) => isAt(entry, floor));
     this.#states.push({
       hardState,
       floor,
-      entries: entries.filter(({ index }) => index > floor.index),
+      entries: keepsSuffix ? entries.filter(({ index }) => index > floor.index) : [],
       ...(movesFloor ? { beforeFloor: { hardState, floor: before.floor, entries } } : {}),
     });
     const number = this.#states.length - 1;
@@ -132,14 +133,28 @@ export class LogModel {
   }
 }
 
-function floorAt(entries: readonly Entry[], position: number): LogFloor {
-  const entry = entries[position];
-  if (entry === undefined) throw new Error('a floor beyond the log');
-  return {
-    index: entry.index,
-    term: entry.term,
-    configuration: { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] },
-  };
+function isAt(entry: Entry, { index, term }: { readonly index: number; readonly term: number }): boolean {
+  return entry.index === index && entry.term === term;
+}
+
+/** Where it is, within the log, at its end, beyond it, or where the log has another term. */
+function nextFloor(
+  floor: LogFloor,
+  entries: readonly Entry[],
+  ownTerm: number,
+  random: SimulatedRandom,
+): LogFloor {
+  const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
+  const entry = entries[random.chance(300) ? entries.length - 1 : random.integer(0, entries.length + 1)];
+  const way = random.integer(0, 10);
+  if (way === 0) return { index: floor.index, term: floor.term, configuration: floor.configuration };
+  if (way === 1 || entry === undefined) {
+    const end = floor.index + entries.length;
+    return { index: end + random.integer(1, 20), term: ownTerm, configuration };
+  }
+  // Terms never go back in a log, so one of another term may only be of a later one.
+  if (way === 2) return { index: entry.index, term: random.integer(entry.term, ownTerm + 1), configuration };
+  return { index: entry.index, term: entry.term, configuration };
 }
 
 function describe({ hardState, floor, entries }: State): string {
