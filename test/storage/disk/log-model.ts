@@ -3,6 +3,7 @@ import type { HardState } from '../../../src/raft/effect.ts';
 import type { Entry } from '../../../src/raft/entry.ts';
 import type { RequestId } from '../../../src/raft/identity.ts';
 import type { LogFloor, LogStorage, WriteRequest } from '../../../src/storage/contract.ts';
+import { EntriesGone } from '../../../src/storage/errors.ts';
 
 interface State {
   readonly hardState: HardState;
@@ -116,6 +117,23 @@ export class LogModel {
     }
     this.#states = [found];
     this.#acknowledged = 0;
+  }
+
+  /** Once every write is acknowledged. @throws Error when reading does not show what was written. */
+  async checkLive(log: LogStorage): Promise<void> {
+    const { floor, entries } = this.#last;
+    const end = floor.index + entries.length;
+    const found =
+      entries.length === 0 ? [] : await log.read({ from: floor.index + 1, to: end, bytesMax: 1e9 });
+    if (JSON.stringify(found) !== JSON.stringify(entries)) {
+      throw new Error(
+        `group ${this.group}: read ${describe({ ...this.#last, entries: found })}; written ${describe(this.#last)}`,
+      );
+    }
+    for (const index of [floor.index, end + 1]) {
+      const gone = await log.read({ from: index, to: index, bytesMax: 1 }).catch((error: unknown) => error);
+      if (!(gone instanceof EntriesGone)) throw new Error(`entry ${index} is there, or not gone: ${gone}`);
+    }
   }
 
   get #last(): State {
