@@ -20,7 +20,7 @@ import type { RaftOptions, RandomSource } from '../../src/raft/options.ts';
 import { defaultRaftOptions } from '../../src/raft/options.ts';
 import { Raft } from '../../src/raft/raft.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
-import type { FakeDisk } from './fake-disk.ts';
+import type { FakeDisk, StoredSnapshot } from './fake-disk.ts';
 import {
   fakeDisk,
   latestSnapshot,
@@ -349,14 +349,18 @@ export class Cluster {
   /** Stores a snapshot of the state machine as of `index`, and lets the log begin after it but for `keep` entries. */
   compact(id: string, index = this.replica(id).applied.length, keep = 0): SnapshotMeta {
     const target = this.replica(id);
-    const core = this.core(id);
-    const { term } = target.applied[index - 1] ?? { term: 0 };
-    const configuration = core.configurationAt(index);
-    const stored = snapshotOf(target.applied, { index, term, configuration });
+    const stored = this.snapshotOf(id, index);
     storeSnapshot(target.disk, stored);
-    core.snapshotTaken(this.now, stored.meta, index + 1 - keep);
+    this.core(id).snapshotTaken(this.now, stored.meta, index + 1 - keep);
     this.drain(target);
     return stored.meta;
+  }
+
+  /** Of its state machine as of `index`; it is stored nowhere. */
+  snapshotOf(id: string, index: Index): StoredSnapshot {
+    const { applied } = this.replica(id);
+    const { term } = applied[index - 1] ?? { term: 0 };
+    return snapshotOf(applied, { index, term, configuration: this.core(id).configurationAt(index) });
   }
 
   /** Delivers one message, wherever it is in the network. */

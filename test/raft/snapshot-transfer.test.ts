@@ -18,7 +18,9 @@ function behind(options = {}, count = 10): Cluster {
 }
 
 function phases({ events }: FakeReplica): string[] {
-  return events.flatMap((event) => (event.kind === 'snapshot-transfer' ? [`${event.peer} ${event.phase}`] : []));
+  return events.flatMap((event) =>
+    event.kind === 'snapshot-transfer' ? [`${event.peer} ${event.phase}`] : [],
+  );
 }
 
 describe('a follower whose next entries were compacted away', () => {
