@@ -2,7 +2,7 @@ import { bootOf } from './boots.ts';
 import type { DropReason } from './event.ts';
 import type { ClusterId } from './identity.ts';
 import { sameMember } from './identity.ts';
-import type { AppendEntries, Envelope, Message, RaftMessage } from './message.ts';
+import type { AppendEntries, Envelope, JoinRequest, Message, RaftMessage } from './message.ts';
 import type { RaftState } from './state.ts';
 
 /** Why an envelope is not acted upon, whatever the present role and term; null to go on with it. */
@@ -18,9 +18,29 @@ export function refusal(state: RaftState, envelope: Envelope): DropReason | null
   return null;
 }
 
-/** Bootstrap is the embedder's: it takes place before there is anything to agree upon. */
+/** Entering a cluster is the embedder's, as far as it takes place before there is anything to agree upon. */
 export function isRaftMessage(message: Message): message is RaftMessage {
-  return message.kind !== 'BootstrapQuery' && message.kind !== 'BootstrapAnswer';
+  switch (message.kind) {
+    case 'BootstrapQuery':
+    case 'BootstrapAnswer':
+    case 'JoinRequest':
+    case 'JoinAnswer':
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** As `refusal`, for one who may be of no cluster yet, and need not know which incarnation it speaks to. */
+export function joinRefusal(state: RaftState, envelope: Envelope, request: JoinRequest): DropReason | null {
+  const { from, to } = envelope;
+  if (state.clusterId === null) return 'wrong-cluster';
+  if (envelope.group !== state.group) return 'wrong-group';
+  const isForThis = to.incarnation === null || to.incarnation === state.self.incarnation;
+  if (to.id !== state.self.id || !isForThis) return 'not-for-this-incarnation';
+  return !sameMember(from, state.self) && isCount(from.boot) && isCount(request.lastLogIndex)
+    ? null
+    : 'malformed';
 }
 
 /** Whether the numbers of a message can be those of a correct replica. */

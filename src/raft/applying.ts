@@ -2,14 +2,17 @@ import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import type { Index } from './entry.ts';
 import { firstCachedIndex } from './log.ts';
+import { noteMembership } from './membership.ts';
 
 /** The log is known to be committed up to `index`, and to be the cluster's up to there. */
 export function advanceCommitIndex(context: Context, index: Index): void {
   const { state } = context;
   if (index > state.settledIndex) state.settledIndex = index;
   if (index <= state.commitIndex) return;
+  const from = state.commitIndex;
   state.commitIndex = index;
   emit(context, { kind: 'commit-advanced', term: state.hardState.term, commitIndex: index });
+  noteMembership(context, from);
 }
 
 /**

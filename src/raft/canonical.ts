@@ -26,6 +26,7 @@ export function canonical(state: RaftState): string {
         election: ago(state.timers.election),
         heartbeat: ago(state.timers.heartbeat),
         quorum: ago(state.timers.quorum),
+        membership: ago(state.timers.membership),
       },
       // What has run out does not matter any more, however long ago.
       silentUntil: state.silentUntil > now ? state.silentUntil - now : 0,
@@ -33,10 +34,28 @@ export function canonical(state: RaftState): string {
       quorumConfirmedAt: ago(state.quorumConfirmedAt),
       rounds: state.rounds.map(({ round, sentAt }) => ({ round, sentAt: sentAt - now })),
       lastSequence: state.lastSequence + 1 - oldest,
+      leadingSince: ago(state.leadingSince),
+      boots: state.boots.map((known) => ({ ...known, heardAt: ago(known.heardAt) })),
+      newcomers: state.newcomers.map((newcomer) => ({ ...newcomer, heardAt: ago(newcomer.heardAt) })),
+      change:
+        state.change === null
+          ? null
+          : {
+              ...state.change,
+              giveUpAt: ago(state.change.giveUpAt),
+              catchUp: state.change.catchUp.map((one) => ({
+                ...one,
+                roundStartedAt: ago(one.roundStartedAt),
+              })),
+            },
       writes: writes.map((write) => ({ ...write, writeId: write.writeId.sequence - oldest })),
       progress: state.progress.map((progress) => ({
         ...progress,
         contactAt: ago(progress.contactAt),
+        departing:
+          progress.departing === null
+            ? null
+            : { ...progress.departing, until: progress.departing.until - now },
         loading: progress.loading === null ? null : progress.loading.sequence - oldest,
       })),
     },

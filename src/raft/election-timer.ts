@@ -1,5 +1,5 @@
 import type { Context } from './context.ts';
-import { selfIsSoleVoter, selfIsVoter } from './membership.ts';
+import { mayCampaign, selfIsSoleVoter } from './membership.ts';
 
 /**
  * Starts the wait for a leader anew, for a time drawn anew (paper 5.2: equal waits split votes again and
@@ -9,7 +9,7 @@ import { selfIsSoleVoter, selfIsVoter } from './membership.ts';
 export function armElectionTimer(context: Context): void {
   const { state, random } = context;
   const { electionTimeoutMinMs, electionTimeoutMaxMs } = state.options;
-  if (state.role === 'leader' || !selfIsVoter(state)) state.timers.election = null;
+  if (state.role === 'leader' || !mayCampaign(state)) state.timers.election = null;
   else if (selfIsSoleVoter(state)) state.timers.election = state.role === 'follower' ? state.now : null;
   else state.timers.election = state.now + random.integer(electionTimeoutMinMs, electionTimeoutMaxMs);
 }

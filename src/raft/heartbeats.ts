@@ -8,6 +8,7 @@ import { becomeProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
 import { onAcknowledged, progressOf } from './replication.ts';
 import { becomeFollower } from './roles.ts';
+import type { RaftState } from './state.ts';
 
 /**
  * The leader's heartbeats keep followers from campaigning, and their answers are its proof that it still
@@ -17,19 +18,22 @@ import { becomeFollower } from './roles.ts';
 export function sendHeartbeats(context: Context): void {
   const { state } = context;
   const { heartbeatIntervalMs, electionTimeoutMaxMs } = state.options;
+  forgetDeparted(state);
   state.lastRound += 1;
   state.rounds.push({ round: state.lastRound, sentAt: state.now });
   while ((state.rounds[0]?.sentAt ?? state.now) < state.now - electionTimeoutMaxMs) state.rounds.shift();
-  for (const { member, matchIndex } of state.progress) {
+  for (const { member, matchIndex, departing } of state.progress) {
+    // A heartbeat checks no log, so it must not commit what the receiver is not known to hold.
+    const leaderCommit = state.commitIndex < matchIndex ? state.commitIndex : matchIndex;
     send(context, member, {
       kind: 'Heartbeat',
       term: state.hardState.term,
       round: state.lastRound,
-      // A heartbeat checks no log, so it must not commit what the receiver is not known to hold.
-      leaderCommit: state.commitIndex < matchIndex ? state.commitIndex : matchIndex,
+      leaderCommit,
     });
+    if (departing !== null && leaderCommit >= departing.index) departing.toldRound ??= state.lastRound;
   }
-  state.timers.heartbeat = state.now + heartbeatIntervalMs;
+  state.timers.heartbeat = state.progress.length > 0 ? state.now + heartbeatIntervalMs : null;
   confirmQuorum(context);
 }
 
@@ -93,4 +97,14 @@ function confirmQuorum(context: Context): void {
   if (state.timers.quorum === null || state.quorumConfirmedAt === null) return;
   const due = state.quorumConfirmedAt + state.options.electionTimeoutMinMs;
   if (due > state.timers.quorum) state.timers.quorum = due;
+}
+
+/** Forgets those that left once they know it, or do not answer. */
+function forgetDeparted(state: RaftState): void {
+  if (state.progress.every(({ departing }) => departing === null)) return;
+  state.progress = state.progress.filter(({ departing, answeredRound }) => {
+    if (departing === null) return true;
+    const knows = departing.toldRound !== null && answeredRound >= departing.toldRound;
+    return !knows && state.now < departing.until;
+  });
 }

@@ -1,11 +1,6 @@
-import { bootOf } from './boots.ts';
-import { members } from './configuration.ts';
 import type { Context } from './context.ts';
-import { sendHeartbeats } from './heartbeats.ts';
-import { sameMember } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
-import { currentConfiguration } from './membership.ts';
-import { newProgress } from './progress.ts';
+import { followConfiguration } from './peers.ts';
 import { appendNoop } from './proposals.ts';
 import { setLeader, setRole } from './roles.ts';
 
@@ -26,14 +21,11 @@ export function becomeLeader(context: Context): void {
   setRole(context, 'leader', 'elected by a quorum');
   setLeader(context, state.self);
 
-  const others = members(currentConfiguration(state)).filter((member) => !sameMember(member, state.self));
-  state.progress = others.map((member) => newProgress(member, bootOf(state, member), log.lastIndex + 1));
+  state.leadingSince = state.now;
+  for (const known of state.boots) known.sinceRound = 0;
+  // The peers' next entry is the no-op, so they are listed before it is appended.
+  followConfiguration(context);
   state.uncommittedBytes = 0;
   state.termStartIndex = log.lastIndex + 1;
   appendNoop(context);
-
-  if (state.options.checkQuorum && others.length > 0) {
-    state.timers.quorum = state.now + state.options.electionTimeoutMinMs;
-  }
-  if (others.length > 0) sendHeartbeats(context);
 }

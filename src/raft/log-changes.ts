@@ -33,6 +33,7 @@ export function appendEntry(context: Context, entry: Entry): void {
   unissuedWrite(state).appendFrom ??= entry.index;
   if (entry.kind === 'configuration') {
     state.configurations.push({ index: entry.index, configuration: entry.configuration });
+    tellConfiguration(context, false);
   }
 }
 
@@ -47,9 +48,12 @@ export function appendEntry(context: Context, entry: Entry): void {
 export function truncateFrom(context: Context, index: Index): void {
   const { state } = context;
   truncate(state.log, index);
+  let rolledBack = false;
   while (state.configurations.length > 1 && (state.configurations.at(-1)?.index ?? 0) >= index) {
     state.configurations.pop();
+    rolledBack = true;
   }
+  if (rolledBack) tellConfiguration(context, true);
   const end = index - 1;
   if (state.durable.index > end) state.durable.index = end;
   for (const write of state.writes) if (write.endIndex > end) write.endIndex = end;
@@ -122,6 +126,12 @@ export function trimCache(state: RaftState): void {
   if (state.role === 'leader' && commitIndex < upTo) upTo = commitIndex;
   if (applyingIndex > durable.index && appliedIndex < upTo) upTo = appliedIndex;
   evict(log, upTo, options.cacheBytesMax);
+}
+
+function tellConfiguration(context: Context, rolledBack: boolean): void {
+  const latest = context.state.configurations.at(-1);
+  if (latest === undefined) return;
+  emit(context, { kind: 'configuration-changed', ...latest, rolledBack });
 }
 
 function unissuedWrite(state: RaftState): UnissuedWrite {

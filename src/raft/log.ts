@@ -86,18 +86,23 @@ export function cachedRange(log: LogState, from: Index, to: Index): Entry[] | nu
   return log.cache.slice(from - first, to - first + 1);
 }
 
-/** Cached entries from `from` on until `bytesMax` would be passed, at least one; null if `from` is not cached. */
+/**
+ * Cached entries `from` .. at most `to` until `bytesMax` would be passed, at least one; null if `from` is not
+ * cached, or lies beyond `to`.
+ */
 export function cachedBatch(
   log: LogState,
   from: Index,
   bytesMax: number,
+  to: Index = log.lastIndex,
 ): { readonly entries: Entry[]; readonly bytes: number } | null {
   const start = from - firstCachedIndex(log);
   const first = log.cache[start];
-  if (first === undefined) return null;
+  if (first === undefined || from > to) return null;
   let bytes = entryBytes(first);
   let end = start + 1;
-  for (; end < log.cache.length; end += 1) {
+  const endMax = to - from + start + 1;
+  for (; end < endMax; end += 1) {
     const entry = log.cache[end];
     if (entry === undefined) break;
     const size = entryBytes(entry);

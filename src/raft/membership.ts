@@ -1,5 +1,8 @@
 import type { Configuration } from './configuration.ts';
-import { emptyConfiguration, isVoter } from './configuration.ts';
+import { emptyConfiguration, isJoint, isMember, isVoter } from './configuration.ts';
+import type { Context } from './context.ts';
+import { emit } from './context.ts';
+import type { Index } from './entry.ts';
 import { sameMember } from './identity.ts';
 import type { RaftState } from './state.ts';
 
@@ -8,7 +11,24 @@ export function currentConfiguration(state: RaftState): Configuration {
   return state.configurations[state.configurations.length - 1]?.configuration ?? emptyConfiguration;
 }
 
-/** Only a replica that its own latest configuration lists as voter, as this very pair, may campaign. */
+/**
+ * A replica campaigns as a voter, as this very pair, of its own latest configuration; and as one of the
+ * configuration before, while it does not know the latest to be committed: it may be the only one that holds
+ * it (dissertation 4.2.2, figure 4.6). Two servers A and B, B leads and removes itself:
+ *
+ *     A   C_old,new                 needs B's vote, and B's log is longer
+ *     B   C_old,new  C_new = {A}    crashed before C_new left it
+ *
+ * B has to lead once more, counting A alone, for A to get C_new.
+ */
+export function mayCampaign(state: RaftState): boolean {
+  if (selfIsVoter(state)) return true;
+  const latest = state.configurations[state.configurations.length - 1];
+  const before = state.configurations[state.configurations.length - 2];
+  if (latest === undefined || before === undefined || latest.index <= state.commitIndex) return false;
+  return isVoter(before.configuration, state.self);
+}
+
 export function selfIsVoter(state: RaftState): boolean {
   return isVoter(currentConfiguration(state), state.self);
 }
@@ -19,4 +39,37 @@ export function selfIsSoleVoter(state: RaftState): boolean {
   return (
     selfIsVoter(state) && voters.length <= 1 && outgoing.every((member) => sameMember(member, state.self))
   );
+}
+
+/** The configuration in force after the entry at `index`, which is not below the floor. */
+export function configurationAt(state: RaftState, index: Index): Configuration {
+  let found = emptyConfiguration;
+  for (const one of state.configurations) {
+    if (one.index > index) break;
+    found = one.configuration;
+  }
+  return found;
+}
+
+/**
+ * The commit index moved on. A replica that a committed configuration listed, and that the last one of its
+ * log does not, is out. It judges at the end of its log only: while it catches up it may pass configurations
+ * from before it came (or came back), and a leader sends no more entries to whom it removed.
+ */
+export function noteMembership(context: Context, from: Index): void {
+  const { state } = context;
+  for (const { index, configuration } of state.configurations) {
+    if (index <= from || index > state.commitIndex) continue;
+    if (isMember(configuration, state.self)) state.wasMember = true;
+  }
+  const configuration = currentConfiguration(state);
+  if (state.role === 'leader' || !state.wasMember || state.commitIndex < state.log.lastIndex) return;
+  if (!isJoint(configuration) && !isMember(configuration, state.self)) markRemoved(context, configuration);
+}
+
+export function markRemoved(context: Context, configuration: Configuration): void {
+  const { state } = context;
+  if (state.removed) return;
+  state.removed = true;
+  emit(context, { kind: 'removed', configuration });
 }

@@ -8,7 +8,8 @@ import type { RaftOptions } from './options.ts';
  * Invariant: matchIndex < nextIndex.
  */
 export interface Progress {
-  readonly member: Member;
+  /** As the configuration in force lists it. */
+  member: Member;
   /** null until the peer was heard. */
   boot: number | null;
   /** `probe`: one append at a time, to find where the logs agree. `replicate`: pipelined. */
@@ -31,6 +32,18 @@ export interface Progress {
   contactAt: number | null;
   /** A load of old entries is under way for it. */
   loading: RequestId | null;
+  /** Set when the configuration in force does not list it any more. */
+  departing: Departing | null;
+}
+
+/** A peer on its way out: it gets the entry that removes it, and nothing after that. */
+export interface Departing {
+  /** The index of that entry. */
+  readonly index: Index;
+  /** When it is forgotten, whatever it knows. */
+  readonly until: number;
+  /** The first heartbeat round that told it that the entry is committed; null before. */
+  toldRound: number | null;
 }
 
 export function newProgress(member: Member, boot: number | null, nextIndex: Index): Progress {
@@ -46,6 +59,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     answeredRound: 0,
     contactAt: null,
     loading: null,
+    departing: null,
   };
 }
 

@@ -1,4 +1,6 @@
-import { isRaftMessage, refusal } from './admission.ts';
+import type { MembershipResult } from './active-change.ts';
+import { abortMembership, advanceMembership, proposeMembership } from './active-change.ts';
+import { isRaftMessage, joinRefusal, refusal } from './admission.ts';
 import { sayWhatMayBeSaid } from './answers.ts';
 import {
   handleAppendEntries,
@@ -7,9 +9,9 @@ import {
   refuseStaleHeartbeat,
 } from './append-entries.ts';
 import { issueApply, onApplied } from './applying.ts';
-import { noteBoot } from './boots.ts';
+import { bootWentBack, noteBoot } from './boots.ts';
 import { foundCluster, joinCluster } from './bootstrap.ts';
-import type { Configuration } from './configuration.ts';
+import type { Configuration, ConfigurationId } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
 import type { Effect } from './effect.ts';
@@ -20,14 +22,16 @@ import {
   handleVoteResponse,
   onElectionTimeout,
 } from './election.ts';
-import type { Entry, Index } from './entry.ts';
+import type { Entry, Index, Term } from './entry.ts';
 import type { ClockAnomaly } from './event.ts';
 import { handleHeartbeatResponse, onQuorumTimeout, sendHeartbeats } from './heartbeats.ts';
 import type { ClusterId, ReplicaId, RequestId } from './identity.ts';
-import { cachedRange } from './log.ts';
+import { cachedRange, termAt } from './log.ts';
 import { issueWrite, markPersisted } from './log-changes.ts';
-import { selfIsSoleVoter } from './membership.ts';
+import { configurationAt, selfIsSoleVoter } from './membership.ts';
+import type { MembershipChange } from './membership-change.ts';
 import type { Envelope, RaftMessage } from './message.ts';
+import { handleJoinRequest, resumeReplacement, tellBootWentBack } from './newcomers.ts';
 import type { RandomSource } from './options.ts';
 import type { Proposal, ProposeResult } from './proposals.ts';
 import { propose } from './proposals.ts';
@@ -37,8 +41,9 @@ import type { RaftStart } from './start.ts';
 import { initialState } from './start.ts';
 import type { RaftState } from './state.ts';
 import { advanceTime, onClockAnomaly } from './time.ts';
-import { earliest } from './timers.ts';
+import { earliest, noTimers } from './timers.ts';
 
+export type { MembershipResult } from './active-change.ts';
 export { InvariantViolation } from './invariant-violation.ts';
 export type { Proposal, ProposeResult } from './proposals.ts';
 export type { RaftStart } from './start.ts';
@@ -80,6 +85,7 @@ export class Raft {
     const { state } = this.#context;
     if (!state.failed) {
       sayWhatMayBeSaid(this.#context);
+      if (state.role === 'leader') advanceMembership(this.#context);
       if (state.role === 'leader') replicate(this.#context);
       issueApply(this.#context);
       issueWrite(this.#context);
@@ -100,13 +106,52 @@ export class Raft {
   receive(now: number, envelope: Envelope): void {
     if (!this.#begin(now)) return;
     const { from, message } = envelope;
+    if (message.kind === 'JoinRequest') {
+      const reason = joinRefusal(this.state, envelope, message);
+      if (reason === null) handleJoinRequest(this.#context, envelope, message);
+      else drop(this.#context, from.id, reason);
+      return;
+    }
     const reason = refusal(this.state, envelope);
     if (reason !== null) {
       drop(this.#context, from.id, reason);
+      const isStale = reason === 'stale-boot' && isRaftMessage(message);
+      if (isStale && bootWentBack(this.state, from, message)) tellBootWentBack(this.#context, from);
     } else if (isRaftMessage(message)) {
-      noteBoot(this.state, from);
+      noteBoot(this.state, from, message);
       this.#dispatch(from, message);
     }
+  }
+
+  /**
+   * Begins a change of the membership. What it waits for, and how it ends, is told by the events
+   * `membership-progress` and `membership-ended`.
+   *
+   * @param expected - the id of the configuration that the change was made for; null for whatever it is.
+   */
+  proposeMembership(
+    now: number,
+    change: MembershipChange,
+    expected: ConfigurationId | null,
+  ): MembershipResult {
+    if (!this.#begin(now)) return notLeading;
+    return proposeMembership(this.#context, change, expected);
+  }
+
+  /** Gives up the change under way; it ends as `aborted`. */
+  abortMembership(now: number): MembershipResult {
+    if (!this.#begin(now)) return notLeading;
+    return abortMembership(this.#context);
+  }
+
+  /** The configuration in force after the entry at `index`, which must not lie below the log's floor. */
+  configurationAt(index: Index): Configuration {
+    return configurationAt(this.state, index);
+  }
+
+  /** null below the log's floor and beyond its end. */
+  termAt(index: Index): Term | null {
+    return termAt(this.state.log, index);
   }
 
   /** Appends all or none; the leader replicates them at the next drain. */
@@ -130,7 +175,7 @@ export class Raft {
     const { state } = this.#context;
     becomeFollower(this.#context, state.hardState.term, 'a write failed');
     state.failed = true;
-    state.timers = { election: null, heartbeat: null, quorum: null };
+    state.timers = { ...noTimers };
     this.#context.effects = this.#context.effects.filter(({ kind }) => kind === 'event');
   }
 
@@ -156,7 +201,10 @@ export class Raft {
     // Compared as `deadline` shows it, so that rounding cannot make a deadline that is never reached.
     const due = (timer: number | null): boolean => timer !== null && timer - clockOffsetMs <= now;
     if (due(timers.quorum)) onQuorumTimeout(this.#context);
-    if (due(timers.heartbeat)) sendHeartbeats(this.#context);
+    if (due(timers.heartbeat)) {
+      sendHeartbeats(this.#context);
+      resumeReplacement(this.#context);
+    }
     if (due(timers.election)) onElectionTimeout(this.#context);
   }
 
@@ -246,3 +294,9 @@ export class Raft {
     return true;
   }
 }
+
+const notLeading: MembershipResult = {
+  accepted: false,
+  reason: 'not-leader',
+  why: 'this replica has stopped',
+};

@@ -115,7 +115,8 @@ function sendProbe(context: Context, progress: Progress): void {
   // Below the floor only a snapshot helps.
   if (progress.probeRound !== null || progress.nextIndex <= log.floorIndex) return;
   // Entries may come along, but none are loaded for a comparison that may well fail.
-  const batch = cachedBatch(log, progress.nextIndex, options.messageBytesMax);
+  const endIndex = progress.departing?.index ?? log.lastIndex;
+  const batch = cachedBatch(log, progress.nextIndex, options.messageBytesMax, endIndex);
   sendAppend(context, progress, batch?.entries ?? []);
   progress.probeRound = lastRound;
 }
@@ -123,12 +124,10 @@ function sendProbe(context: Context, progress: Progress): void {
 function sendEntries(context: Context, progress: Progress): void {
   const { state } = context;
   const { log, options } = state;
-  while (
-    progress.nextIndex <= log.lastIndex &&
-    progress.loading === null &&
-    windowHasRoom(progress, options)
-  ) {
-    const batch = cachedBatch(log, progress.nextIndex, options.messageBytesMax);
+  // Who was removed gets the entry that says so, and learns nothing more.
+  const endIndex = progress.departing?.index ?? log.lastIndex;
+  while (progress.nextIndex <= endIndex && progress.loading === null && windowHasRoom(progress, options)) {
+    const batch = cachedBatch(log, progress.nextIndex, options.messageBytesMax, endIndex);
     if (batch === null) {
       load(context, progress);
       return;
@@ -155,13 +154,14 @@ function sendAppend(context: Context, progress: Progress, entries: readonly Entr
 function load(context: Context, progress: Progress): void {
   const { state } = context;
   if (progress.nextIndex <= state.log.floorIndex) return;
+  const lastUncached = firstCachedIndex(state.log) - 1;
   const loadId = nextRequestId(state);
   progress.loading = loadId;
   context.effects.push({
     kind: 'load',
     loadId,
     from: progress.nextIndex,
-    to: firstCachedIndex(state.log) - 1,
+    to: progress.departing === null ? lastUncached : Math.min(lastUncached, progress.departing.index),
     bytesMax: state.options.messageBytesMax,
   });
 }

@@ -21,8 +21,10 @@ export function becomeFollower(context: Context, term: Term, reason: string): vo
     state.quorumConfirmedAt = null;
     state.termStartIndex = 0;
     state.uncommittedBytes = 0;
+    state.leadingSince = null;
     state.timers.heartbeat = null;
     state.timers.quorum = null;
+    supersedeChange(context);
     setLeader(context, null);
   }
   state.votes = [];
@@ -50,4 +52,19 @@ export function setLeader(context: Context, leader: MemberId | null): void {
   if (known === null ? leader === null : leader !== null && sameMember(known, leader)) return;
   state.leader = leader === null ? null : { id: leader.id, incarnation: leader.incarnation };
   emit(context, { kind: 'leader-changed', term: state.hardState.term, leader: leader?.id ?? null });
+}
+
+/** Its successor finds what is in the log: a joint configuration it finishes, learners stay learners. */
+function supersedeChange(context: Context): void {
+  const { state } = context;
+  state.timers.membership = null;
+  if (state.change === null) return;
+  const { changeId } = state.change;
+  state.change = null;
+  emit(context, {
+    kind: 'membership-ended',
+    changeId,
+    outcome: 'superseded',
+    reason: 'this replica leads no more; its successor finishes what is joint already, and nothing else',
+  });
 }

@@ -1,5 +1,5 @@
 import type { Configuration } from './configuration.ts';
-import { emptyConfiguration } from './configuration.ts';
+import { emptyConfiguration, isMember } from './configuration.ts';
 import type { HardState } from './effect.ts';
 import { armElectionTimer } from './election-timer.ts';
 import type { ConfigurationEntry, Index, Term, TermRun } from './entry.ts';
@@ -9,6 +9,7 @@ import { selfIsSoleVoter } from './membership.ts';
 import type { RaftOptions, RandomSource } from './options.ts';
 import { raftOptionMistakes } from './options.ts';
 import type { RaftState } from './state.ts';
+import { noTimers } from './timers.ts';
 
 /** What a core starts from. */
 export interface RaftStart {
@@ -52,7 +53,7 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     now,
     clockOffsetMs: 0,
     clockAnomalies: 0,
-    timers: { election: null, heartbeat: null, quorum: null },
+    timers: { ...noTimers },
     hardState,
     role: 'follower',
     leader: null,
@@ -87,10 +88,18 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     quorumConfirmedAt: null,
     termStartIndex: 0,
     uncommittedBytes: 0,
+    leadingSince: null,
+    change: null,
+    newcomers: [],
+    wasMember: false,
+    removed: false,
     boots: [],
     drops: {},
     failed: false,
   };
+  state.wasMember = state.configurations.some(
+    ({ index, configuration }) => index <= knownCommitted && isMember(configuration, self),
+  );
   if (mayHavePromised(state)) state.silentUntil = now + options.electionTimeoutMinMs;
   armElectionTimer({ state, random, effects: [] });
   return state;

@@ -1,8 +1,11 @@
+import type { ActiveChange } from './active-change.ts';
+import type { KnownBoot } from './boots.ts';
 import type { Configuration } from './configuration.ts';
 import type { HardState } from './effect.ts';
 import type { Entry, Index, Term, TermRun } from './entry.ts';
 import type { DropReason, Role } from './event.ts';
 import type { ClusterId, GroupId, MemberId, ReplicaId, RequestId } from './identity.ts';
+import type { Newcomer } from './newcomers.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 import type { Timers } from './timers.ts';
@@ -77,8 +80,18 @@ export interface RaftState {
   /** The first index of the leader's own term (its no-op); 0 when not leading. */
   termStartIndex: Index;
   uncommittedBytes: number;
+  /** Leader: since when; null otherwise. */
+  leadingSince: number | null;
+  /** Leader: the change of the membership it carries out. */
+  change: ActiveChange | null;
+  /** Who asked to be let in lately, the latest last; on every replica, so that each can tell an operator. */
+  newcomers: Newcomer[];
+  /** A committed configuration listed this replica. */
+  wasMember: boolean;
+  /** The latest committed configuration does not list it any more. */
+  removed: boolean;
   /** Highest boot heard per member. */
-  boots: { readonly member: MemberId; boot: number }[];
+  boots: KnownBoot[];
   /** Messages dropped, by reason. */
   drops: Partial<Record<DropReason, number>>;
   /** A write failed: nothing is known of the disk, so nothing is said or done any more. */

@@ -6,12 +6,17 @@ export interface Timers {
   heartbeat: number | null;
   /** Leader: step down unless a quorum confirmed since. */
   quorum: number | null;
+  /** Leader: give up a change whose new members get no further. */
+  membership: number | null;
 }
+
+export const noTimers: Timers = { election: null, heartbeat: null, quorum: null, membership: null };
 
 /** The earliest of them; null when none is set. */
 export function earliest(timers: Timers): number | null {
   let due = timers.election;
   if (timers.heartbeat !== null && (due === null || timers.heartbeat < due)) due = timers.heartbeat;
   if (timers.quorum !== null && (due === null || timers.quorum < due)) due = timers.quorum;
+  if (timers.membership !== null && (due === null || timers.membership < due)) due = timers.membership;
   return due;
 }

@@ -24,10 +24,10 @@ describe('an envelope is dropped', () => {
     ['for an unknown incarnation', { to: { id: 'n1', incarnation: null } }, 'not-for-this-incarnation'],
     ['from itself', { from: replica('n1') }, 'malformed'],
     ['from no countable boot', { from: replica('n2', 1.5) }, 'malformed'],
-    ['that is a bootstrap query', { message: { kind: 'BootstrapQuery' } }, 'unexpected-in-role'],
+    ['that is a bootstrap query', { message: { kind: 'BootstrapQuery', members: [] } }, 'unexpected-in-role'],
     [
       'that is a bootstrap answer',
-      { message: { kind: 'BootstrapAnswer', empty: true } },
+      { message: { kind: 'BootstrapAnswer', empty: true, otherMembers: null } },
       'unexpected-in-role',
     ],
   ])('%s', (_what, change, reason) => {
@@ -44,7 +44,7 @@ describe('an envelope is dropped', () => {
     n1.hearEnvelope(sound).hearEnvelope({ ...sound, from: replica('n2', 2) });
     expect(n1.state.drops).toEqual({ 'stale-boot': 1 });
     n1.hearEnvelope({ ...sound, from: replica('n2', 4) });
-    expect(n1.state.boots).toEqual([{ member: { id: 'n2', incarnation: 'n2-incarnation' }, boot: 4 }]);
+    expect(n1.state.boots).toMatchObject([{ member: { id: 'n2', incarnation: 'n2-incarnation' }, boot: 4 }]);
   });
 
   test('by a replica that belongs to no cluster yet, until it adopted one', () => {

@@ -41,7 +41,7 @@ describe('one line for', () => {
       'AppendEntriesResponse term=2 rejected at 9 hint=4/1',
     ],
     [{ kind: 'Heartbeat', term: 2, round: 5, leaderCommit: 3 }, 'Heartbeat term=2 round=5 leaderCommit=3'],
-    [{ kind: 'BootstrapAnswer', empty: false }, 'BootstrapAnswer not empty'],
+    [{ kind: 'BootstrapAnswer', empty: false, otherMembers: null }, 'BootstrapAnswer not empty'],
   ])('a message: %j', (message, line) => {
     expect(describeMessage(message)).toBe(line);
   });
@@ -71,10 +71,10 @@ describe('one line for', () => {
           group: 'main',
           from: replica('n1'),
           to: { id: 'n2', incarnation: 'i' },
-          message: { kind: 'BootstrapQuery' },
+          message: { kind: 'BootstrapQuery', members: [{ id: 'n1', address: 'a:1' }] },
         },
       },
-      'send n1->n2 BootstrapQuery',
+      'send n1->n2 BootstrapQuery members=n1',
     ],
     [
       { kind: 'event', event: { kind: 'leader-changed', term: 4, leader: null } },

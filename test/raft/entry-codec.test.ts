@@ -5,15 +5,26 @@ import { decodeEntryPayload, encodeEntryPayload, MalformedEntry } from '../../sr
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const hex = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 16, maxLength: 16 });
-const member = fc.record({
+const memberFields = {
   id: fc.string({ unit: fc.constantFrom(...'abcXYZ019._-'), minLength: 1, maxLength: 64 }),
   incarnation: hex,
   address: fc.string(),
-});
+};
+const member = fc.record(memberFields);
+/** A member without metadata has no such key at all. */
+const listed = fc.oneof(
+  member,
+  fc.record({
+    ...memberFields,
+    metadata: fc.dictionary(fc.string({ maxLength: 8 }), fc.string(), { maxKeys: 3 }),
+  }),
+);
 const configuration = fc.record({
-  voters: fc.array(member, { maxLength: 3 }),
-  outgoing: fc.array(member, { maxLength: 2 }),
-  learners: fc.array(member, { maxLength: 2 }),
+  id: fc.tuple(fc.nat(), fc.nat()).map(([index, term]) => `${index}.${term}`),
+  voters: fc.array(listed, { maxLength: 3 }),
+  outgoing: fc.array(listed, { maxLength: 2 }),
+  learners: fc.array(listed, { maxLength: 2 }),
+  retired: fc.array(fc.record({ id: memberFields.id, incarnation: hex }), { maxLength: 2 }),
 });
 const position = { index: fc.integer({ min: 1 }), term: fc.integer({ min: 1 }) };
 const entry: fc.Arbitrary<Entry> = fc.oneof(
@@ -61,7 +72,7 @@ describe('the entry payload codec', () => {
     expect(encode(other)).toEqual(encode(one));
   });
 
-  const good = '{"voters":[],"outgoing":[],"learners":[]}';
+  const good = '{"id":"1.1","voters":[],"outgoing":[],"learners":[],"retired":[]}';
   it.each([
     ['not JSON', '{', /not JSON/],
     ['not an object', '[]', /not an object/],
@@ -70,12 +81,12 @@ describe('the entry payload codec', () => {
     ['a wrong cluster id', `{"clusterId":"xyz","configuration":${good}}`, /clusterId is "xyz"/],
     [
       'members that are no list',
-      '{"clusterId":"0123456789abcdef","configuration":{"voters":1,"outgoing":[],"learners":[]}}',
+      '{"clusterId":"0123456789abcdef","configuration":{"id":"1.1","voters":1,"outgoing":[],"learners":[]}}',
       /voters is not a list/,
     ],
     [
       'a member with an impossible id',
-      '{"clusterId":"0123456789abcdef","configuration":{"voters":[{"id":"a b","incarnation":"0123456789abcdef","address":""}],"outgoing":[],"learners":[]}}',
+      '{"clusterId":"0123456789abcdef","configuration":{"id":"1.1","voters":[{"id":"a b","incarnation":"0123456789abcdef","address":""}],"outgoing":[],"learners":[]}}',
       /voters\[0\]\.id is "a b"/,
     ],
   ])('refuses a configuration with %s and says why', (_, text, reason) => {

@@ -25,8 +25,8 @@ export function seeded(seed: number): RandomSource {
 export const clusterId = 'c0ffee00c0ffee00';
 export const group = 'main';
 
-export function replica(id: string, boot = 1): ReplicaId {
-  return { id, incarnation: `${id}-incarnation`, boot };
+export function replica(id: string, boot = 1, life = 1): ReplicaId {
+  return { id, incarnation: `${id}-incarnation${life === 1 ? '' : `-${life}`}`, boot };
 }
 
 export function memberOf(id: string): Member {
@@ -64,6 +64,8 @@ export function runsOf(entries: readonly Entry[]): TermRun[] {
 /** What a replica's storage holds: `entries` and `hardState` survive a crash, `pending` does not. */
 export interface FakeDisk {
   boot: number;
+  /** 1 for the first disk of a replica; an emptied one is the next. */
+  life: number;
   hardState: HardState;
   entries: Entry[];
   pending: WriteEffect[];
@@ -73,7 +75,7 @@ export interface FakeDisk {
 
 export interface FakeReplica {
   readonly id: string;
-  readonly disk: FakeDisk;
+  disk: FakeDisk;
   /** null while crashed. */
   core: Raft | null;
   applying: ApplyEffect | null;
@@ -103,16 +105,24 @@ export class Cluster {
       readonly options?: Partial<RaftOptions>;
       /** The log and hard state a replica starts from; by default entry 1 in term 1 on all of them. */
       readonly start?: (id: string) => { entries: Entry[]; hardState: HardState };
+      /** Who is in entry 1; the others are empty and wait to be invited. Default: all. */
+      readonly founders?: readonly string[];
     } = {},
   ) {
     // Stories move one replica's time at will, which is no clock anomaly unless a test says so.
     this.options = { ...defaultRaftOptions, clockGapMs: 1_000_000, ...settings.options };
     this.#random = seeded(settings.seed ?? 1);
-    const first = [configurationEntry(votersOf(...ids))];
-    const start = settings.start ?? (() => ({ entries: [...first], hardState: { term: 1, votedFor: null } }));
+    const founders = settings.founders ?? ids;
+    const first = [configurationEntry(votersOf(...founders))];
+    const start =
+      settings.start ??
+      ((id) =>
+        founders.includes(id)
+          ? { entries: [...first], hardState: { term: 1, votedFor: null } }
+          : { entries: [], hardState: { term: 0, votedFor: null } });
     this.replicas = ids.map((id) => ({
       id,
-      disk: { boot: 0, ...start(id), pending: [], persistsAtOnce: true },
+      disk: { boot: 0, life: 1, ...start(id), pending: [], persistsAtOnce: true },
       core: null,
       applying: null,
       appliesAtOnce: true,
@@ -146,7 +156,7 @@ export class Cluster {
     if (!keepApplied) target.applied = [];
     target.core = new Raft(
       {
-        self: replica(id, disk.boot),
+        self: replica(id, disk.boot, disk.life),
         group,
         clusterId,
         options: this.options,
@@ -172,6 +182,21 @@ export class Cluster {
     target.disk.pending = [];
   }
 
+  /** The process dies, its disk is emptied, and it starts again as another incarnation. */
+  wipe(id: string): void {
+    const target = this.replica(id);
+    this.crash(id);
+    target.disk = {
+      boot: 0,
+      life: target.disk.life + 1,
+      entries: [],
+      hardState: { term: 0, votedFor: null },
+      pending: [],
+      persistsAtOnce: true,
+    };
+    this.start(id);
+  }
+
   /** Takes the effects of one core and does what they say. */
   drain(target: FakeReplica): void {
     const { core, disk } = target;
@@ -182,7 +207,7 @@ export class Cluster {
         else if (effect.kind === 'apply') target.applying = effect;
         else if (effect.kind === 'load') target.loads.push(effect);
         else if (effect.kind === 'event') target.events.push(effect.event);
-        else {
+        else if (effect.kind === 'send') {
           this.onSend(target, effect.envelope);
           this.network.push(effect.envelope);
         }
@@ -433,7 +458,7 @@ export class Single {
       else if (effect.kind === 'event') this.events.push(effect.event);
       else if (effect.kind === 'write') this.writes.push(effect);
       else if (effect.kind === 'apply') this.applies.push(effect);
-      else this.loads.push(effect);
+      else if (effect.kind === 'load') this.loads.push(effect);
     }
     const findings = [...checkInvariants(this.state), ...checkWholeLog(this.state)];
     if (findings.length > 0) throw new Error(findings.join('\n'));

@@ -85,12 +85,20 @@ describe('leader election (paper 5.2)', () => {
 
   test('a learner does not campaign, and its vote does not count', () => {
     const configuration = {
+      id: '1.1',
       voters: [memberOf('n2'), memberOf('n3')],
       outgoing: [],
       learners: [memberOf('n1')],
+      retired: [],
     };
     expect(new Single({ configuration }).core.deadline).toBe(null);
-    const other = { id: '1.1', voters: [memberOf('n1'), memberOf('n2')], outgoing: [], learners: [memberOf('n3')], retired: [] };
+    const other = {
+      id: '1.1',
+      voters: [memberOf('n1'), memberOf('n2')],
+      outgoing: [],
+      learners: [memberOf('n3')],
+      retired: [],
+    };
     const n1 = new Single({ configuration: other, options: noPreVote });
     n1.at(n1.core.deadline ?? 0).persistAll();
     n1.hear('n3', { kind: 'VoteResponse', term: 2, granted: true });
@@ -161,7 +169,13 @@ describe('leader election (paper 5.2)', () => {
   });
 
   test('a single voter with a learner sends it heartbeats and needs no answer', () => {
-    const configuration = { id: '1.1', voters: [memberOf('n1')], outgoing: [], learners: [memberOf('n2')], retired: [] };
+    const configuration = {
+      id: '1.1',
+      voters: [memberOf('n1')],
+      outgoing: [],
+      learners: [memberOf('n2')],
+      retired: [],
+    };
     const n1 = new Single({ configuration }).persistAll();
     expect(n1.state.role).toBe('leader');
     expect(n1.state.commitIndex).toBe(2);

@@ -5,9 +5,11 @@ import { isQuorum, quorumValue } from '../../src/raft/quorum.ts';
 import { memberOf } from './harness.ts';
 
 const configurationOf = (voters: string, outgoing = '', learners = ''): Configuration => ({
+  id: '1.1',
   voters: [...voters].map(memberOf),
   outgoing: [...outgoing].map(memberOf),
   learners: [...learners].map(memberOf),
+  retired: [],
 });
 
 describe('the value that a quorum has reached', () => {

@@ -1,0 +1,260 @@
+import type { Configuration, Member } from './configuration.ts';
+import { isMember, isRetired, isVoter, members, membersNamed } from './configuration.ts';
+import type { MemberId, NodeId } from './identity.ts';
+import { sameMember } from './identity.ts';
+import type {
+  AddedMember,
+  MembershipChange,
+  MembershipRefusal,
+  RefusedMembership,
+} from './membership-change.ts';
+
+/** How a change is carried out. */
+export interface MembershipPlan {
+  readonly accepted: true;
+  /** What stands when it is over. */
+  readonly target: Pick<Configuration, 'voters' | 'learners' | 'retired'>;
+  /** Pairs that have to hold the log before they count; those not yet members become learners first. */
+  readonly catchUp: readonly Member[];
+  /**
+   * Whether the deciding set changes, so that the way leads through a joint configuration (dissertation 4.3).
+   * It does for a single server too: one mechanism, and the one whose proof needs no second condition.
+   */
+  readonly needsJoint: boolean;
+}
+
+/** Bytes of one member's address and metadata, so that a configuration fits every message and snapshot. */
+const MEMBER_BYTES_MAX = 4096;
+const MEMBERS_MAX = 64;
+
+/**
+ * Works out what a change of this configuration, which is not joint, comes to. Pure arithmetic: who may
+ * change what when is the leader's business (active-change.ts).
+ */
+export function planMembership(
+  configuration: Configuration,
+  change: MembershipChange,
+): MembershipPlan | RefusedMembership {
+  const mistake = mistakeIn(configuration, change);
+  if (mistake !== null) return { accepted: false, ...mistake };
+  const { promote = [], demote = [], remove = [] } = change;
+  const leaving = new Set<NodeId>(remove);
+  const roles = new Draft(configuration);
+
+  for (const id of remove) roles.remove(id);
+  for (const id of promote) roles.move(id, 'voters');
+  for (const id of demote) roles.move(id, 'learners');
+  for (const { role, ...member } of change.add ?? []) roles.add(plain(member), role ?? 'voter');
+  for (const { id, by } of change.replace ?? []) {
+    roles.replace(id, plain(by));
+    leaving.add(id);
+  }
+  for (const { id, ...changes } of change.update ?? []) roles.update(id, changes);
+
+  const target = roles.result();
+  if (target.voters.length === 0) {
+    return refuse('no-voters-left', 'no voter would be left, and nobody could ever decide again');
+  }
+  if (target.voters.length + target.learners.length > MEMBERS_MAX) {
+    return refuse('too-large', `more than ${MEMBERS_MAX} members`);
+  }
+  if (isUnchanged(configuration, target)) {
+    return refuse('nothing-to-change', 'the configuration is as asked already');
+  }
+  return {
+    accepted: true,
+    target,
+    catchUp: target.voters.filter((member) => !isVoter(configuration, member)),
+    needsJoint: !samePairs(configuration.voters, target.voters),
+  };
+}
+
+class Draft {
+  readonly #sets: { voters: Member[]; learners: Member[] };
+  readonly #retired: MemberId[];
+
+  constructor({ voters, learners, retired }: Configuration) {
+    this.#sets = { voters: [...voters], learners: [...learners] };
+    this.#retired = [...retired];
+  }
+
+  result(): MembershipPlan['target'] {
+    return { ...this.#sets, retired: this.#retired };
+  }
+
+  remove(id: NodeId): void {
+    this.#sets.voters = this.#sets.voters.filter((member) => member.id !== id);
+    this.#sets.learners = this.#sets.learners.filter((member) => member.id !== id);
+  }
+
+  move(id: NodeId, to: 'voters' | 'learners'): void {
+    const member = [...this.#sets.voters, ...this.#sets.learners].find((one) => one.id === id);
+    if (member === undefined || this.#sets[to].includes(member)) return;
+    this.remove(id);
+    this.#sets[to].push(member);
+  }
+
+  /** A learner that an interrupted change left behind goes on from there. */
+  add(member: Member, role: 'voter' | 'learner'): void {
+    if (this.#sets.voters.some((one) => sameMember(one, member))) return;
+    this.remove(member.id);
+    this.#sets[role === 'voter' ? 'voters' : 'learners'].push(member);
+  }
+
+  /** In its predecessor's place and role. Its own name under another incarnation is over for ever. */
+  replace(id: NodeId, by: Member): void {
+    // It may be a learner already, waiting to take over.
+    const others = (set: readonly Member[]): Member[] => set.filter((one) => !sameMember(one, by));
+    const swap = (one: Member): Member => (one.id === id ? by : one);
+    const leaving = [...this.#sets.voters, ...this.#sets.learners].find(
+      (one) => one.id === id && !sameMember(one, by),
+    );
+    const wasVoter = leaving !== undefined && this.#sets.voters.includes(leaving);
+    if (wasVoter) {
+      this.#sets.voters = others(this.#sets.voters).map(swap);
+      this.#sets.learners = others(this.#sets.learners);
+    } else {
+      this.#sets.learners = others(this.#sets.learners).map(swap);
+    }
+    if (leaving !== undefined && by.id === id) {
+      this.#retired.push({ id, incarnation: leaving.incarnation });
+    }
+  }
+
+  update(id: NodeId, changes: { readonly address?: string; readonly metadata?: Member['metadata'] }): void {
+    const change = (one: Member): Member =>
+      one.id === id
+        ? {
+            ...one,
+            ...(changes.address === undefined ? {} : { address: changes.address }),
+            ...(changes.metadata === undefined ? {} : { metadata: changes.metadata }),
+          }
+        : one;
+    this.#sets.voters = this.#sets.voters.map(change);
+    this.#sets.learners = this.#sets.learners.map(change);
+  }
+}
+
+type Mistake = Pick<RefusedMembership, 'reason' | 'why'>;
+
+function mistakeIn(configuration: Configuration, change: MembershipChange): Mistake | null {
+  const { add = [], promote = [], demote = [], remove = [], replace = [], update = [] } = change;
+  const named = [
+    ...add.map(({ id }) => id),
+    ...promote,
+    ...demote,
+    ...remove,
+    ...replace.flatMap(({ id, by }) => (by.id === id ? [id] : [id, by.id])),
+    ...update.map(({ id }) => id),
+  ];
+  const twice = named.find((id, at) => named.indexOf(id) !== at);
+  if (twice !== undefined) return mistake('contradiction', `${twice} is named twice`);
+
+  const known = [
+    ...promote,
+    ...demote,
+    ...remove,
+    ...replace.map(({ id }) => id),
+    ...update.map(({ id }) => id),
+  ];
+  const stranger = known.find((id) => membersNamed(configuration, id).length === 0);
+  if (stranger !== undefined) return mistake('unknown-member', `${stranger} is no member`);
+
+  for (const one of add) {
+    if (membersNamed(configuration, one.id).some((member) => !sameMember(member, one))) {
+      return mistake('already-member', `${one.id} is a member; replace it if its disk was emptied`);
+    }
+  }
+  for (const { id, by } of replace) {
+    if (by.id !== id && configuration.voters.some((member) => member.id === by.id)) {
+      return mistake('already-member', `${by.id} is a voter already`);
+    }
+    if (isMember(configuration, by) && by.id === id && membersNamed(configuration, id).length === 1) {
+      return mistake('already-member', `${id} is this very incarnation already`);
+    }
+  }
+  const incoming: readonly AddedMember[] = [...add, ...replace.map(({ by }) => by)];
+  const retired = incoming.find((member) => isRetired(configuration, member));
+  if (retired !== undefined) {
+    return mistake('retired', `${retired.id} (${retired.incarnation}) was replaced, and never comes back`);
+  }
+  const large = [...incoming, ...update].find(
+    ({ address = '', metadata = {} }) => address.length + JSON.stringify(metadata).length > MEMBER_BYTES_MAX,
+  );
+  if (large !== undefined) {
+    return mistake(
+      'too-large',
+      `address and metadata of ${large.id} take more than ${MEMBER_BYTES_MAX} bytes`,
+    );
+  }
+  return null;
+}
+
+function mistake(reason: MembershipRefusal, why: string): Mistake {
+  return { reason, why };
+}
+
+function refuse(reason: MembershipRefusal, why: string): RefusedMembership {
+  return { accepted: false, reason, why };
+}
+
+/** Without what does not belong into a configuration. */
+function plain({ id, incarnation, address, metadata }: Member): Member {
+  return {
+    id,
+    incarnation,
+    address,
+    ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata }),
+  };
+}
+
+function isUnchanged(configuration: Configuration, target: MembershipPlan['target']): boolean {
+  const text = (set: readonly Member[]): string => JSON.stringify([...set].map(plain).sort(byName));
+  return (
+    text(configuration.voters) === text(target.voters) &&
+    text(configuration.learners) === text(target.learners)
+  );
+}
+
+function byName(a: Member, b: Member): number {
+  return a.id < b.id || (a.id === b.id && a.incarnation < b.incarnation) ? -1 : 1;
+}
+
+/** As sets. */
+export function samePairs(a: readonly MemberId[], b: readonly MemberId[]): boolean {
+  return a.length === b.length && a.every((one) => b.some((other) => sameMember(one, other)));
+}
+
+/** The configuration while a change is made: both sets decide, each by its own majority. */
+export function jointOf(
+  before: Configuration,
+  target: MembershipPlan['target'],
+): Pick<Configuration, 'voters' | 'outgoing' | 'learners' | 'retired'> {
+  return { ...target, outgoing: before.voters };
+}
+
+/** What a joint configuration leads to. */
+export function afterJoint(joint: Configuration): MembershipPlan['target'] {
+  return { voters: joint.voters, learners: joint.learners, retired: joint.retired };
+}
+
+/**
+ * What a configuration goes back to when its change is given up: the voters it came from. Whoever was to
+ * join as a voter stays a learner only if it was one before, which `learnersBefore` tells where it is known.
+ */
+export function beforeJoint(
+  joint: Configuration,
+  learnersBefore: readonly Member[] | null,
+): MembershipPlan['target'] {
+  const learners = learnersBefore ?? joint.learners;
+  return {
+    voters: joint.outgoing,
+    learners: learners.filter((one) => !joint.outgoing.some((voter) => sameMember(voter, one))),
+    retired: joint.retired.filter((one) => !joint.outgoing.some((voter) => sameMember(voter, one))),
+  };
+}
+
+/** Every pair of the one that the other lacks. */
+export function leavers(from: Configuration, to: Configuration): Member[] {
+  return members(from).filter((member) => !isMember(to, member));
+}
