@@ -1,10 +1,12 @@
 import { nodeClock } from '../../../src/doors/node-clock.ts';
 import { msgpackCodec } from '../../../src/node/command-codec.ts';
+import { members } from '../../../src/raft/configuration.ts';
 import type { NodeId } from '../../../src/raft/identity.ts';
 import { standardCheckers } from '../../checkers/all.ts';
 import type { Violation, WorldObservation } from '../../checkers/checker.ts';
 import { CheckerSet } from '../../checkers/checker-set.ts';
 import { LeadershipBounds } from '../../checkers/leadership-bounds.ts';
+import { LogBounded } from '../../checkers/log-bounded.ts';
 import { recoveryAfter } from '../../checkers/recovery.ts';
 import { StorageReopened } from '../../checkers/storage-reopened.ts';
 import type { RunResult } from '../../report/run-result.ts';
@@ -65,16 +67,18 @@ class ScenarioRun {
     this.#scenario = scenario;
     this.#options = options;
     this.#simulation = new Simulation({ seed: options.seed });
-    this.#cluster = new SimulatedCluster(
-      this.#simulation,
+    const found = (violation: Violation): void => this.#found(violation);
+    this.#cluster = new SimulatedCluster({
+      simulation: this.#simulation,
       scenario,
-      (replica) => {
+      stateMachine: (machine) => {
         const stateMachine = new KvStateMachine();
-        this.#stateMachines.set(replica, stateMachine);
+        this.#stateMachines.set(machine, stateMachine);
         return stateMachine;
       },
-      (observation) => this.#observe(observation),
-    );
+      observe: (observation) => this.#observe(observation),
+      found,
+    });
     const process = new SimulatedProcess(this.#simulation, 'clients');
     this.#clients = new KvClients({
       // From zero, as the world counts: what clients saw is held against when faults struck and healed.
@@ -83,6 +87,7 @@ class ScenarioRun {
       spec: scenario.workload,
       target: clientTarget(this.#cluster),
     });
+    const { logAtMost, diskAtMostBytes } = scenario.expect;
     this.#checkers = new CheckerSet([
       ...standardCheckers({
         history: this.#clients.history,
@@ -90,11 +95,19 @@ class ScenarioRun {
         digestOf: (replica) => this.#stateMachines.get(replica) ?? null,
       }),
       ...(scenario.expect.storageReopened ? [this.#storageReopened] : []),
+      ...(logAtMost === null && diskAtMostBytes === null
+        ? []
+        : [
+            new LogBounded({
+              entriesMax: logAtMost,
+              bytesMax: diskAtMostBytes,
+              diskBytes: (machine) => this.#cluster.machine(machine).diskBytes,
+            }),
+          ]),
     ]);
     const schedule = (delayMs: number, label: string, callback: () => void): void => {
       this.#simulation.schedule(delayMs * 1000, label, callback);
     };
-    const found = (violation: Violation): void => this.#found(violation);
     this.#bounds = new LeadershipBounds(this.#cluster, scenario.expect, schedule, found);
     this.#timeline = new Timeline({
       world: this.#cluster,
@@ -224,6 +237,7 @@ class ScenarioRun {
     if (violation !== null) this.#found(violation);
     if (observation.kind === 'replica' && observation.observation.kind === 'stopped') {
       const { error } = observation.observation;
+      if (this.#cluster.mayStop(observation.replica)) return;
       this.#found({
         checker: 'no-failure',
         sentence: `${observation.replica} stopped: ${error instanceof Error ? error.message : String(error)}`,
@@ -238,19 +252,26 @@ class ScenarioRun {
     return recovery !== null && recovery.durationMs <= this.#scenario.expect.recoveryWithinMs;
   }
 
+  /** Every listed member runs, as the very pair that is listed, and all hold and applied the same. */
   #allAgree(): boolean {
-    const nodes = this.#cluster.replicas.map((id) => this.#cluster.machine(id).node?.status());
+    const configuration = this.#cluster.settled();
+    if (configuration === null) return false;
+    const listed = members(configuration);
+    const nodes = listed.map(({ id }) => this.#cluster.machine(id).node?.status());
     const first = nodes[0];
     return (
       first !== undefined &&
       nodes.every(
-        (node) => node?.appliedIndex === first.appliedIndex && node.lastIndex === first.appliedIndex,
+        (node, at) =>
+          node?.incarnation === listed[at]?.incarnation &&
+          node?.appliedIndex === first.appliedIndex &&
+          node.lastIndex === first.appliedIndex,
       )
     );
   }
 
   #appliedIndexes(): string {
-    return this.#cluster.replicas
+    return this.#cluster.members
       .map((id) => `${id} ${this.#cluster.machine(id).node?.status().appliedIndex ?? 'down'}`)
       .join(', ');
   }
@@ -293,13 +314,21 @@ class ScenarioRun {
 }
 
 /** What is judged besides what the checkers watch. */
-function expectationsOf({ expect }: Scenario): { name: string; property: string }[] {
+function expectationsOf({ expect, timeline }: Scenario): { name: string; property: string }[] {
   return [
     { name: 'no-failure', property: 'No replica stops by itself, and nothing throws unexpectedly.' },
     {
       name: 'recovery-within',
       property: `Within ${expect.recoveryWithinMs} ms after the last fault clients are served, and all replicas agree.`,
     },
+    ...(timeline.some(({ fault }) => fault.kind === 'membership')
+      ? [
+          {
+            name: SimulatedCluster.membershipWithin,
+            property: 'What an operator asks of the membership is so in time.',
+          },
+        ]
+      : []),
     ...(expect.newLeaderWithinMs === null
       ? []
       : [
