@@ -1,3 +1,4 @@
+import { Removed, Retired } from '../../../src/node/errors.ts';
 import type { Observation } from '../../../src/node/observation.ts';
 import type { StateMachine } from '../../../src/node/state-machine.ts';
 import { type Configuration, members } from '../../../src/raft/configuration.ts';
@@ -140,9 +141,10 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
     return leader === null ? null : settledConfiguration(this.machine(leader));
   }
 
-  /** Whether a replica may stop by itself: an operator removed it. */
-  mayStop(machine: NodeId): boolean {
-    return this.#leaving.has(machine);
+  /** Whether a replica may stop by itself for this reason: an operator removed it, or it is a mere double. */
+  mayStop(machine: NodeId, error: unknown): boolean {
+    if (error instanceof Removed) return this.#leaving.has(machine) || this.#doubles.has(machine);
+    return error instanceof Retired && this.#doubles.has(machine);
   }
 
   cut(links: readonly Link[]): () => void {

@@ -2,6 +2,7 @@ import { OutcomeUnknown } from '../../../src/node/errors.ts';
 import type { Observation } from '../../../src/node/observation.ts';
 import type { RaftNodeOptions } from '../../../src/node/options.ts';
 import { RaftNode } from '../../../src/node/raft-node.ts';
+import { snapshotPolicy } from '../../../src/node/snapshot-policy.ts';
 import type { StateMachine } from '../../../src/node/state-machine.ts';
 import type { NodeId } from '../../../src/raft/identity.ts';
 import { fileStorage } from '../../../src/storage/index.ts';
