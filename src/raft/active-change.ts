@@ -201,7 +201,7 @@ function advanceCatchUp(context: Context, change: ActiveChange): void {
   for (const one of change.catchUp) {
     const progress = state.progress.find(({ member }) => sameMember(member, one.member));
     if (progress === undefined) continue;
-    if (noteReached(one, progress.matchIndex, 0)) {
+    if (noteReached(one, progress.matchIndex, progress.transfer?.acknowledgedOffset ?? 0)) {
       change.giveUpAt = state.now + state.options.catchUpTimeoutMs;
     }
     if (one.caughtUp || progress.matchIndex < one.roundTarget) continue;
