@@ -186,8 +186,7 @@ function take(context: Context, receiving: ReceivingSnapshot, { offset, data }: 
   const isThere = waiting.some((chunk) => chunk.offset === offset && chunk.data.length >= data.length);
   const room = context.state.options.snapshotChunksInflightMax;
   // What finds no room is lost, and comes again.
-  if (!isThere && (waiting.length < room || offset === receiving.handedOffset))
-    waiting.push({ offset, data });
+  if (!isThere && (waiting.length < room || offset <= receiving.handedOffset)) waiting.push({ offset, data });
   // With nothing being written there is a gap, and the answer says where.
   const isGap = offset > receiving.handedOffset && receiving.handedOffset === receiving.writtenOffset;
   if (isGap) answer(context, receiving);
