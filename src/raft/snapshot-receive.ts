@@ -99,7 +99,8 @@ export function finishReceiving(context: Context): void {
   if (receiving.stored) {
     // A range being applied is read from the log that the snapshot is about to replace, and its end must not
     // be taken for news after a restored snapshot: the two take turns.
-    if (state.applyingIndex > state.appliedIndex) return;
+    const isBusy = state.applyingIndex > state.appliedIndex;
+    if (isBusy && !overtaken(state, receiving)) return;
     state.receiving = null;
     install(context, receiving.snapshot);
   } else if (!receiving.complete && (overtaken(state, receiving) || state.role === 'leader')) {
