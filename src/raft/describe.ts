@@ -212,7 +212,7 @@ function describeSnapshot({ index, term, size }: SnapshotMeta): string {
   return `snapshot=${index}/${term} size=${size}`;
 }
 
-function describeConfiguration({ voters, outgoing, learners }: Configuration): string {
+export function describeConfiguration({ voters, outgoing, learners }: Configuration): string {
   const names = (set: readonly Member[]): string => set.map(({ id }) => id).join(',');
   return (
     (names(voters) || 'none') +
