@@ -107,6 +107,9 @@ export function proposeMembership(
  * old majority takes part in every decision of the old and of the joint configuration alike, so it cannot be
  * bypassed; and C_new alone decides only where the joint configuration was committed and *left for C_new*
  * by one leader, which appends either C_new after it or C_old, never both.
+ *
+ * An earlier leader may have left it for C_new without this one knowing. Its C_new can win a vote of the new
+ * voters only while a majority of them holds nothing of this leader's term; so that is waited for first.
  */
 export function abortMembership(context: Context): MembershipResult {
   const { state } = context;
@@ -114,6 +117,7 @@ export function abortMembership(context: Context): MembershipResult {
   const configuration = currentConfiguration(state);
   const { change } = state;
   if (change === null && !isJoint(configuration)) return refuse('no-change', 'no change is under way');
+  if (!ownTermIsCommitted(state)) return termNotCommitted(state);
   if (change?.phase === 'leaving-joint') {
     return refuse(
       'change-in-progress',
@@ -179,12 +183,7 @@ function refusal(state: RaftState, expected: ConfigurationId | null): RefusedMem
   if (expected !== null && configuration.id !== expected) {
     return refuse('configuration-changed', `the configuration is ${configuration.id}, not ${expected}`);
   }
-  if (!ownTermIsCommitted(state)) {
-    return refuse(
-      'term-not-committed',
-      `nothing of term ${state.hardState.term} is committed yet; try again`,
-    );
-  }
+  if (!ownTermIsCommitted(state)) return termNotCommitted(state);
   if (state.change !== null || isJoint(configuration) || (latest?.index ?? 0) > state.commitIndex) {
     return refuse('change-in-progress', 'another change of the membership is not finished');
   }
@@ -332,6 +331,10 @@ export function progressOfChange(state: RaftState, change: ActiveChange): Member
       caughtUp,
     })),
   };
+}
+
+function termNotCommitted(state: RaftState): RefusedMembership {
+  return refuse('term-not-committed', `nothing of term ${state.hardState.term} is committed yet; try again`);
 }
 
 function refuse(reason: RefusedMembership['reason'], why: string): RefusedMembership {
