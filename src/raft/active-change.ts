@@ -108,8 +108,9 @@ export function proposeMembership(
  * bypassed; and C_new alone decides only where the joint configuration was committed and *left for C_new*
  * by one leader, which appends either C_new after it or C_old, never both.
  *
- * An earlier leader may have left it for C_new without this one knowing. Its C_new can win a vote of the new
- * voters only while a majority of them holds nothing of this leader's term; so that is waited for first.
+ * A successor is another leader: its predecessor may have left the joint configuration for a C_new that it
+ * alone holds. Only the majority of C_new can keep that one from leading again, so before going back to C_old
+ * an entry of the own term has to be committed by both.
  */
 export function abortMembership(context: Context): MembershipResult {
   const { state } = context;
@@ -117,7 +118,7 @@ export function abortMembership(context: Context): MembershipResult {
   const configuration = currentConfiguration(state);
   const { change } = state;
   if (change === null && !isJoint(configuration)) return refuse('no-change', 'no change is under way');
-  if (!ownTermIsCommitted(state)) return termNotCommitted(state);
+  if (!ownTermIsCommitted(state)) return refuseUncommittedTerm(state);
   if (change?.phase === 'leaving-joint') {
     return refuse(
       'change-in-progress',
@@ -183,11 +184,15 @@ function refusal(state: RaftState, expected: ConfigurationId | null): RefusedMem
   if (expected !== null && configuration.id !== expected) {
     return refuse('configuration-changed', `the configuration is ${configuration.id}, not ${expected}`);
   }
-  if (!ownTermIsCommitted(state)) return termNotCommitted(state);
+  if (!ownTermIsCommitted(state)) return refuseUncommittedTerm(state);
   if (state.change !== null || isJoint(configuration) || (latest?.index ?? 0) > state.commitIndex) {
     return refuse('change-in-progress', 'another change of the membership is not finished');
   }
   return null;
+}
+
+function refuseUncommittedTerm({ hardState }: RaftState): RefusedMembership {
+  return refuse('term-not-committed', `nothing of term ${hardState.term} is committed yet; try again`);
 }
 
 function ownTermIsCommitted(state: RaftState): boolean {
@@ -331,10 +336,6 @@ export function progressOfChange(state: RaftState, change: ActiveChange): Member
       caughtUp,
     })),
   };
-}
-
-function termNotCommitted(state: RaftState): RefusedMembership {
-  return refuse('term-not-committed', `nothing of term ${state.hardState.term} is committed yet; try again`);
 }
 
 function refuse(reason: RefusedMembership['reason'], why: string): RefusedMembership {

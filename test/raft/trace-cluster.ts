@@ -1,7 +1,6 @@
 import type { Member } from '../../src/raft/configuration.ts';
 import { describeEnvelope } from '../../src/raft/describe.ts';
 import type { Term } from '../../src/raft/entry.ts';
-import type { ReplicaId } from '../../src/raft/identity.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
 import type { FakeDisk, FakeReplica } from './harness.ts';
@@ -65,6 +64,7 @@ export class TraceCluster extends Cluster {
 
   /** Time passes for `id` alone until it has won, and only messages about votes arrive. */
   electByVotes(id: string): void {
+    if (this.core(id).state.role === 'leader') throw new Error(`${id} leads already`);
     for (let attempt = 0; attempt < 20; attempt += 1) {
       if (this.core(id).state.role === 'leader') return;
       this.fire(id);
@@ -97,20 +97,23 @@ export class TraceCluster extends Cluster {
     for (const envelope of this.#on(link, this.network)) this.#arrive({ ...envelope });
   }
 
-  askToJoin(from: ReplicaId, to: string): void {
-    const lastLogIndex = this.replica(from.id).core?.state.log.lastIndex ?? 0;
-    const isKnown = this.replica(from.id).core?.state.self.incarnation === from.incarnation;
+  /** `life` 1 is the first disk of `id`, 2 the one after it was emptied; whoever runs on it asks. */
+  askToJoin(
+    id: string,
+    to: string,
+    as: { readonly life: number | null; readonly address: string | null },
+  ): void {
+    const { core, disk } = this.replica(id);
+    const life = as.life ?? disk.life;
+    const running = life === disk.life ? core : null;
+    if (as.life === null && core === null) throw new Error(`${id} is down`);
+    const lastLogIndex = running?.state.log.lastIndex ?? 0;
     const envelope: Envelope = {
-      clusterId: isKnown && lastLogIndex > 0 ? clusterId : null,
+      clusterId: lastLogIndex > 0 ? clusterId : null,
       group,
-      from,
+      from: running?.state.self ?? replica(id, 1, life),
       to: { id: this.replica(to).id, incarnation: null },
-      message: {
-        kind: 'JoinRequest',
-        address: `${from.id}:1`,
-        metadata: {},
-        lastLogIndex: isKnown ? lastLogIndex : 0,
-      },
+      message: { kind: 'JoinRequest', address: as.address ?? `${id}:1`, metadata: {}, lastLogIndex },
     };
     this.network.push(envelope);
     this.onTold(describeEnvelope(envelope));
@@ -175,7 +178,7 @@ export class TraceCluster extends Cluster {
     return envelope;
   }
 
-  #on({ from, to, kind }: Link, among: readonly Envelope[]): Envelope[] {
+  #on({ from, to, kind, count }: Link, among: readonly Envelope[]): Envelope[] {
     this.replica(from);
     this.replica(to);
     const found = among.filter(
@@ -185,7 +188,7 @@ export class TraceCluster extends Cluster {
         (kind === null || envelope.message.kind === kind),
     );
     if (found.length === 0) throw new Error(`no ${kind ?? 'message'} from ${from} to ${to}`);
-    return found;
+    return found.slice(0, count);
   }
 
   #sideOf(id: string): number {
