@@ -27,7 +27,7 @@ export class DurableBeforeSend implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#leading.delete(replica);
       return null;
     }
@@ -91,10 +91,9 @@ export class DurableBeforeSend implements Checker {
     }
     if (matchIndex > book.durableEnd) return `${said}, but only entry ${book.durableEnd} was durable`;
     const heldTerm = book.persisted.termAt(matchIndex);
-    const leaderBook =
-      to.incarnation !== null && this.#leading.get(to.id) === term
-        ? this.#books.ofMember({ id: to.id, incarnation: to.incarnation })
-        : null;
+    const leaderBook = this.#books
+      .ofMember({ id: to.id, incarnation: to.incarnation ?? '' })
+      .find(({ machine }) => this.#leading.get(machine) === term);
     if (!leaderBook || heldTerm === null || matchIndex < leaderBook.issued.floorIndex) return null;
     const leaderTerm = leaderBook.issued.termAt(matchIndex);
     if (leaderTerm === heldTerm) return null;

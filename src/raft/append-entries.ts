@@ -75,7 +75,7 @@ export function refuseStaleHeartbeat(context: Context, from: ReplicaId): void {
 }
 
 /** Election Safety (paper 5.2) says that whoever speaks as leader of this term is its only one. */
-function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
+export function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
   const { state } = context;
   const known = state.role === 'leader' ? state.self : (state.owed.acknowledgement?.leader ?? from);
   if (!sameMember(known, from)) {

@@ -18,7 +18,7 @@ import type {
   StorageStats,
   WriteRequest,
 } from './contract.ts';
-import { StorageFailed, StorageRefused } from './errors.ts';
+import { EntriesGone, StorageFailed, StorageRefused } from './errors.ts';
 import { refuseBadName } from './names.ts';
 import { rangeWithin } from './snapshot-range.ts';
 import { mistakeIn } from './write-mistake.ts';
@@ -208,7 +208,7 @@ class MemoryLog implements LogStorage {
       if (found.length > 0 && bytes > bytesMax) break;
       found.push(entry);
     }
-    if (found[0]?.index !== from) throw new StorageFailed(`the memory storage holds no entry ${from}`);
+    if (found[0]?.index !== from) throw new EntriesGone(`the memory storage holds no entry ${from}`);
     return found;
   }
 

@@ -27,10 +27,14 @@ const empty: RaftStart = {
     runs: [],
     configurations: [],
   },
+  snapshot: null,
   appliedIndex: 0,
 };
-const startWith = (recovered: Partial<RaftStart['recovered']>) => () =>
-  new Raft({ ...empty, recovered: { ...empty.recovered, ...recovered } }, seeded(1));
+const snapshotAt7 = { index: 7, term: 3, configuration: voters, size: 5, digest: 'f00d' };
+const startWith =
+  (recovered: Partial<RaftStart['recovered']>, snapshot: RaftStart['snapshot'] = null) =>
+  () =>
+    new Raft({ ...empty, recovered: { ...empty.recovered, ...recovered }, snapshot }, seeded(1));
 
 describe('options', () => {
   test('the defaults are sound', () => {
@@ -109,12 +113,15 @@ describe('what was recovered is checked', () => {
   });
 
   test('a log that begins at a snapshot is sound, and the snapshot’s configuration in force', () => {
-    const raft = startWith({
-      hardState: { term: 4, votedFor: null },
-      floor: { index: 7, term: 3, configuration: voters },
-      lastIndex: 9,
-      runs: [{ term: 3, firstIndex: 8 }],
-    })();
+    const raft = startWith(
+      {
+        hardState: { term: 4, votedFor: null },
+        floor: { index: 7, term: 3, configuration: voters },
+        lastIndex: 9,
+        runs: [{ term: 3, firstIndex: 8 }],
+      },
+      snapshotAt7,
+    )();
     expect(raft.state).toMatchObject({ commitIndex: 7, appliedIndex: 7, settledIndex: 7 });
     expect(raft.deadline).toBeGreaterThanOrEqual(500);
   });
@@ -133,6 +140,7 @@ describe('an append against a snapshot’s floor', () => {
           runs: [{ term: 3, firstIndex: 8 }],
           configurations: [],
         },
+        snapshot: snapshotAt7,
       },
       seeded(1),
     );

@@ -2,14 +2,8 @@ import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
 import type { Entry } from '../../raft/entry.ts';
 import { entryBytes } from '../../raft/entry.ts';
 import type { InPlace } from '../conformance.ts';
-import { StorageFailed } from '../errors.ts';
-import { command, commands, contentOf, sameEntries, termOf, Writer } from './requests.ts';
-
-const configuration = {
-  voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1' }],
-  outgoing: [],
-  learners: [{ id: 'n2', incarnation: 'fedcba9876543210', address: 'host:2' }],
-};
+import { EntriesGone, StorageFailed } from '../errors.ts';
+import { command, commands, configuration, contentOf, sameEntries, termOf, Writer } from './requests.ts';
 
 /** What is written is found, as it was, in the same instance and in the next. */
 export function logFacts(inPlace: InPlace): void {
@@ -64,7 +58,7 @@ export function logFacts(inPlace: InPlace): void {
     await sizes(7, commands(1, 7, 1));
     await writer.write({ ...termOf(2), cutFrom: 4, entries: commands(4, 5, 2) });
     await sizes(5, [...commands(1, 3, 1), ...commands(4, 5, 2)]);
-    await rejects(writer.log.read({ from: 6, to: 6, bytesMax: 100 }), StorageFailed);
+    await rejects(writer.log.read({ from: 6, to: 6, bytesMax: 100 }), EntriesGone);
     await writer.write({ ...termOf(3), cutFrom: 1, entries: commands(1, 1, 3) });
 
     const again = new Writer(await (await place.reopen()).openLog('a'));
@@ -112,7 +106,7 @@ export function logFacts(inPlace: InPlace): void {
     const each = entryBytes(command(1, 1));
     sameEntries(await writer.log.read({ from: 2, to: 9, bytesMax: 3 * each }), commands(2, 4, 1));
     sameEntries(await writer.log.read({ from: 2, to: 9, bytesMax: 0 }), commands(2, 2, 1));
-    await rejects(writer.log.read({ from: 13, to: 13, bytesMax: 100 }), StorageFailed);
+    await rejects(writer.log.read({ from: 13, to: 13, bytesMax: 100 }), EntriesGone);
     // Asking in vain is no failure of the storage.
     await writer.write({ entries: commands(13, 13, 1) });
   });

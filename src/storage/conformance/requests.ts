@@ -1,6 +1,16 @@
 import { deepStrictEqual } from 'node:assert/strict';
+import type { Configuration } from '../../raft/configuration.ts';
 import type { Entry, Index, Term } from '../../raft/entry.ts';
 import type { LogStorage, WriteRequest } from '../contract.ts';
+
+/** One with a member in it, as a floor or a snapshot carries it. */
+export const configuration: Configuration = {
+  id: '1.1',
+  voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1', metadata: { zone: 'a' } }],
+  outgoing: [],
+  learners: [{ id: 'n2', incarnation: 'fedcba9876543210', address: 'host:2' }],
+  retired: [{ id: 'n2', incarnation: '00000000000000bb' }],
+};
 
 /** A write, but for its id. */
 export type Change = Partial<Omit<WriteRequest, 'writeId'>>;

@@ -2,13 +2,7 @@ import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
 import type { InPlace } from '../conformance.ts';
 import type { SnapshotMeta, SnapshotStorage } from '../contract.ts';
 import { StorageFailed } from '../errors.ts';
-import { commands, termOf, Writer } from './requests.ts';
-
-const configuration = {
-  voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1' }],
-  outgoing: [],
-  learners: [],
-};
+import { commands, configuration, termOf, Writer } from './requests.ts';
 
 /** Snapshots are whole or not there. */
 export function snapshotFacts(inPlace: InPlace): void {

@@ -4,12 +4,12 @@ import type { Entry, Index, Term } from '../../raft/entry.ts';
 import { entryBytes } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, LogStorage, RecoveredLog, WriteRequest } from '../contract.ts';
-import { StorageFailed } from '../errors.ts';
+import { EntriesGone, type StorageFailed } from '../errors.ts';
 import { mistakeIn } from '../write-mistake.ts';
 import type { Backend } from './backends/backend.ts';
 import { bodyIsIntact, readEntries } from './block.ts';
 import { headerLength, type LogEnd } from './block-header.ts';
-import type { LiveBlocks } from './live-blocks.ts';
+import type { LiveBlock, LiveBlocks } from './live-blocks.ts';
 import { TermRuns } from './term-runs.ts';
 
 /** What a log asks of the shard it lives in. */
@@ -82,13 +82,13 @@ export class GroupLog implements LogStorage {
     const entries: Entry[] = [];
     let bytes = 0;
     for (let index = from; index <= to; ) {
-      const block = index > this.floor.index ? this.blocks.find(index) : null;
-      if (block === null) {
+      const block = this.#blockOf(index);
+      const found = block === null ? null : await this.#entriesOf(block, index);
+      if (block === null || found === null) {
         if (entries.length > 0) return entries;
-        // Not damage: it was cut, or lies below the floor by now.
-        throw this.#shard.failure ?? new StorageFailed(`group ${this.group} holds no durable entry ${index}`);
+        throw this.#shard.failure ?? new EntriesGone(`group ${this.group} holds no durable entry ${index}`);
       }
-      for (const entry of await this.#entriesOf(block)) {
+      for (const entry of found) {
         if (entry.index < index) continue;
         if (entry.index > to || entry.index > block.lastIndex) break;
         bytes += entryBytes(entry);
@@ -100,7 +100,12 @@ export class GroupLog implements LogStorage {
     return entries;
   }
 
-  async #entriesOf({ header, location }: NonNullable<ReturnType<LiveBlocks['find']>>): Promise<Entry[]> {
+  #blockOf(index: Index): LiveBlock | null {
+    return index > this.floor.index ? this.blocks.find(index) : null;
+  }
+
+  /** null when the block was compacted away while it was being read: then its bytes say nothing of the disk. */
+  async #entriesOf({ header, location }: LiveBlock, index: Index): Promise<Entry[] | null> {
     if (this.#shard.failure !== null) throw this.#shard.failure;
     try {
       const bytes = await this.#shard.backend.read(location);
@@ -108,6 +113,7 @@ export class GroupLog implements LogStorage {
       if (!bodyIsIntact(header, start, bytes)) throw new Error('its checksum is wrong');
       return await readEntries(header, start, bytes, this.#shard.work);
     } catch (cause) {
+      if (this.#blockOf(index)?.header.number !== header.number) return null;
       const last = header.firstIndex + header.entryCount - 1;
       throw this.#shard.fail(
         `block ${header.number} of group ${this.group}, entries ${header.firstIndex} to ${last}, cannot be read`,

@@ -22,9 +22,11 @@ const storageOn = (disk: MemoryDisk, directory = '/data'): Storage =>
 
 const groups = ['orders', 'users'];
 const configuration = {
+  id: '1.1',
   voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'a:1' }],
   outgoing: [],
   learners: [],
+  retired: [],
 };
 
 const command = (index: number, term: number): Entry => ({

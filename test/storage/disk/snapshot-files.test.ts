@@ -11,9 +11,11 @@ import { MemoryDisk } from './memory-disk.ts';
 
 const seed = 7;
 const configuration = {
+  id: '1.1',
   voters: [{ id: 'n1', incarnation: '0123456789abcdef', address: 'host:1' }],
   outgoing: [],
   learners: [],
+  retired: [],
 };
 
 const snapshotsOn = (disk: Disk, directory = '/data/snapshots-a'): SnapshotFiles =>

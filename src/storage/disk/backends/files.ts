@@ -13,6 +13,9 @@ interface Segment {
   size: number;
   /** The highest number it holds of each group. */
   readonly highest: Map<GroupId, number>;
+  /** The file is not closed under those that read it: another file may get its descriptor. */
+  readonly reads: Set<Promise<unknown>>;
+  isDropped: boolean;
 }
 
 /**
@@ -48,7 +51,7 @@ export class FilesBackend implements Backend {
     for (const name of names) {
       const file = await this.#disk.open(this.#path(name));
       const size = await file.size();
-      const segment: Segment = { name, file, size, highest: new Map() };
+      const segment: Segment = { name, file, size, highest: new Map(), reads: new Set(), isDropped: false };
       this.#segments.push(segment);
       this.#lastName = Number.parseInt(name, 10);
       const found = scanSegment(asBuffer(await file.read(0, size)), this.#seed);
@@ -92,7 +95,14 @@ export class FilesBackend implements Backend {
 
   async read(location: BlockLocation): Promise<Buffer> {
     const { segment, offset, length } = location.backendLocation as Place;
-    return asBuffer(await segment.file.read(offset, length));
+    if (segment.isDropped) throw new Error(`segment ${segment.name} is removed`);
+    const reading = segment.file.read(offset, length);
+    segment.reads.add(reading);
+    try {
+      return asBuffer(await reading);
+    } finally {
+      segment.reads.delete(reading);
+    }
   }
 
   async dropBelow(group: GroupId, number: number): Promise<void> {
@@ -103,6 +113,8 @@ export class FilesBackend implements Backend {
     const dead = this.#segments.slice(0, -1).filter(isDead);
     for (const segment of dead) {
       this.#segments.splice(this.#segments.indexOf(segment), 1);
+      segment.isDropped = true;
+      await Promise.allSettled([...segment.reads]);
       await segment.file.close();
       await this.#disk.remove(this.#path(segment.name));
     }
@@ -137,7 +149,7 @@ export class FilesBackend implements Backend {
     const name = `${String(this.#lastName).padStart(12, '0')}.blocks`;
     const file = await this.#disk.open(this.#path(name), { create: true, exclusive: true });
     await this.#disk.syncDirectory(this.#directory);
-    const segment: Segment = { name, file, size: 0, highest: new Map() };
+    const segment: Segment = { name, file, size: 0, highest: new Map(), reads: new Set(), isDropped: false };
     this.#segments.push(segment);
     this.#needsSegment = false;
     return segment;
