@@ -57,7 +57,10 @@ export function onAcknowledged(
   progress: Progress,
   { matchIndex, verifiedIndex }: { readonly matchIndex: Index; readonly verifiedIndex: Index },
 ): void {
-  if (noteMatch(progress, matchIndex)) advanceCommit(context);
+  if (noteMatch(progress, matchIndex)) {
+    if (progress.recoveringAt !== null) progress.recoveringAt = context.state.now;
+    advanceCommit(context);
+  }
   if (progress.mode === 'snapshot') {
     endTransferAt(context, progress, { matchIndex, verifiedIndex });
     return;
