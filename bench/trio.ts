@@ -89,7 +89,9 @@ export class Trio {
     core.applied(this.now, to);
     if (this.#compaction === null) return;
     const { everyEntries, keepEntries } = this.#compaction;
-    if (to - (core.state.snapshot?.index ?? 0) < everyEntries) return;
+    // At multiples, as the default policy does; ranges are applied whole here, so it may be a little later.
+    const taken = Math.floor((core.state.snapshot?.index ?? 0) / everyEntries);
+    if (Math.floor(to / everyEntries) === taken) return;
     const meta = {
       index: to,
       term: core.termAt(to) ?? 0,
