@@ -1,9 +1,10 @@
 import type { Member } from '../../src/raft/configuration.ts';
 import { describeEnvelope } from '../../src/raft/describe.ts';
-import type { Term } from '../../src/raft/entry.ts';
+import type { Index, Term } from '../../src/raft/entry.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
-import type { FakeDisk, FakeReplica } from './harness.ts';
+import type { FakeDisk } from './fake-disk.ts';
+import type { FakeReplica } from './harness.ts';
 import { Cluster, clusterId, group, logOf, replica, votersOf } from './harness.ts';
 import type { Link } from './trace-words.ts';
 
@@ -140,12 +141,42 @@ export class TraceCluster extends Cluster {
 
   setDisk(id: string, speed: 'slow' | 'quick'): void {
     this.replica(id).disk.persistsAtOnce = speed === 'quick';
-    if (speed === 'quick') this.drain(this.replica(id));
+    if (speed === 'slow') return;
+    this.persist(id);
+    this.doChunks(id);
+    this.doLoads(id);
   }
 
   setApplying(id: string, speed: 'slow' | 'quick'): void {
     this.replica(id).appliesAtOnce = speed === 'quick';
-    if (speed === 'quick') this.drain(this.replica(id));
+    if (speed === 'quick') this.applyOne(id);
+  }
+
+  /** A range of entries, or a snapshot, whichever its state machine was given. */
+  applyOne(id: string): void {
+    const target = this.replica(id);
+    this.finishApply(target);
+    this.finishRestore(target);
+    this.drain(target);
+  }
+
+  /** Chunks of a snapshot that were handed to the disk are written. */
+  doChunks(id: string, count = Number.POSITIVE_INFINITY): void {
+    const target = this.replica(id);
+    for (let done = 0; done < count && target.disk.chunks.length > 0; done += 1) {
+      this.finishChunk(target);
+      this.drain(target);
+    }
+  }
+
+  /** What the core asked its disk for, entries or bytes of a snapshot, is read. */
+  doLoads(id: string): void {
+    const target = this.replica(id);
+    while (target.loads.length + target.snapshotLoads.length > 0) {
+      this.finishLoad(target);
+      this.finishSnapshotLoad(target);
+      this.drain(target);
+    }
   }
 
   messages(): string[] {
@@ -154,9 +185,13 @@ export class TraceCluster extends Cluster {
 
   /** The terms of its log, entry by entry, and how far it is known to be committed. */
   termsOf({ core, disk }: FakeReplica): string {
-    if (core === null) return `${disk.entries.map(({ term }) => term).join(' ')} | down`;
+    const before = (index: Index, term: Term): string[] => (index > 0 ? [`(${index}/${term})`] : []);
+    if (core === null) {
+      const { floor, entries } = disk;
+      return [...before(floor.index, floor.term), ...entries.map(({ term }) => term), '| down'].join(' ');
+    }
     const { log, commitIndex } = core.state;
-    const terms: string[] = log.floorIndex > 0 ? [`(${log.floorIndex}/${log.floorTerm})`] : [];
+    const terms = before(log.floorIndex, log.floorTerm);
     for (let index = log.floorIndex + 1; index <= log.lastIndex; index += 1) {
       terms.push(String(core.termAt(index)));
     }

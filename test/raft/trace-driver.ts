@@ -38,7 +38,7 @@ export class TraceDriver {
       this.#setup.logs.push(words);
       return [];
     }
-    if (words.named.size > 0 && words.verb !== 'change' && words.verb !== 'join') {
+    if (words.named.size > 0 && !['change', 'join', 'snapshot'].includes(words.verb)) {
       throw new Error(`${words.verb} takes no ${[...words.named.keys()].join(', ')}`);
     }
     const { teller } = this.#begun();
@@ -165,8 +165,16 @@ export class TraceDriver {
         cluster.setApplying(id, speedOf(second));
         break;
       case 'apply':
-        cluster.finishApply(cluster.replica(id));
-        cluster.drain(cluster.replica(id));
+        cluster.applyOne(id);
+        break;
+      case 'snapshot':
+        cluster.compact(id, undefined, named.has('keep') ? wholeNumber(named.get('keep')?.[0]) : 0);
+        break;
+      case 'chunk':
+        cluster.doChunks(id, second === undefined ? undefined : wholeNumber(second));
+        break;
+      case 'load':
+        cluster.doLoads(id);
         break;
       case 'show':
         for (const line of shown(cluster, plain)) teller.say(line);

@@ -87,7 +87,12 @@ describe('what a chunk may say is asserted by the writer and the reader alike:',
     ],
     ['index 0', sent(chunk({}, { index: 0 })), heard({ index: 0 }), /snapshot index is 0, less than 1/],
     ['term 0', sent(chunk({}, { term: 0 })), heard({ ofTerm: 0 }), /snapshot term is 0, less than 1/],
-    ['a negative size', sent(chunk({}, { size: -1 })), heard({ size: -1 }), /snapshot size: expected an integer|size is -1|of a snapshot of -1/],
+    [
+      'a negative size',
+      sent(chunk({}, { size: -1 })),
+      heard({ size: -1 }),
+      /snapshot size: expected an integer|size is -1|of a snapshot of -1/,
+    ],
     ['a fractional offset', sent(chunk({ offset: 6.5 })), heard({ offset: 6.5 }), /offset is 6.5/],
     [
       'a digest of 63 digits',
