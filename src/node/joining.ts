@@ -37,15 +37,16 @@ export interface JoiningActions {
 /**
  * Asks to be let in: a replica that holds nothing, and one that hears no leader for long, because it was
  * removed, has moved, or is not the run of its pair that the others know. It asks everybody it knows of,
- * and whom they name as leader, until it hears a leader; what comes of it is the leader's to decide.
+ * and whom they name as leader, until it hears a leader that its own log lists; what comes of it is the
+ * leader's to decide.
  */
 export class Joining {
   readonly #state: RaftState;
   readonly #settings: JoiningSettings;
   readonly #actions: JoiningActions;
-  readonly #openedAt: number;
   #timer: TimerHandle | null = null;
-  #leaderlessSince: number | null = null;
+  /** Since when no leader is heard whom it could answer. */
+  #since: number | null = null;
   #asking = false;
   #leader: BootstrapMember | null = null;
   #hints: readonly Peer[] = nobody;
@@ -55,7 +56,6 @@ export class Joining {
     this.#state = state;
     this.#settings = settings;
     this.#actions = actions;
-    this.#openedAt = settings.clock.now();
   }
 
   /** Addresses of whom to ask, beyond those in the configuration; the same list until it changes. */
@@ -83,8 +83,8 @@ export class Joining {
   /** The answer is for one run of this very pair: another one's is no news. */
   onAnswer(envelope: Envelope, message: JoinAnswer): void {
     const { self } = this.#state;
-    if (this.#stopped || envelope.to.incarnation !== self.incarnation || message.boot !== self.boot) return;
-    if (envelope.to.id !== self.id || this.#state.leader !== null) return;
+    if (!this.#asking || envelope.to.incarnation !== self.incarnation || message.boot !== self.boot) return;
+    if (envelope.to.id !== self.id) return;
     this.#actions.answered(envelope.from.id, message);
     const { leader } = message;
     const isNews = leader?.id !== this.#leader?.id || leader?.address !== this.#leader?.address;
@@ -100,14 +100,16 @@ export class Joining {
   /** When to ask next; null for not at all. */
   #dueAt(): number | null {
     const state = this.#state;
-    if (this.#stopped || state.leader !== null || state.removed) {
-      this.#leaderlessSince = null;
+    if (this.#stopped || state.removed || leaderIsListed(state)) {
+      this.#since = null;
       return null;
     }
-    if (holdsNothing(state)) return this.#settings.seeds.length > 0 ? this.#openedAt + ASK_EVERY_MS : null;
+    this.#since ??= this.#settings.clock.now();
+    if (holdsNothing(state)) return this.#settings.seeds.length > 0 ? this.#since + ASK_EVERY_MS : null;
+    // A leader that came after this log ends: its address has to be learnt before it can be answered.
+    if (state.leader !== null) return this.#since + ASK_EVERY_MS;
     if (selfIsSoleVoter(state)) return null;
-    this.#leaderlessSince ??= this.#settings.clock.now();
-    return this.#leaderlessSince + LEADERLESS_AFTER * state.options.electionTimeoutMaxMs;
+    return this.#since + LEADERLESS_AFTER * state.options.electionTimeoutMaxMs;
   }
 
   #ask(): void {
@@ -139,6 +141,8 @@ export class Joining {
     this.#timer = null;
     if (!this.#asking && this.#hints === nobody) return;
     this.#asking = false;
+    // Until a configuration tells addresses, the leader that sends it can be answered at these alone.
+    if (!this.#stopped && currentConfiguration(this.#state).voters.length === 0) return;
     this.#leader = null;
     this.#hints = nobody;
     if (!this.#stopped) this.#actions.hintsChanged();
@@ -154,6 +158,10 @@ export class Joining {
       .map(({ id, address }) => ({ id, incarnation: null, address }));
     this.#actions.hintsChanged();
   }
+}
+
+function leaderIsListed(state: RaftState): boolean {
+  return state.leader !== null && isMember(currentConfiguration(state), state.leader);
 }
 
 function holdsNothing({ log }: RaftState): boolean {

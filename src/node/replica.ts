@@ -198,11 +198,13 @@ export class Replica {
     const { core } = running.session;
     try {
       this.#flushRequests(core);
-      for (const effect of core.takeEffects()) this.#carryOut(running, effect);
+      const effects = core.takeEffects();
+      // Addresses before messages: whoever just asked to be let in is answered in this drain.
+      this.#followConfiguration(running);
+      for (const effect of effects) this.#carryOut(running, effect);
       if (running !== this.#running) return;
       this.#parts.taker.look();
       running.entry.look();
-      this.#followConfiguration(running);
       this.#timer.arm(core.deadline);
     } catch (error) {
       this.#stopWith(error);

@@ -1,5 +1,5 @@
 import { progressOfChange } from '../raft/active-change.ts';
-import type { Configuration, Metadata } from '../raft/configuration.ts';
+import { type Configuration, isMember, type Metadata } from '../raft/configuration.ts';
 import type { Index, Term } from '../raft/entry.ts';
 import type { MembershipProgress, Role } from '../raft/event.ts';
 import type { ClusterId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
@@ -88,14 +88,17 @@ export function peersOf(state: RaftState, now: number): PeerStatus[] {
   }));
 }
 
-export function newcomersOf({ newcomers, now }: RaftState): NewcomerStatus[] {
-  return newcomers.map(({ member, address, metadata, answer, heardAt }) => ({
+/** Whoever is a member meanwhile is none. */
+export function newcomersOf(state: RaftState): NewcomerStatus[] {
+  const configuration = latestConfiguration(state);
+  const strangers = state.newcomers.filter(({ member }) => !isMember(configuration, member));
+  return strangers.map(({ member, address, metadata, answer, heardAt }) => ({
     id: member.id,
     incarnation: member.incarnation,
     address,
     metadata,
     answer,
-    askedMsAgo: now - heardAt,
+    askedMsAgo: state.now - heardAt,
   }));
 }
 
