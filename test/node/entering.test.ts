@@ -39,7 +39,9 @@ describe('two lists that differ', () => {
       differing: [{ id: 'n1', members: ours }],
     });
     expect(third?.status().bootstrap).toBeUndefined();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // It goes on asking, and is told the same.
+    const asked = first?.metrics().transport_messages_received_total ?? 0;
+    await eventually(() => truth((first?.metrics().transport_messages_received_total ?? 0) > asked + 5));
     expect([first, second, third].map((node) => node?.status().clusterId)).toEqual([null, null, null]);
   });
 
