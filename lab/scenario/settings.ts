@@ -13,13 +13,18 @@ import {
 import type { Parsed } from './parsed.ts';
 import { parsePercentage, percentageExpected, percentagePattern } from './percentages.ts';
 import {
+  parseReplacements,
+  parseReplicaId,
   parseReplicaIds,
   parseSelector,
+  replacementsExpected,
   replicaIdPattern,
+  replicaIdsExpected,
   selectorExpected,
   selectorPattern,
   selectorWords,
 } from './selectors.ts';
+import { parseSize, sizeExpected, sizePattern } from './sizes.ts';
 
 /**
  * The kinds of settings a scenario is made of. The message of every zod issue says what was expected
@@ -65,6 +70,10 @@ export function percentage() {
   return text(percentageExpected, parsePercentage).meta({ pattern: percentagePattern });
 }
 
+export function size() {
+  return text(sizeExpected, parseSize).meta({ pattern: sizePattern });
+}
+
 /** A multiple of the true rate, to thousandths. */
 export function rate() {
   const error = 'a multiple of the true rate from 0.1 to 10, to three decimals, such as 1.05';
@@ -76,12 +85,27 @@ export function rate() {
     .transform((value) => Math.round(value * 1000));
 }
 
-const ids = z
-  .array(z.string({ error: 'a replica id such as n1' }).meta({ pattern: replicaIdPattern }), {
-    error: selectorExpected,
-  })
-  .transform((value, context) => take(parseReplicaIds(value), context))
-  .meta({ minItems: 1, uniqueItems: true });
+const idList = (error: string) =>
+  z
+    .array(z.string({ error: 'a replica id such as n1' }).meta({ pattern: replicaIdPattern }), { error })
+    .transform((value, context) => take(parseReplicaIds(value), context))
+    .meta({ minItems: 1, uniqueItems: true });
+
+/** `n4` or `[n4, n5]`. */
+export function replicaIds() {
+  const one = text(replicaIdsExpected, parseReplicaId).meta({ pattern: replicaIdPattern });
+  return z.union([one, idList(replicaIdsExpected)], { error: replicaIdsExpected });
+}
+
+/** `{n1: n4}`: who is replaced, and by whom. */
+export function replacements() {
+  return z
+    .record(z.string(), z.string({ error: 'a replica id such as n1' }).meta({ pattern: replicaIdPattern }), {
+      error: replacementsExpected,
+    })
+    .transform((value, context) => take(parseReplacements(value), context))
+    .meta({ minProperties: 1, propertyNames: { pattern: replicaIdPattern } });
+}
 
 export const selector = z
   .union(
@@ -90,7 +114,7 @@ export const selector = z
         pattern: selectorPattern,
         examples: [...selectorWords, 'n1'],
       }),
-      ids,
+      idList(selectorExpected).transform((ids) => ({ kind: 'ids' as const, ids })),
     ],
     { error: selectorExpected },
   )

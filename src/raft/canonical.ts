@@ -64,6 +64,7 @@ export function canonical(state: RaftState): string {
       progress: state.progress.map((progress) => ({
         ...progress,
         contactAt: ago(progress.contactAt),
+        recoveringAt: ago(progress.recoveringAt),
         departing:
           progress.departing === null
             ? null

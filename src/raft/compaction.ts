@@ -29,12 +29,8 @@ export function compact(context: Context): void {
   if (snapshot === null || keepFrom - 1 <= log.floorIndex) return;
   // Above the settled index this log may hold other entries than the snapshot does; above the applied index
   // are ranges to be applied.
-  let index = Math.min(keepFrom - 1, snapshot.index, appliedIndex, settledIndex);
-  const pinned = pinnedIndex(state);
-  if (pinned < index) {
-    const keptAtMost = snapshot.index - state.options.snapshotPinnedEntriesMax;
-    index = Math.max(pinned, Math.min(index, keptAtMost));
-  }
+  const wanted = Math.min(keepFrom - 1, snapshot.index, appliedIndex, settledIndex);
+  const index = keptBack(state, wanted, snapshot.index - state.options.snapshotPinnedEntriesMax);
   if (index <= log.floorIndex) return;
   const term = termAt(log, index);
   if (term === null || index > commitIndex) {
@@ -46,17 +42,22 @@ export function compact(context: Context): void {
 }
 
 /**
- * A peer that is receiving a snapshot goes on with the entries after it: while it gets further, they are
- * kept, or it would begin anew with every snapshot taken.
+ * A peer that is receiving a snapshot goes on with the entries after it. While it gets further, with the one or
+ * with the others, they are kept, or it would begin anew with every snapshot taken; unless it is so far behind,
+ * below `least`, that keeping them costs more than another snapshot.
  */
-function pinnedIndex({ progress, now, options }: RaftState): Index {
-  let pinned = Number.POSITIVE_INFINITY;
-  for (const { transfer } of progress) {
-    if (transfer === null || transfer.acknowledgedOffset === null) continue;
-    const getsFurther = now - transfer.progressAt < options.catchUpTimeoutMs;
-    if (getsFurther && transfer.snapshot.index < pinned) pinned = transfer.snapshot.index;
+function keptBack({ progress, now, options }: RaftState, wanted: Index, least: Index): Index {
+  let index = wanted;
+  for (const peer of progress) {
+    const { transfer, matchIndex } = peer;
+    if (transfer === null && matchIndex >= wanted) peer.recoveringAt = null;
+    const isAnswered = transfer !== null && transfer.acknowledgedOffset !== null;
+    const gotFurtherAt = isAnswered ? transfer.progressAt : peer.recoveringAt;
+    if (gotFurtherAt === null || now - gotFurtherAt >= options.catchUpTimeoutMs) continue;
+    const from = transfer?.snapshot.index ?? matchIndex;
+    if (from >= least && from < index) index = from;
   }
-  return pinned;
+  return index;
 }
 
 /** A snapshot of what is not committed, or with another membership than the cluster's, must never be used. */

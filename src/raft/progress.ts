@@ -38,6 +38,8 @@ export interface Progress {
   loading: RequestId | null;
   /** `snapshot`: how far it is with it; null otherwise. */
   transfer: SnapshotTransfer | null;
+  /** It got a snapshot and goes on with the entries after it: when it last got further. null: it does not. */
+  recoveringAt: number | null;
   /** Set when the configuration in force does not list it any more. */
   departing: Departing | null;
 }
@@ -87,6 +89,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     contactAt: null,
     loading: null,
     transfer: null,
+    recoveringAt: null,
     departing: null,
   };
 }
@@ -95,6 +98,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
 export function restartProgress(progress: Progress, boot: number, nextIndex: Index): void {
   progress.boot = boot;
   progress.matchIndex = 0;
+  progress.recoveringAt = null;
   becomeProbe(progress, nextIndex);
 }
 

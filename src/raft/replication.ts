@@ -57,7 +57,13 @@ export function onAcknowledged(
   progress: Progress,
   { matchIndex, verifiedIndex }: { readonly matchIndex: Index; readonly verifiedIndex: Index },
 ): void {
-  if (noteMatch(progress, matchIndex)) advanceCommit(context);
+  if (noteMatch(progress, matchIndex)) {
+    const { state } = context;
+    // With what is committed it has caught up.
+    if (progress.recoveringAt !== null)
+      progress.recoveringAt = matchIndex < state.commitIndex ? state.now : null;
+    advanceCommit(context);
+  }
   if (progress.mode === 'snapshot') {
     endTransferAt(context, progress, { matchIndex, verifiedIndex });
     return;

@@ -99,7 +99,8 @@ export function finishReceiving(context: Context): void {
   if (receiving.stored) {
     // A range being applied is read from the log that the snapshot is about to replace, and its end must not
     // be taken for news after a restored snapshot: the two take turns.
-    if (state.applyingIndex > state.appliedIndex) return;
+    const isBusy = state.applyingIndex > state.appliedIndex;
+    if (isBusy && !overtaken(state, receiving)) return;
     state.receiving = null;
     install(context, receiving.snapshot);
   } else if (!receiving.complete && (overtaken(state, receiving) || state.role === 'leader')) {
@@ -186,8 +187,7 @@ function take(context: Context, receiving: ReceivingSnapshot, { offset, data }: 
   const isThere = waiting.some((chunk) => chunk.offset === offset && chunk.data.length >= data.length);
   const room = context.state.options.snapshotChunksInflightMax;
   // What finds no room is lost, and comes again.
-  if (!isThere && (waiting.length < room || offset === receiving.handedOffset))
-    waiting.push({ offset, data });
+  if (!isThere && (waiting.length < room || offset <= receiving.handedOffset)) waiting.push({ offset, data });
   // With nothing being written there is a gap, and the answer says where.
   const isGap = offset > receiving.handedOffset && receiving.handedOffset === receiving.writtenOffset;
   if (isGap) answer(context, receiving);

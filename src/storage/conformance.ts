@@ -1,9 +1,11 @@
 import { compactionFacts } from './conformance/compaction-facts.ts';
+import { forgettingFacts } from './conformance/forgetting-facts.ts';
 import { logFacts } from './conformance/log-facts.ts';
 import { modelFacts } from './conformance/model-facts.ts';
 import { openingFacts } from './conformance/opening-facts.ts';
 import { snapshotFacts } from './conformance/snapshot-facts.ts';
-import type { Storage, StorageInstance } from './contract.ts';
+import { transferFacts } from './conformance/transfer-facts.ts';
+import type { Storage, StorageInstance, StorageOpenRequest } from './contract.ts';
 
 /** The two functions of a test runner that the suite needs; vitest's and node:test's fit. */
 export interface StorageConformanceHooks {
@@ -48,10 +50,12 @@ export function storageConformance(
     });
   describe(`the ${name} storage`, () => {
     openingFacts(inPlace);
+    forgettingFacts(inPlace);
     logFacts(inPlace);
     compactionFacts(inPlace);
     modelFacts(inPlace);
     snapshotFacts(inPlace);
+    transferFacts(inPlace);
   });
 }
 
@@ -68,16 +72,16 @@ export class Place {
     return this.#fixture.storage();
   }
 
-  async open(): Promise<StorageInstance> {
-    const instance = await this.#fixture.storage().open({ id: 'n1' });
+  async open(request: Partial<StorageOpenRequest> = {}): Promise<StorageInstance> {
+    const instance = await this.#fixture.storage().open({ id: 'n1', ...request });
     this.#opened.push(instance);
     return instance;
   }
 
   /** Closes what is open, then opens it by a new instance. */
-  async reopen(): Promise<StorageInstance> {
+  async reopen(request: Partial<StorageOpenRequest> = {}): Promise<StorageInstance> {
     await this.#closeAll();
-    return this.open();
+    return this.open(request);
   }
 
   async dispose(): Promise<void> {

@@ -93,12 +93,19 @@ export interface WriteRequest {
  * `latest` never shows one that is not complete and verified.
  */
 export interface SnapshotStorage {
+  /** The newest, also when the log ends before it or has another term there: a crash came before the floor. */
   latest(): Promise<SnapshotMeta | null>;
+  /**
+   * What of the range lies within the content. Rejects with SnapshotMismatch when that very snapshot is not
+   * kept any more, which is no failure (a durable floor above it lets it go, and one of the same index and term
+   * takes its place); with StorageFailed when it cannot be read. Several may be read at once.
+   */
   read(meta: SnapshotMeta, range: { offset: number; length: number }): Promise<Uint8Array>;
   /**
    * Writes a snapshot from chunks; durable and verified when it resolves. The next chunk is asked for once the
    * last one is written. With `expected`, content of another size or digest rejects with SnapshotMismatch
-   * and is never shown; that is no failure of the storage.
+   * and is never shown; that is no failure of the storage. When `chunks` throws, the write rejects with
+   * what it threw, and nothing of it stays.
    */
   write(
     at: Pick<SnapshotMeta, 'index' | 'term' | 'configuration'>,

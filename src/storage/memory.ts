@@ -1,4 +1,3 @@
-import { sha256 } from '../doors/digest.ts';
 import { nodeRandom } from '../doors/node-random.ts';
 import type { Random } from '../doors/random.ts';
 import type { HardState } from '../raft/effect.ts';
@@ -9,7 +8,6 @@ import type {
   LogFloor,
   LogStorage,
   RecoveredLog,
-  SnapshotMeta,
   SnapshotStorage,
   Storage,
   StorageIdentity,
@@ -19,8 +17,8 @@ import type {
   WriteRequest,
 } from './contract.ts';
 import { EntriesGone, StorageFailed, StorageRefused } from './errors.ts';
+import { MemorySnapshots } from './memory-snapshots.ts';
 import { refuseBadName } from './names.ts';
-import { rangeWithin } from './snapshot-range.ts';
 import { mistakeIn } from './write-mistake.ts';
 
 /** What outlives a closed instance. */
@@ -35,7 +33,7 @@ interface Group {
   floor: LogFloor;
   /** Those after the floor. */
   entries: Entry[];
-  snapshot: { readonly meta: SnapshotMeta; readonly content: Uint8Array } | null;
+  readonly snapshots: MemorySnapshots;
 }
 
 /**
@@ -52,6 +50,8 @@ export function memoryStorage(doors: { readonly random?: Random } = {}): Storage
       if (kept.open)
         throw new StorageRefused('in-use', 'this memory storage is open already; close that one first');
       kept.identity = identityFor(request, kept.identity, random);
+      // It was created just now, or emptied.
+      if (kept.identity.boot === 1) kept.groups.clear();
       kept.open = true;
       return new MemoryInstance(kept, kept.identity);
     },
@@ -59,13 +59,15 @@ export function memoryStorage(doors: { readonly random?: Random } = {}): Storage
 }
 
 function identityFor(
-  { id, clusterId }: StorageOpenRequest,
+  { id, clusterId, forget }: StorageOpenRequest,
   known: StorageIdentity | null,
   random: Random,
 ): StorageIdentity {
-  if (known === null) {
-    return { id, incarnation: Buffer.from(random.bytes(8)).toString('hex'), boot: 1, clusterId: null };
-  }
+  const created = (): StorageIdentity => {
+    const incarnation = Buffer.from(random.bytes(8)).toString('hex');
+    return { id, incarnation, boot: 1, clusterId: null };
+  };
+  if (known === null) return created();
   if (known.id !== id) {
     throw new StorageRefused(
       'other-replica',
@@ -78,7 +80,7 @@ function identityFor(
       `this memory storage belongs to cluster ${known.clusterId}, not to ${clusterId}`,
     );
   }
-  return { ...known, boot: known.boot + 1 };
+  return known.incarnation === forget ? created() : { ...known, boot: known.boot + 1 };
 }
 
 class MemoryInstance implements StorageInstance {
@@ -121,7 +123,7 @@ class MemoryInstance implements StorageInstance {
 
   snapshots(name: GroupId): SnapshotStorage {
     refuseBadName('group', name);
-    return memorySnapshots(this.group(name), () => this.#failure);
+    return this.group(name).snapshots.door(() => this.#failure);
   }
 
   stats(): StorageStats {
@@ -148,7 +150,7 @@ class MemoryInstance implements StorageInstance {
         hardState: { term: 0, votedFor: null },
         floor: { index: 0, term: 0, configuration: null },
         entries: [],
-        snapshot: null,
+        snapshots: new MemorySnapshots(),
       };
       this.#kept.groups.set(name, group);
     }
@@ -238,6 +240,7 @@ function moveFloor(group: Group, floor: LogFloor): void {
   const agrees = termAt(group, floor.index) === floor.term;
   group.entries = agrees ? group.entries.slice(floor.index - group.floor.index) : [];
   group.floor = floor;
+  group.snapshots.dropBelow(floor.index);
 }
 
 function runsOf(entries: readonly Entry[]): TermRun[] {
@@ -246,38 +249,4 @@ function runsOf(entries: readonly Entry[]): TermRun[] {
     if (runs.at(-1)?.term !== term) runs.push({ term, firstIndex: index });
   }
   return runs;
-}
-
-function memorySnapshots(group: Group, failure: () => StorageFailed | null): SnapshotStorage {
-  const refuseAfterFailure = (): void => {
-    const failed = failure();
-    if (failed !== null) throw failed;
-  };
-  return {
-    latest: async () => {
-      refuseAfterFailure();
-      return group.snapshot?.meta ?? null;
-    },
-    read: async (meta, range) => {
-      refuseAfterFailure();
-      const { offset, length } = rangeWithin(range, meta.size);
-      if (group.snapshot?.meta.digest !== meta.digest)
-        throw new StorageFailed(`no snapshot ${meta.digest} is kept`);
-      return group.snapshot.content.slice(offset, offset + length);
-    },
-    write: async (at, chunks) => {
-      refuseAfterFailure();
-      const parts: Uint8Array[] = [];
-      for await (const chunk of chunks) parts.push(chunk.slice());
-      refuseAfterFailure();
-      const content = Buffer.concat(parts);
-      const digest = sha256();
-      digest.update(content);
-      const meta: SnapshotMeta = { ...at, size: content.length, digest: digest.finish() };
-      const newest = group.snapshot?.meta;
-      const isOlder = newest !== undefined && (newest.index - at.index || newest.term - at.term) > 0;
-      if (!isOlder) group.snapshot = { meta, content };
-      return meta;
-    },
-  };
 }

@@ -72,7 +72,7 @@ function parseConfiguration(bytes: Uint8Array): Configuration {
   try {
     return parseConfigurationValue(JSON.parse(decoder.decode(bytes)), 'configuration');
   } catch (cause) {
-    // Also what the language throws itself: at bytes that are no JSON, or are nested too deep to be quoted.
+    // Whatever the language itself throws at such bytes is no error of this side.
     const why = cause instanceof MalformedEntry ? cause.reason : 'no JSON in UTF-8';
     throw new MalformedFrame(`the snapshot's configuration: ${why}`, { cause });
   }

@@ -1,10 +1,10 @@
 import type { Member } from '../../src/raft/configuration.ts';
 import { describeEnvelope } from '../../src/raft/describe.ts';
-import type { Term } from '../../src/raft/entry.ts';
-import type { ReplicaId } from '../../src/raft/identity.ts';
+import type { Index, Term } from '../../src/raft/entry.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
-import type { FakeDisk, FakeReplica } from './harness.ts';
+import type { FakeDisk } from './fake-disk.ts';
+import type { FakeReplica } from './harness.ts';
 import { Cluster, clusterId, group, logOf, replica, votersOf } from './harness.ts';
 import type { Link } from './trace-words.ts';
 
@@ -65,6 +65,7 @@ export class TraceCluster extends Cluster {
 
   /** Time passes for `id` alone until it has won, and only messages about votes arrive. */
   electByVotes(id: string): void {
+    if (this.core(id).state.role === 'leader') throw new Error(`${id} leads already`);
     for (let attempt = 0; attempt < 20; attempt += 1) {
       if (this.core(id).state.role === 'leader') return;
       this.fire(id);
@@ -97,20 +98,23 @@ export class TraceCluster extends Cluster {
     for (const envelope of this.#on(link, this.network)) this.#arrive({ ...envelope });
   }
 
-  askToJoin(from: ReplicaId, to: string): void {
-    const lastLogIndex = this.replica(from.id).core?.state.log.lastIndex ?? 0;
-    const isKnown = this.replica(from.id).core?.state.self.incarnation === from.incarnation;
+  /** `life` 1 is the first disk of `id`, 2 the one after it was emptied; whoever runs on it asks. */
+  askToJoin(
+    id: string,
+    to: string,
+    as: { readonly life: number | null; readonly address: string | null },
+  ): void {
+    const { core, disk } = this.replica(id);
+    const life = as.life ?? disk.life;
+    const running = life === disk.life ? core : null;
+    if (as.life === null && core === null) throw new Error(`${id} is down`);
+    const lastLogIndex = running?.state.log.lastIndex ?? 0;
     const envelope: Envelope = {
-      clusterId: isKnown && lastLogIndex > 0 ? clusterId : null,
+      clusterId: lastLogIndex > 0 ? clusterId : null,
       group,
-      from,
+      from: running?.state.self ?? replica(id, 1, life),
       to: { id: this.replica(to).id, incarnation: null },
-      message: {
-        kind: 'JoinRequest',
-        address: `${from.id}:1`,
-        metadata: {},
-        lastLogIndex: isKnown ? lastLogIndex : 0,
-      },
+      message: { kind: 'JoinRequest', address: as.address ?? `${id}:1`, metadata: {}, lastLogIndex },
     };
     this.network.push(envelope);
     this.onTold(describeEnvelope(envelope));
@@ -137,12 +141,42 @@ export class TraceCluster extends Cluster {
 
   setDisk(id: string, speed: 'slow' | 'quick'): void {
     this.replica(id).disk.persistsAtOnce = speed === 'quick';
-    if (speed === 'quick') this.drain(this.replica(id));
+    if (speed === 'slow') return;
+    this.persist(id);
+    this.doChunks(id);
+    this.doLoads(id);
   }
 
   setApplying(id: string, speed: 'slow' | 'quick'): void {
     this.replica(id).appliesAtOnce = speed === 'quick';
-    if (speed === 'quick') this.drain(this.replica(id));
+    if (speed === 'quick') this.applyOne(id);
+  }
+
+  /** A range of entries, or a snapshot, whichever its state machine was given. */
+  applyOne(id: string): void {
+    const target = this.replica(id);
+    this.finishApply(target);
+    this.finishRestore(target);
+    this.drain(target);
+  }
+
+  /** Chunks of a snapshot that were handed to the disk are written. */
+  doChunks(id: string, count = Number.POSITIVE_INFINITY): void {
+    const target = this.replica(id);
+    for (let done = 0; done < count && target.disk.chunks.length > 0; done += 1) {
+      this.finishChunk(target);
+      this.drain(target);
+    }
+  }
+
+  /** What the core asked its disk for, entries or bytes of a snapshot, is read. */
+  doLoads(id: string): void {
+    const target = this.replica(id);
+    while (target.loads.length + target.snapshotLoads.length > 0) {
+      this.finishLoad(target);
+      this.finishSnapshotLoad(target);
+      this.drain(target);
+    }
   }
 
   messages(): string[] {
@@ -151,9 +185,13 @@ export class TraceCluster extends Cluster {
 
   /** The terms of its log, entry by entry, and how far it is known to be committed. */
   termsOf({ core, disk }: FakeReplica): string {
-    if (core === null) return `${disk.entries.map(({ term }) => term).join(' ')} | down`;
+    const before = (index: Index, term: Term): string[] => (index > 0 ? [`(${index}/${term})`] : []);
+    if (core === null) {
+      const { floor, entries } = disk;
+      return [...before(floor.index, floor.term), ...entries.map(({ term }) => term), '| down'].join(' ');
+    }
     const { log, commitIndex } = core.state;
-    const terms: string[] = log.floorIndex > 0 ? [`(${log.floorIndex}/${log.floorTerm})`] : [];
+    const terms = before(log.floorIndex, log.floorTerm);
     for (let index = log.floorIndex + 1; index <= log.lastIndex; index += 1) {
       terms.push(String(core.termAt(index)));
     }
@@ -175,7 +213,7 @@ export class TraceCluster extends Cluster {
     return envelope;
   }
 
-  #on({ from, to, kind }: Link, among: readonly Envelope[]): Envelope[] {
+  #on({ from, to, kind, count }: Link, among: readonly Envelope[]): Envelope[] {
     this.replica(from);
     this.replica(to);
     const found = among.filter(
@@ -185,7 +223,7 @@ export class TraceCluster extends Cluster {
         (kind === null || envelope.message.kind === kind),
     );
     if (found.length === 0) throw new Error(`no ${kind ?? 'message'} from ${from} to ${to}`);
-    return found;
+    return found.slice(0, count);
   }
 
   #sideOf(id: string): number {

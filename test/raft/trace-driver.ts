@@ -1,4 +1,5 @@
-import type { Member } from '../../src/raft/configuration.ts';
+import type { Configuration, Member } from '../../src/raft/configuration.ts';
+import { members } from '../../src/raft/configuration.ts';
 import { describeConfiguration, describeProgress, describeState } from '../../src/raft/describe.ts';
 import { currentConfiguration } from '../../src/raft/membership.ts';
 import type { MembershipChange } from '../../src/raft/membership-change.ts';
@@ -37,6 +38,9 @@ export class TraceDriver {
       this.#setup.logs.push(words);
       return [];
     }
+    if (words.named.size > 0 && !['change', 'join', 'snapshot'].includes(words.verb)) {
+      throw new Error(`${words.verb} takes no ${[...words.named.keys()].join(', ')}`);
+    }
     const { teller } = this.#begun();
     const spoken = words.plain.at(-1);
     const asked = spoken === 'aloud' || spoken === 'quietly' ? spoken : null;
@@ -63,7 +67,7 @@ export class TraceDriver {
     const teller = new TraceTeller(cluster.replicas);
     cluster.onSend = (_replica, envelope) => teller.onSend(envelope);
     cluster.onStep = (replica) => teller.onStep(replica);
-    cluster.onTold = (line) => teller.say(line);
+    cluster.onTold = (line) => teller.sayAloud(line);
     this.#running = { cluster, teller };
     return this.#running;
   }
@@ -96,13 +100,11 @@ export class TraceDriver {
         break;
       }
       case 'join':
-        cluster.askToJoin(cluster.core(id).state.self, second ?? '');
+        cluster.askToJoin(id, second ?? '', {
+          life: named.has('life') ? wholeNumber(named.get('life')?.[0]) : null,
+          address: named.get('address')?.[0] ?? null,
+        });
         break;
-      case 'stray': {
-        // Another process with the id of `id` and an empty disk of its own.
-        cluster.askToJoin(pairOf(id, 1, cluster.replica(id).disk.life + 1), second ?? '');
-        break;
-      }
       case 'deliver':
         for (const link of plain) cluster.deliverAll(linkOf(link));
         break;
@@ -162,6 +164,18 @@ export class TraceDriver {
       case 'applying':
         cluster.setApplying(id, speedOf(second));
         break;
+      case 'apply':
+        cluster.applyOne(id);
+        break;
+      case 'snapshot':
+        cluster.compact(id, undefined, named.has('keep') ? wholeNumber(named.get('keep')?.[0]) : 0);
+        break;
+      case 'chunk':
+        cluster.doChunks(id, second === undefined ? undefined : wholeNumber(second));
+        break;
+      case 'load':
+        cluster.doLoads(id);
+        break;
       case 'show':
         for (const line of shown(cluster, plain)) teller.say(line);
         break;
@@ -172,7 +186,7 @@ export class TraceDriver {
 }
 
 function voiceOf(verb: string): Voice {
-  return ['elect', 'settle', 'run', 'restart', 'wipe', 'crash'].includes(verb) ? 'quietly' : 'aloud';
+  return ['elect', 'settle', 'run', 'restart', 'wipe', 'crash', 'drop'].includes(verb) ? 'quietly' : 'aloud';
 }
 
 function speedOf(word: string | undefined): 'slow' | 'quick' {
@@ -215,7 +229,7 @@ function shown(cluster: TraceCluster, [what = '', id = '']: readonly string[]): 
       for (const replica of cluster.replicas) {
         if (replica.core === null) continue;
         const configuration = currentConfiguration(replica.core.state);
-        const view = `${configuration.id}: ${describeConfiguration(configuration)}`;
+        const view = `${configuration.id}: ${describeConfiguration(configuration)}${laterLives(configuration)}`;
         views.set(view, [...(views.get(view) ?? []), replica.id]);
       }
       return [...views].map(([view, ids]) => `${ids.join(',')} ${view}`);
@@ -227,4 +241,17 @@ function shown(cluster: TraceCluster, [what = '', id = '']: readonly string[]): 
     default:
       return [describeState(cluster.core(what).state)];
   }
+}
+
+/** What its names do not tell of a configuration: emptied disks, and other addresses than at first. */
+function laterLives(configuration: Configuration): string {
+  const all = members(configuration);
+  const lives = all.filter(({ id, incarnation }) => incarnation !== pairOf(id).incarnation);
+  const moved = all.filter(({ id, address }) => address !== `${id}:1`);
+  const told = [
+    ['as', lives.map(({ incarnation }) => incarnation)],
+    ['retired', configuration.retired.map(({ incarnation }) => incarnation)],
+    ['at', moved.map(({ address }) => address)],
+  ] as const;
+  return told.map(([name, list]) => (list.length > 0 ? ` ${name}=${list.join(',')}` : '')).join('');
 }

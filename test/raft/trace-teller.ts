@@ -47,7 +47,7 @@ export class TraceTeller {
   end(): string[] {
     if (this.#aloud) return this.#lines;
     const lines = [...this.#lines];
-    for (const [text, ids] of this.#events) lines.push(`${ids.join(',')} ${text}`);
+    for (const [text, ids] of this.#events) lines.push(`${ids.sort().join(',')} ${text}`);
     const changes = new Map<string, string[]>();
     for (const replica of this.#replicas) {
       const change = this.#changeOf(replica);
@@ -59,6 +59,11 @@ export class TraceTeller {
 
   say(line: string): void {
     this.#lines.push(line);
+  }
+
+  /** What became of a message on its way. */
+  sayAloud(line: string): void {
+    if (this.#aloud) this.#lines.push(line);
   }
 
   onSend(envelope: Envelope): void {
@@ -136,9 +141,10 @@ function look({ core, disk, appliesAtOnce }: FakeReplica): View {
 
 /** A leader knows itself; a vote is gone with its term; a process that comes or goes is told by its role. */
 function isImplied(name: keyof View, after: View): boolean {
+  if (after.role === 'down') return name !== 'role';
   if (name === 'leader') return after.role === 'leader';
   if (name === 'votedFor') return after.votedFor === 'none';
-  return after.role === 'down' ? name !== 'role' : false;
+  return after[name] === '';
 }
 
 /** Why a replica gave up what it was. That one campaigns or wins is told by what it does. */

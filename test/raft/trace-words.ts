@@ -21,17 +21,23 @@ export function wordsOf(command: string): Words {
   return { verb, plain, named };
 }
 
-/** `S1->S3` or `S1->S3:AppendEntries`. */
+/** `S1->S3`, `S1->S3:AppendEntries`, and with `#1` only the oldest of these. */
 export interface Link {
   readonly from: string;
   readonly to: string;
   readonly kind: string | null;
+  readonly count: number;
 }
 
 export function linkOf(word: string): Link {
-  const parts = /^([^\s:]+)->([^\s:]+?)(?::(\w+))?$/.exec(word);
+  const parts = /^([^\s:]+)->([^\s:#]+)(?::(\w+))?(?:#(\d+))?$/.exec(word);
   if (parts === null) throw new Error(`${word} is no link; write S1->S2 or S1->S2:AppendEntries`);
-  return { from: parts[1] ?? '', to: parts[2] ?? '', kind: parts[3] ?? null };
+  return {
+    from: parts[1] ?? '',
+    to: parts[2] ?? '',
+    kind: parts[3] ?? null,
+    count: Number(parts[4] ?? Number.POSITIVE_INFINITY),
+  };
 }
 
 export function wholeNumber(word: string | undefined): number {

@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { Configuration } from '../../raft/configuration.ts';
 import type { Entry, Index, Term } from '../../raft/entry.ts';
-import type { LogStorage, WriteRequest } from '../contract.ts';
+import type { LogStorage, SnapshotMeta, SnapshotStorage, WriteRequest } from '../contract.ts';
 
 /** One with a member in it, as a floor or a snapshot carries it. */
 export const configuration: Configuration = {
@@ -51,6 +51,15 @@ export async function contentOf(log: LogStorage, lastIndex: Index): Promise<Entr
     from = (entries.at(-1)?.index ?? lastIndex) + 1;
   }
   return entries;
+}
+
+/** The whole content of a snapshot. */
+export async function bytesOf(snapshots: SnapshotStorage, meta: SnapshotMeta): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for (let offset = 0; offset < meta.size; offset += 1000) {
+    parts.push(await snapshots.read(meta, { offset, length: 1000 }));
+  }
+  return Buffer.concat(parts);
 }
 
 /** Payloads may be of any subclass of Uint8Array. */

@@ -1,8 +1,7 @@
 import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
 import type { InPlace } from '../conformance.ts';
-import type { SnapshotMeta, SnapshotStorage } from '../contract.ts';
-import { StorageFailed } from '../errors.ts';
-import { commands, configuration, termOf, Writer } from './requests.ts';
+import { SnapshotMismatch, StorageFailed } from '../errors.ts';
+import { bytesOf, commands, configuration, termOf, Writer } from './requests.ts';
 
 /** Snapshots are whole or not there. */
 export function snapshotFacts(inPlace: InPlace): void {
@@ -76,7 +75,8 @@ export function snapshotFacts(inPlace: InPlace): void {
       await rejects(text(offset, length), RangeError);
     }
     const unknown = { ...meta, index: 2, digest: '0'.repeat(64) };
-    await rejects(snapshots.read(unknown, { offset: 0, length: 1 }), StorageFailed);
+    await rejects(snapshots.read(unknown, { offset: 0, length: 1 }), SnapshotMismatch);
+    strictEqual((await bytesOf(snapshots, meta)).toString(), 'state');
   });
 
   inPlace('keeps its snapshot when a floor follows it, and takes none once closed', async (place) => {
@@ -110,14 +110,6 @@ async function* halves(gate: Promise<void>): AsyncGenerator<Uint8Array> {
   yield Buffer.from('half');
   await gate;
   yield Buffer.from('half');
-}
-
-async function bytesOf(snapshots: SnapshotStorage, meta: SnapshotMeta): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for (let offset = 0; offset < meta.size; offset += 1000) {
-    parts.push(await snapshots.read(meta, { offset, length: 1000 }));
-  }
-  return Buffer.concat(parts);
 }
 
 async function* interrupted(): AsyncGenerator<Uint8Array> {

@@ -1,7 +1,6 @@
 import { crc32 } from '../../doors/checksum.ts';
 import type { DirectoryLock } from '../../doors/disk.ts';
 import type { HardState } from '../../raft/effect.ts';
-import type { ConfigurationEntry } from '../../raft/entry.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
   LogStorage,
@@ -12,19 +11,19 @@ import type {
 } from '../contract.ts';
 import { StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
-import type { Backend, Scan, ScannedBlock } from './backends/backend.ts';
-import { FilesBackend } from './backends/files.ts';
-import { LevelBackend } from './backends/level.ts';
-import { readEntries, sealPlain } from './block.ts';
-import { headerLength } from './block-header.ts';
+import type { Backend } from './backends/backend.ts';
+import { makeBackend } from './backends/make-backend.ts';
+import { sealPlain } from './block.ts';
 import { describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, readFloor, writeFloor } from './floor-file.ts';
+import { FoundBlocks } from './found-blocks.ts';
 import { GroupLog } from './group-log.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { LiveBlocks } from './live-blocks.ts';
 import { MarkFile } from './mark-file.ts';
+import { readConfigurations } from './read-configurations.ts';
 import { type CleanVerdict, recover, type Verdict } from './recover.ts';
 import { scanShard } from './scan-shard.ts';
 import { Shard, type ShardHost } from './shard.ts';
@@ -32,7 +31,7 @@ import { SnapshotFiles } from './snapshot-files.ts';
 
 interface OpenedShard {
   readonly shard: Shard;
-  readonly scan: Scan;
+  readonly found: FoundBlocks;
 }
 
 /** One open of a directory: its small files, its shards, and the logs in them. */
@@ -113,11 +112,14 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     refuseBadName('group', group);
     if (this.#opened.has(group)) throw new Error(`the log of group ${group} is open already`);
     this.#opened.add(group);
-    const { shard } = this.#shardOf(group);
+    const { shard, found } = this.#shardOf(group);
     const { verdict, floor } = await this.#judge(group);
     if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
-    const blocks = this.#replay(group, verdict);
-    const configurations = await this.#configurationsOf(shard.backend, blocks, floor);
+    const blocks = LiveBlocks.replay(found.of(group), verdict.live);
+    const configurations = await readConfigurations(shard.backend, blocks, {
+      floorIndex: floor?.index ?? 0,
+      work: this.work,
+    });
     const log = new GroupLog(shard, group, {
       recovered: {
         hardState: verdict.hardState,
@@ -134,7 +136,12 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       end: verdict.end,
       nextNumber: verdict.nextNumber,
     });
-    if (verdict.nextNumber > 1) await this.#writeOpenRecord(shard.backend, log, verdict);
+    await shard.inTurn(async () => {
+      if (verdict.nextNumber > 1) await this.#writeOpenRecord(shard.backend, log, verdict);
+      // A crash may have come between a floor and the end of the blocks below it.
+      if (floor !== null) await this.#dropBelow(shard.backend, group, floor.lowestNumber);
+    });
+    found.forget(group);
     return log;
   }
 
@@ -202,8 +209,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   // ---- opening
 
   async #openFiles(): Promise<void> {
-    const { directory, doors, backend, shards } = this.#settings;
-    const { disk, clock, openDatabase } = doors;
+    const { directory, doors, shards } = this.#settings;
+    const { disk, clock } = doors;
     this.#hardStates = await HardStateFiles.open(disk, directory, this.seed);
     this.#marks = await MarkFile.open(disk, `${directory}/mark`, this.seed, {
       clock,
@@ -212,12 +219,9 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     for (let number = 0; number < shards; number += 1) {
       const folder = `${directory}/shard-${number}`;
       await disk.makeDirectory(folder);
-      const kept: Backend =
-        backend === 'files'
-          ? new FilesBackend(disk, folder, this.seed)
-          : new LevelBackend(openDatabase, folder, this.seed);
-      const shard = new Shard(kept, this);
-      this.#shards.push({ shard, scan: await scanShard(kept, folder) });
+      const backend = makeBackend(this.#settings, folder, this.seed);
+      const shard = new Shard(backend, this);
+      this.#shards.push({ shard, found: new FoundBlocks(await scanShard(backend, folder)) });
     }
     await disk.syncDirectory(directory);
   }
@@ -235,8 +239,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   /** The identity is written last when a storage is made: without it there can be nothing else yet. */
   #refuseUnlessEmpty(): void {
     const { hardStates, marks } = this.#files();
-    const blocks = this.#shards.some(({ scan }) => scan.blocks.length > 0 || scan.stray !== 'none');
-    if (!blocks && hardStates.isEmpty && marks.groups.length === 0) return;
+    const isEmpty = this.#shards.every(({ found }) => found.isEmpty);
+    if (isEmpty && hardStates.isEmpty && marks.groups.length === 0) return;
     throw new StorageRefused(
       'damaged',
       `${this.#settings.directory}: the identity file is missing, but there is a log. Keep a copy; restore ` +
@@ -247,7 +251,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async #refuseDamage(): Promise<void> {
     const { hardStates, marks } = this.#files();
     const groups = new Set<GroupId>([...hardStates.groups, ...marks.groups]);
-    for (const { scan } of this.#shards) for (const block of scan.blocks) groups.add(groupOf(block));
+    for (const { found } of this.#shards) for (const group of found.groups) groups.add(group);
     for (const group of [...groups].sort()) {
       const { verdict } = await this.#judge(group);
       if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
@@ -258,15 +262,13 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { directory, doors } = this.#settings;
     const { hardStates, marks } = this.#files();
     const mark = marks.find(group);
-    const found = await readFloor(doors.disk, directory, group, this.seed);
-    const isLost = found !== 'damaged' && (found?.lowestNumber ?? 0) < mark.lowestNumber;
-    const floor = isLost ? 'damaged' : found;
-    const { scan } = this.#shardOf(group);
+    const record = await readFloor(doors.disk, directory, group, this.seed);
+    const isLost = record !== 'damaged' && (record?.lowestNumber ?? 0) < mark.lowestNumber;
+    const floor = isLost ? 'damaged' : record;
+    const { found } = this.#shardOf(group);
     const verdict = recover({
-      blocks: scan.blocks
-        .filter((block) => groupOf(block) === group)
-        .map((block) => (block.intact ? { intact: true, ...block.header } : block)),
-      stray: scan.stray,
+      blocks: found.of(group).map((block) => (block.intact ? { intact: true, ...block.header } : block)),
+      stray: found.stray,
       hardState: hardStates.find(group),
       markedNumber: mark.durableNumber,
       floor,
@@ -282,37 +284,6 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       `${directory}: ${place}: ${describeVerdict(verdict)}. A crash cannot do this. Keep a copy; restore the ` +
         'directory from where it is intact, or replace this replica.',
     );
-  }
-
-  #replay(group: GroupId, verdict: CleanVerdict): LiveBlocks {
-    const blocks = new LiveBlocks();
-    const live = new Set(verdict.live);
-    const found = this.#shardOf(group)
-      .scan.blocks.filter(
-        (block) => block.intact && block.header.group === group && live.has(block.header.number),
-      )
-      .filter((block) => block.intact)
-      .sort((a, b) => a.header.number - b.header.number);
-    for (const { header, location } of found) blocks.add(header, location);
-    return blocks;
-  }
-
-  async #configurationsOf(
-    backend: Backend,
-    blocks: LiveBlocks,
-    floor: FloorRecord | null,
-  ): Promise<ConfigurationEntry[]> {
-    const configurations: ConfigurationEntry[] = [];
-    for (const { header, location, lastIndex } of blocks.all()) {
-      if (!header.hasConfiguration) continue;
-      const start = headerLength(header.group, header.runs.length);
-      const entries = await readEntries(header, start, await backend.read(location), this.work);
-      for (const entry of entries) {
-        if (entry.kind !== 'configuration') continue;
-        if (entry.index > (floor?.index ?? 0) && entry.index <= lastIndex) configurations.push(entry);
-      }
-    }
-    return configurations;
   }
 
   /**
@@ -341,6 +312,14 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     log.durableNumber = number;
     log.end = { ...log.end, number };
     this.mark(log.group, number);
+  }
+
+  async #dropBelow(backend: Backend, group: GroupId, number: number): Promise<void> {
+    try {
+      await backend.dropBelow(group, number);
+    } catch (cause) {
+      throw this.fail('blocks below the floor could not be removed', cause);
+    }
   }
 
   // ---- closing
@@ -386,8 +365,4 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   #shardNumberOf(group: GroupId): number {
     return crc32(Buffer.from(group, 'latin1')) % this.#settings.shards;
   }
-}
-
-function groupOf(block: ScannedBlock): GroupId {
-  return block.intact ? block.header.group : block.group;
 }

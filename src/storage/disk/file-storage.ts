@@ -4,8 +4,12 @@ import type { Storage, StorageInstance, StorageOpenRequest } from '../contract.t
 import { StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
+import { forgetStorage } from './forget.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity } from './identity-file.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
+
+const SEGMENT_BYTES = 64 * 1024 * 1024;
+const SEGMENT_BYTES_MIN = 64 * 1024;
 
 export interface FileStorageOptions {
   /** Made when it is missing. One replica, one directory. */
@@ -16,6 +20,11 @@ export interface FileStorageOptions {
   readonly codec?: 'none' | 'gzip';
   /** Independent logs that groups are spread over; fixed when the storage is created. Default 1, at most 64. */
   readonly shards?: number;
+  /**
+   * A file of the `files` backend that has grown to this is followed by another, and goes as a whole once
+   * snapshots have made all of it useless. Default 64 MiB, at least 64 KiB; may change at any time.
+   */
+  readonly segmentBytes?: number;
   /** The machine's own by default; a simulation brings its own. */
   readonly doors?: StorageDoors;
 }
@@ -35,6 +44,7 @@ export function fileStorage(options: FileStorageOptions): Storage {
     backend: options.backend ?? 'files',
     codec: options.codec ?? 'none',
     shards: options.shards ?? 1,
+    segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
     doors: options.doors ?? nodeStorageDoors(),
   } as const;
   return { open: (request) => openDirectory(settings, request) };
@@ -45,6 +55,7 @@ export interface FileStorageSettings {
   readonly backend: 'files' | 'level';
   readonly codec: 'none' | 'gzip';
   readonly shards: number;
+  readonly segmentBytes: number;
   readonly doors: StorageDoors;
 }
 
@@ -67,10 +78,15 @@ async function openDirectory(
             'Keep a copy; replace this replica, or restore the directory from where it is intact.',
         );
       }
-      const identity = found.kind === 'found' ? found.identity : newIdentity(settings, request.id);
-      if (found.kind === 'found') refuseOthers(settings, request, identity);
+      if (found.kind === 'found') refuseOthers(settings, request, found.identity);
+      const known =
+        found.kind === 'found' && found.identity.incarnation !== request.forget ? found.identity : null;
+      const identity = known ?? newIdentity(settings, request.id);
+      const isEmptied = found.kind === 'found' && identity.boot === 0;
+      if (isEmptied) await forgetStorage(settings, identity);
       const seed = crc32(Buffer.from(identity.incarnation, 'latin1'));
-      return await FileStorageInstance.open(settings, { identity, isNew: found.kind === 'none', seed, lock });
+      const isNew = found.kind === 'none' || isEmptied;
+      return await FileStorageInstance.open(settings, { identity, isNew, seed, lock });
     } catch (error) {
       await lock.release().catch(() => {});
       throw error;
@@ -166,7 +182,8 @@ function systemCode(error: unknown): string | undefined {
   return typeof inner === 'string' ? inner : undefined;
 }
 
-function mistakesIn({ directory, backend, codec, shards }: FileStorageOptions): string[] {
+function mistakesIn(options: FileStorageOptions): string[] {
+  const { directory, backend, codec, shards, segmentBytes } = options;
   const mistakes: string[] = [];
   if (typeof directory !== 'string' || directory === '') mistakes.push('- directory: expected a path');
   if (backend !== undefined && backend !== 'files' && backend !== 'level') {
@@ -177,6 +194,14 @@ function mistakesIn({ directory, backend, codec, shards }: FileStorageOptions): 
   }
   if (shards !== undefined && !(Number.isInteger(shards) && shards >= 1 && shards <= 64)) {
     mistakes.push(`- shards: found ${JSON.stringify(shards)}, expected a whole number from 1 to 64`);
+  }
+  if (
+    segmentBytes !== undefined &&
+    !(Number.isSafeInteger(segmentBytes) && segmentBytes >= SEGMENT_BYTES_MIN)
+  ) {
+    mistakes.push(
+      `- segmentBytes: found ${JSON.stringify(segmentBytes)}, expected a whole number from ${SEGMENT_BYTES_MIN}`,
+    );
   }
   return mistakes;
 }

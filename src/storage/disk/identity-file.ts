@@ -12,7 +12,7 @@ export interface IdentityRecord {
   readonly format: number;
   readonly id: NodeId;
   readonly incarnation: Incarnation;
-  /** Grows by one at every open. */
+  /** Grows by one at every open. 0 while the storage is being emptied of what another left there. */
   readonly boot: number;
   readonly clusterId: ClusterId | null;
   readonly shards: number;

@@ -1,5 +1,5 @@
 import type { Index } from '../../raft/entry.ts';
-import type { BlockLocation } from './backends/backend.ts';
+import type { BlockLocation, ScannedBlock } from './backends/backend.ts';
 import type { BlockHeader } from './block-header.ts';
 
 /** A block with entries that are still part of the log. */
@@ -13,6 +13,20 @@ export interface LiveBlock {
 /** Which block holds which entry: blocks in the order of their indexes, without gaps between. */
 export class LiveBlocks {
   #blocks: LiveBlock[] = [];
+
+  /** What blocks of these numbers, as a scan found them, leave of the log. */
+  static replay(found: readonly ScannedBlock[], live: readonly number[]): LiveBlocks {
+    const numbers = new Set(live);
+    const blocks = new LiveBlocks();
+    found
+      .filter((block) => block.intact)
+      .filter(({ header }) => numbers.has(header.number))
+      .sort((a, b) => a.header.number - b.header.number)
+      .forEach(({ header, location }) => {
+        blocks.add(header, location);
+      });
+    return blocks;
+  }
 
   /** A block cuts at its first index, then brings its entries. */
   add(header: BlockHeader, location: BlockLocation): void {

@@ -2,16 +2,16 @@ import { crc32 } from '../../doors/checksum.ts';
 import type { Disk } from '../../doors/disk.ts';
 
 const MAGIC = 0x4b_52_45_43;
-const HEAD_BYTES = 12;
+export const RECORD_HEAD_BYTES = 12;
 
 /** A small JSON value with magic, length and checksum around it. `seed` begins the checksum. */
 export function encodeRecord(value: unknown, seed: number): Buffer {
   const text = Buffer.from(JSON.stringify(value), 'utf8');
-  const bytes = Buffer.alloc(HEAD_BYTES + text.length);
+  const bytes = Buffer.alloc(RECORD_HEAD_BYTES + text.length);
   bytes.writeUInt32LE(MAGIC, 0);
   bytes.writeUInt32LE(text.length, 4);
   bytes.writeUInt32LE(crc32(text, seed), 8);
-  bytes.set(text, HEAD_BYTES);
+  bytes.set(text, RECORD_HEAD_BYTES);
   return bytes;
 }
 
@@ -21,13 +21,18 @@ export type DecodedRecord =
   | { readonly kind: 'blank' }
   | { readonly kind: 'invalid' };
 
+/** How many bytes the record at the start of `bytes` says it takes. They are at least its head. */
+export function recordLength(bytes: Buffer): number {
+  return RECORD_HEAD_BYTES + bytes.readUInt32LE(4);
+}
+
 /** What stands at the start of `bytes`, which may go on after it. */
 export function decodeRecord(bytes: Buffer, seed: number): DecodedRecord {
   if (bytes.every((byte) => byte === 0)) return { kind: 'blank' };
-  if (bytes.length < HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC) return { kind: 'invalid' };
-  const end = HEAD_BYTES + bytes.readUInt32LE(4);
+  if (bytes.length < RECORD_HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC) return { kind: 'invalid' };
+  const end = recordLength(bytes);
   if (end > bytes.length) return { kind: 'invalid' };
-  const text = bytes.subarray(HEAD_BYTES, end);
+  const text = bytes.subarray(RECORD_HEAD_BYTES, end);
   if (crc32(text, seed) !== bytes.readUInt32LE(8)) return { kind: 'invalid' };
   return { kind: 'value', value: JSON.parse(text.toString('utf8')) };
 }
@@ -40,7 +45,8 @@ export async function replaceRecordFile(
   seed: number,
 ): Promise<void> {
   const path = `${place.directory}/${place.name}`;
-  const aside = `${path}.new`;
+  // No name of a group has this character, so it is no other group's file.
+  const aside = `${path}~`;
   const file = await disk.open(aside, { create: true });
   try {
     await file.truncate(0);

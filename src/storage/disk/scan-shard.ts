@@ -1,10 +1,20 @@
 import { StorageRefused } from '../errors.ts';
 import type { Backend, Scan } from './backends/backend.ts';
 
+/** @throws StorageRefused (`damaged`). */
+export function scanShard(backend: Backend, folder: string): Promise<Scan> {
+  return refusingDamage(folder, () => backend.scan());
+}
+
+/** @throws StorageRefused (`damaged`). */
+export function eraseShard(backend: Backend, folder: string): Promise<void> {
+  return refusingDamage(folder, () => backend.erase());
+}
+
 /** A database that does not open is damage; a disk that does not answer is not. */
-export async function scanShard(backend: Backend, folder: string): Promise<Scan> {
+async function refusingDamage<T>(folder: string, body: () => Promise<T>): Promise<T> {
   try {
-    return await backend.scan();
+    return await body();
   } catch (error) {
     const { code, cause } = error as { code?: string; cause?: { code?: string } };
     if (code !== 'LEVEL_CORRUPTION' && cause?.code !== 'LEVEL_CORRUPTION') throw error;

@@ -52,6 +52,7 @@ export class Shard implements LogShard {
   readonly #host: ShardHost;
   #queue: Pending[] = [];
   #running: Promise<void> | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(backend: Backend, host: ShardHost) {
     this.backend = backend;
@@ -88,6 +89,13 @@ export class Shard implements LogShard {
     await this.#running;
   }
 
+  /** One at a time at the backend, in the order of the calls: a log may be opened while another is written. */
+  inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(task);
+    this.#turn = mine.catch(() => {});
+    return mine;
+  }
+
   /** The storage is poisoned: what waits hears why. What is under way hears it from its own commit. */
   rejectQueued(failure: StorageFailed): void {
     for (const { reject } of this.#queue.splice(0)) reject(failure);
@@ -99,7 +107,7 @@ export class Shard implements LogShard {
     while (this.#queue.length > 0) {
       const batch = this.#takeBatch();
       try {
-        await this.#commit(batch);
+        await this.inTurn(() => this.#commit(batch));
         // Another shard may have failed meanwhile; these writes are durable all the same.
         for (const { resolve } of batch) resolve();
       } catch (cause) {

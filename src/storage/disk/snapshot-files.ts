@@ -1,18 +1,24 @@
 import { sha256 } from '../../doors/digest.ts';
 import type { Disk, DiskFile } from '../../doors/disk.ts';
 import type { Index } from '../../raft/entry.ts';
-import type { SnapshotMeta, SnapshotStorage } from '../contract.ts';
-import { StorageFailed } from '../errors.ts';
+import { type SnapshotMeta, sameSnapshot } from '../../raft/snapshot.ts';
+import type { SnapshotStorage } from '../contract.ts';
+import { SnapshotMismatch, StorageFailed } from '../errors.ts';
+import { type ExpectedContent, refuseLongerContent, refuseOtherContent } from '../expected-content.ts';
 import { rangeWithin, type SnapshotRange } from '../snapshot-range.ts';
-import { decodeRecord, encodeRecord } from './record.ts';
+import { encodeRecord } from './record.ts';
+import {
+  contentOffset,
+  isSnapshotName,
+  readSnapshotRecord,
+  type SnapshotPlace,
+  snapshotName,
+} from './snapshot-record.ts';
 
-const NAME = /^\d{16}-\d{16}\.snapshot$/;
 const ASIDE = '.new';
-/** Where the content begins: before it stands the meta record. */
-const CONTENT_AT = 64 * 1024;
 const READ_BYTES = 1024 * 1024;
-
-type SnapshotPlace = Pick<SnapshotMeta, 'index' | 'term' | 'configuration'>;
+/** Synced that often: one sync of gigabytes would hold up those of the log. */
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
 /**
  * Snapshots as files, one each: room for the meta record, then the content. The content is streamed to a
@@ -55,9 +61,9 @@ export class SnapshotFiles implements SnapshotStorage {
   async latest(): Promise<SnapshotMeta | null> {
     if (!(await this.#prepare())) return null;
     for (const name of (await this.#names()).reverse()) {
-      if (this.#verified !== null && nameOf(this.#verified) === name) return this.#verified;
+      if (this.#verified !== null && snapshotName(this.#verified) === name) return this.#verified;
       const meta = await this.#verify(name);
-      if (meta === null) continue;
+      if (meta === 'missing' || meta === 'changed') continue;
       this.#verified = meta;
       return meta;
     }
@@ -66,10 +72,15 @@ export class SnapshotFiles implements SnapshotStorage {
 
   async read(meta: SnapshotMeta, range: SnapshotRange): Promise<Uint8Array> {
     const { offset, length } = rangeWithin(range, meta.size);
-    const name = nameOf(meta);
-    return this.#withFile(name, {}, async (file) => {
-      const bytes = await this.#step(`reading snapshot ${name}`, () =>
-        file.read(CONTENT_AT + offset, length),
+    const name = snapshotName(meta);
+    const file = await this.#openIfThere(name);
+    if (file === null) throw new SnapshotMismatch(`${this.#path(name)} is not kept any more`);
+    return closing(file, async () => {
+      if (!(await this.#holds(file, meta))) {
+        throw new SnapshotMismatch(`${this.#path(name)} is another snapshot than that of ${meta.digest}`);
+      }
+      const bytes = await this.#step(`reading ${name}`, () =>
+        file.read(contentOffset(meta) + offset, length),
       );
       if (bytes.length === length) return bytes;
       throw new StorageFailed(`${this.#path(name)} ends before byte ${offset + length} of its content`);
@@ -79,15 +90,19 @@ export class SnapshotFiles implements SnapshotStorage {
   async write(
     at: SnapshotPlace,
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    expected?: ExpectedContent,
   ): Promise<SnapshotMeta> {
     await this.#makeFolder();
     await this.#prepare();
-    const name = nameOf(at);
+    const name = snapshotName(at);
     this.#asides += 1;
     const aside = `${name}.${this.#asides}${ASIDE}`;
     let meta: SnapshotMeta;
     try {
-      meta = await this.#withFile(aside, { create: true }, (file) => this.#stream(file, at, chunks));
+      const file = await this.#step(`opening ${aside}`, () =>
+        this.#disk.open(this.#path(aside), { create: true }),
+      );
+      meta = await closing(file, () => this.#stream(file, { at, chunks, expected }));
       await this.#rename(aside, name);
     } catch (error) {
       // If it stays, it goes when the storage is opened again.
@@ -96,10 +111,15 @@ export class SnapshotFiles implements SnapshotStorage {
     }
     await this.#syncNames();
     const found = await this.#verify(name);
-    if (found?.digest !== meta.digest) {
+    if (found === 'changed') {
       throw new StorageFailed(`${this.#path(name)} does not read back as it was written`);
     }
-    if (this.#verified === null || nameOf(this.#verified) < name) this.#verified = meta;
+    if (found === 'missing' || found.digest !== meta.digest) {
+      throw new SnapshotMismatch(
+        `${this.#path(name)} went as soon as it was there: a floor passed it, or another took its place`,
+      );
+    }
+    if (this.#verified === null || snapshotName(this.#verified) < name) this.#verified = meta;
     return meta;
   }
 
@@ -111,7 +131,7 @@ export class SnapshotFiles implements SnapshotStorage {
     // Only what is known already: this is no time to read a whole snapshot.
     const good = this.#verified;
     if (good === null || good.index < index) return;
-    const floor = nameOf({ index, term: 0 });
+    const floor = snapshotName({ index, term: 0 });
     for (const name of await this.#names()) if (name < floor) await this.#remove(name);
   }
 
@@ -161,26 +181,35 @@ export class SnapshotFiles implements SnapshotStorage {
 
   async #stream(
     file: DiskFile,
-    at: SnapshotPlace,
-    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    {
+      at,
+      chunks,
+      expected,
+    }: {
+      readonly at: SnapshotPlace;
+      readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+      readonly expected: ExpectedContent | undefined;
+    },
   ): Promise<SnapshotMeta> {
+    const contentAt = contentOffset(at);
     const digest = sha256();
     let size = 0;
+    let unsynced = 0;
     for await (const chunk of chunks) {
-      await this.#step('writing a snapshot', () => file.write(CONTENT_AT + size, chunk));
+      refuseLongerContent(size + chunk.length, expected);
+      await this.#step('writing a snapshot', () => file.write(contentAt + size, chunk));
       digest.update(chunk);
       size += chunk.length;
+      unsynced += chunk.length;
+      if (unsynced < SYNC_EVERY_BYTES) continue;
+      await this.#step('syncing a snapshot', () => file.sync());
+      unsynced = 0;
     }
     const { index, term, configuration } = at;
     const meta: SnapshotMeta = { index, term, configuration, size, digest: digest.finish() };
-    const record = encodeRecord(meta, this.#seed);
-    if (record.length > CONTENT_AT) {
-      throw new StorageFailed(
-        `the configuration takes ${record.length} bytes; a snapshot has ${CONTENT_AT} for it`,
-      );
-    }
+    refuseOtherContent(meta, expected);
     await this.#step('syncing a snapshot', async () => {
-      await file.write(0, record);
+      await file.write(0, encodeRecord(meta, this.#seed));
       await file.sync();
     });
     return meta;
@@ -189,42 +218,48 @@ export class SnapshotFiles implements SnapshotStorage {
   #rename(aside: string, name: string): Promise<void> {
     return this.#step(`renaming ${aside}`, () => {
       this.#renames += 1;
-      if (this.#verified !== null && nameOf(this.#verified) === name) this.#verified = null;
+      if (this.#verified !== null && snapshotName(this.#verified) === name) this.#verified = null;
       return this.#disk.rename(this.#path(aside), this.#path(name));
     });
   }
 
-  /** null when it is not what was once written under that name. */
-  #verify(name: string): Promise<SnapshotMeta | null> {
-    return this.#withFile(name, {}, async (file) => {
-      const read = (offset: number, length: number): Promise<Uint8Array> =>
-        this.#step(`reading ${name}`, () => file.read(offset, length));
-      const head = await read(0, CONTENT_AT);
-      const record = decodeRecord(Buffer.from(head.buffer, head.byteOffset, head.length), this.#seed);
-      if (record.kind !== 'value') return null;
-      const meta = record.value as SnapshotMeta;
-      if (nameOf(meta) !== name) return null;
+  /** `changed` when it is not what was once written under that name. */
+  async #verify(name: string): Promise<SnapshotMeta | 'missing' | 'changed'> {
+    const file = await this.#openIfThere(name);
+    if (file === null) return 'missing';
+    return closing(file, async () => {
+      const meta = await this.#recordOf(file);
+      if (meta === null || snapshotName(meta) !== name) return 'changed';
+      const contentAt = contentOffset(meta);
       const digest = sha256();
       for (let offset = 0; offset < meta.size; offset += READ_BYTES) {
-        const bytes = await read(CONTENT_AT + offset, Math.min(READ_BYTES, meta.size - offset));
-        if (bytes.length === 0) return null;
+        const bytes = await this.#step(`reading ${name}`, () =>
+          file.read(contentAt + offset, Math.min(READ_BYTES, meta.size - offset)),
+        );
+        if (bytes.length === 0) return 'changed';
         digest.update(bytes);
       }
-      return digest.finish() === meta.digest ? meta : null;
+      return digest.finish() === meta.digest ? meta : 'changed';
     });
   }
 
-  async #withFile<T>(
-    name: string,
-    options: { readonly create?: boolean },
-    body: (file: DiskFile) => Promise<T>,
-  ): Promise<T> {
-    const file = await this.#step(`opening ${name}`, () => this.#disk.open(this.#path(name), options));
-    try {
-      return await body(file);
-    } finally {
-      await file.close();
-    }
+  /** Whether an open file is of that very snapshot: one of the same index and term may take its place. */
+  async #holds(file: DiskFile, meta: SnapshotMeta): Promise<boolean> {
+    const known = this.#verified;
+    if (known !== null && sameSnapshot(known, meta)) return true;
+    const found = await this.#recordOf(file);
+    return found !== null && sameSnapshot(found, meta);
+  }
+
+  #recordOf(file: DiskFile): Promise<SnapshotMeta | null> {
+    return readSnapshotRecord(
+      (offset, length) => this.#step('reading a snapshot', () => file.read(offset, length)),
+      this.#seed,
+    );
+  }
+
+  #openIfThere(name: string): Promise<DiskFile | null> {
+    return this.#step(`opening ${name}`, () => this.#disk.open(this.#path(name)).catch(nullWhenMissing));
   }
 
   #remove(name: string): Promise<void> {
@@ -233,19 +268,12 @@ export class SnapshotFiles implements SnapshotStorage {
 
   /** In the order of their indexes. */
   async #names(): Promise<string[]> {
-    return ((await this.#list()) ?? []).filter((name) => NAME.test(name)).sort();
+    return ((await this.#list()) ?? []).filter((name) => isSnapshotName(name)).sort();
   }
 
   /** null when there is no folder. */
   #list(): Promise<string[] | null> {
-    return this.#step('listing the folder', async () => {
-      try {
-        return await this.#disk.list(this.#directory);
-      } catch (error) {
-        if ((error as { code?: unknown }).code === 'ENOENT') return null;
-        throw error;
-      }
-    });
+    return this.#step('listing the folder', () => this.#disk.list(this.#directory).catch(nullWhenMissing));
   }
 
   /** One step on the disk; none is taken once the storage has failed or is closed. */
@@ -269,8 +297,15 @@ export class SnapshotFiles implements SnapshotStorage {
   }
 }
 
-/** Sorts by index, then by term. */
-function nameOf({ index, term }: { readonly index: number; readonly term: number }): string {
-  const padded = (value: number): string => String(value).padStart(16, '0');
-  return `${padded(index)}-${padded(term)}.snapshot`;
+async function closing<T>(file: DiskFile, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } finally {
+    await file.close();
+  }
+}
+
+function nullWhenMissing(error: { readonly code?: unknown }): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
 }

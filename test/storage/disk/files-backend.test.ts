@@ -26,7 +26,7 @@ function block(group: string, number: number, payload: Buffer, commitOffset = 0)
 /** Random-looking and without zeros, so that no sector of it passes for one that was never written. */
 const text = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => 1 + ((i * 37) % 251)));
 
-async function open(disk: MemoryDisk, segmentBytes?: number): Promise<{ backend: FilesBackend; scan: Scan }> {
+async function open(disk: MemoryDisk, segmentBytes = 1e6): Promise<{ backend: FilesBackend; scan: Scan }> {
   await disk.makeDirectory('/s');
   const backend = new FilesBackend(disk, '/s', seed, segmentBytes);
   const scan = await backend.scan();

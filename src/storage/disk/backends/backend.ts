@@ -30,4 +30,6 @@ export interface Backend {
   /** Removes blocks of the group with smaller numbers, now or later. */
   dropBelow(group: GroupId, number: number): Promise<void>;
   close(): Promise<void>;
+  /** Instead of a scan: removes every block there is, whatever is wrong with it. Durable when it resolves. */
+  erase(): Promise<void>;
 }

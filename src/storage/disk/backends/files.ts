@@ -5,7 +5,8 @@ import type { Stray } from '../recover.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
 
-const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Names sort as their numbers do. */
+const NAME = /^\d{12}\.blocks$/;
 
 interface Segment {
   readonly name: string;
@@ -37,7 +38,7 @@ export class FilesBackend implements Backend {
   #lastCommit: { readonly segment: Segment; readonly from: number; readonly to: number } | null = null;
 
   /** @param segmentBytes - a segment that has grown to this is followed by another. */
-  constructor(disk: Disk, directory: string, seed: number, segmentBytes = SEGMENT_BYTES) {
+  constructor(disk: Disk, directory: string, seed: number, segmentBytes: number) {
     this.#disk = disk;
     this.#directory = directory;
     this.#seed = seed;
@@ -45,7 +46,7 @@ export class FilesBackend implements Backend {
   }
 
   async scan(): Promise<Scan> {
-    const names = (await this.#disk.list(this.#directory)).filter((name) => /^\d{12}\.blocks$/.test(name));
+    const names = (await this.#disk.list(this.#directory)).filter((name) => NAME.test(name));
     const blocks: ScannedBlock[] = [];
     let stray: Stray = 'none';
     for (const name of names) {
@@ -126,6 +127,13 @@ export class FilesBackend implements Backend {
     const closed = await Promise.allSettled(this.#segments.splice(0).map(({ file }) => file.close()));
     const failed = closed.find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
+  }
+
+  async erase(): Promise<void> {
+    for (const name of await this.#disk.list(this.#directory)) {
+      if (NAME.test(name)) await this.#disk.remove(this.#path(name));
+    }
+    await this.#disk.syncDirectory(this.#directory);
   }
 
   #take(segment: Segment, found: SegmentScan, blocks: ScannedBlock[]): void {

@@ -10,6 +10,7 @@ const synced: Readonly<AbstractBatchOptions<Uint8Array, Uint8Array> & { sync: bo
   sync: true,
 });
 const NUMBER_BYTES = 8;
+const ERASE_AT_ONCE = 1000;
 
 /**
  * One LevelDB: the key is group and number, the value the block. LevelDB orders no concurrent batches, so
@@ -63,6 +64,16 @@ export class LevelBackend implements Backend {
     await this.#database.close();
   }
 
+  async erase(): Promise<void> {
+    await this.#database.open();
+    let keys: Uint8Array[];
+    do {
+      keys = await this.#database.keys({ limit: ERASE_AT_ONCE }).all();
+      if (keys.length > 0) await this.#database.batch(keys.map(deletion), synced);
+    } while (keys.length === ERASE_AT_ONCE);
+    await this.#database.close();
+  }
+
   #judge(named: { group: GroupId; number: number }, key: Uint8Array, value: Buffer): ScannedBlock {
     const { group, number } = named;
     const parsed = parseHeader(value, this.#seed);
@@ -76,6 +87,8 @@ export class LevelBackend implements Backend {
     return { intact: true, header: parsed.header, location: { backendLocation: key } };
   }
 }
+
+const deletion = (key: Uint8Array) => ({ type: 'del', key }) as const;
 
 /** The group, a zero byte, and the number with its highest byte first, so that keys sort by it. */
 function makeKey(group: GroupId, number: number): Uint8Array {

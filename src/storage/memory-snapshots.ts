@@ -1,0 +1,71 @@
+import { sha256 } from '../doors/digest.ts';
+import type { Index } from '../raft/entry.ts';
+import { sameSnapshot } from '../raft/snapshot.ts';
+import type { SnapshotMeta, SnapshotStorage } from './contract.ts';
+import { SnapshotMismatch, type StorageFailed } from './errors.ts';
+import { refuseLongerContent, refuseOtherContent } from './expected-content.ts';
+import { rangeWithin } from './snapshot-range.ts';
+
+interface KeptSnapshot {
+  readonly meta: SnapshotMeta;
+  readonly content: Uint8Array;
+}
+
+/** The snapshots of one group of a memory storage; they outlive a closed instance. */
+export class MemorySnapshots {
+  /** By index and term; one of each. */
+  #kept: KeptSnapshot[] = [];
+
+  /** As files do: those below the floor go, but for the newest. */
+  dropBelow(floorIndex: Index): void {
+    if ((this.#kept.at(-1)?.meta.index ?? 0) < floorIndex) return;
+    this.#kept = this.#kept.filter(({ meta }) => meta.index >= floorIndex);
+  }
+
+  /** As one instance sees them; `failure` tells why it may not any more. */
+  door(failure: () => StorageFailed | null): SnapshotStorage {
+    const refuseAfterFailure = (): void => {
+      const failed = failure();
+      if (failed !== null) throw failed;
+    };
+    return {
+      latest: async () => {
+        refuseAfterFailure();
+        return this.#kept.at(-1)?.meta ?? null;
+      },
+      read: async (meta, range) => {
+        refuseAfterFailure();
+        const { offset, length } = rangeWithin(range, meta.size);
+        const kept = this.#kept.find((one) => sameSnapshot(one.meta, meta));
+        if (kept === undefined) throw new SnapshotMismatch(`no snapshot ${meta.digest} is kept`);
+        return kept.content.slice(offset, offset + length);
+      },
+      write: async ({ index, term, configuration }, chunks, expected) => {
+        refuseAfterFailure();
+        const digest = sha256();
+        const parts: Uint8Array[] = [];
+        let size = 0;
+        for await (const chunk of chunks) {
+          refuseAfterFailure();
+          size += chunk.length;
+          refuseLongerContent(size, expected);
+          digest.update(chunk);
+          parts.push(chunk.slice());
+        }
+        refuseAfterFailure();
+        const meta: SnapshotMeta = { index, term, configuration, size, digest: digest.finish() };
+        refuseOtherContent(meta, expected);
+        this.#add({ meta, content: Buffer.concat(parts) });
+        return meta;
+      },
+    };
+  }
+
+  #add(added: KeptSnapshot): void {
+    const order = ({ meta }: KeptSnapshot): number =>
+      meta.index - added.meta.index || meta.term - added.meta.term;
+    const others = this.#kept.filter((one) => order(one) !== 0);
+    const position = others.filter((one) => order(one) < 0).length;
+    this.#kept = others.toSpliced(position, 0, added);
+  }
+}
