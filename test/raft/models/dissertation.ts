@@ -17,7 +17,7 @@ import {
   withAppended,
   withFloor,
 } from './abstract-log.ts';
-import { checkConfiguration, mayCampaign, mustLeave } from './membership-rules.ts';
+import { checkConfiguration, isOutBy, mayCampaign, mustLeave } from './membership-rules.ts';
 import { decides, pair } from './naive-quorum.ts';
 import { Divergence, type Rule } from './rules.ts';
 import { checkSent } from './sending-rules.ts';
@@ -135,6 +135,8 @@ export class Dissertation {
   #keepPromise(server: Server, candidate: string, now: number): void {
     const promise = this.promises.get(server.pair);
     if (promise === undefined || now >= promise.until || promise.to === candidate) return;
+    // That leader stepped down when it committed this.
+    if (isOutBy(server, promise.to)) return;
     diverge(
       'promise',
       server,
