@@ -5,7 +5,7 @@ import { armElectionTimer } from './election-timer.ts';
 import type { ConfigurationEntry, Index, Term, TermRun } from './entry.ts';
 import type { ClusterId, GroupId, ReplicaId } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
-import { selfIsSoleVoter } from './membership.ts';
+import { decidesAlone } from './membership.ts';
 import type { RaftOptions, RandomSource } from './options.ts';
 import { raftOptionMistakes } from './options.ts';
 import type { SnapshotMeta } from './snapshot.ts';
@@ -127,10 +127,10 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
  * The previous run may have told a leader, just before it ended, that it votes for nobody else for one
  * election timeout (dissertation 6.4.1, and CheckQuorum). That is not on disk, so it is kept by saying
  * nothing for as long. In term 0 no leader was ever answered, since an answer needs a durable term; and
- * a sole voter has nobody to deceive.
+ * who decides alone has nobody to deceive.
  */
 function mayHavePromised(state: RaftState): boolean {
-  return state.hardState.term > 0 && !selfIsSoleVoter(state);
+  return state.hardState.term > 0 && !decidesAlone(state);
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   withAppended,
   withFloor,
 } from './abstract-log.ts';
-import { checkConfiguration, mayCampaign, mustLeave } from './membership-rules.ts';
+import { checkConfiguration, isOutBy, mayCampaign, mustLeave } from './membership-rules.ts';
 import { decides, pair } from './naive-quorum.ts';
 import { Divergence, type Rule } from './rules.ts';
 import { checkSent } from './sending-rules.ts';
@@ -46,6 +46,7 @@ export class Dissertation {
     const { observed } = step;
     const before = { role: server.role, log: server.log };
     server.stable = step.stable;
+    if (step.misaddressed) checkUntouched(server, observed);
     this.#storeSnapshots(server, step);
     this.#changeTerm(server, step);
     this.#changeVote(server, step);
@@ -99,6 +100,7 @@ export class Dissertation {
     if (server.role === 'leader') diverge('campaign', server, 'campaigns while it leads');
     if (!mayCampaign(server)) diverge('campaign', server, 'campaigns and is no voter');
     if (this.preVote) this.#checkPreVotes(server, heard);
+    this.#keepPromise(server, server.pair, now);
     enterTerm(server, currentTerm, server.pair);
     server.role = 'candidate';
   }
@@ -133,6 +135,8 @@ export class Dissertation {
   #keepPromise(server: Server, candidate: string, now: number): void {
     const promise = this.promises.get(server.pair);
     if (promise === undefined || now >= promise.until || promise.to === candidate) return;
+    // That leader stepped down when it committed this.
+    if (isOutBy(server, promise.to)) return;
     diverge(
       'promise',
       server,
@@ -202,6 +206,13 @@ export class Dissertation {
     if (server.verifiedIndex < floor.index) server.verifiedIndex = floor.index;
     return replacedBy(whole ?? missing());
   }
+}
+
+/** A vote asked of, or entries sent to, an incarnation that is gone. */
+function checkUntouched(server: Server, { currentTerm, votedFor, log }: Observed): void {
+  const untouched = currentTerm === server.currentTerm && votedFor === server.votedFor;
+  if (untouched && lastIndex(log) === lastIndex(server.log)) return;
+  diverge('identity', server, `acts upon a message for another, in term ${currentTerm}`);
 }
 
 /** What a message teaches, once its term is the current one. */

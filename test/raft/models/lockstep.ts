@@ -99,6 +99,7 @@ export class Lockstep {
     const stable = stableOf(disk);
     const server = this.#serverOf(target, core, stable);
     const heard = this.#heard !== null && isFor(this.#heard, core) ? this.#heard : null;
+    const misaddressed = this.#heard !== null && heard === null && this.#heard.message.kind !== 'JoinRequest';
     const sent = this.#sent;
     this.#sent = [];
     if (this.#heard !== null) this.#note(`${describeEnvelope(this.#heard)}`);
@@ -107,7 +108,7 @@ export class Lockstep {
     const observed = this.tamper(observe(core, server, { stable, sent }), target);
     const stored = disk.snapshots.map(({ meta }) => meta).filter((meta) => isNew(server, meta));
     try {
-      this.model.step(server, { heard, now: this.cluster.now, observed, stable, stored });
+      this.model.step(server, { heard, misaddressed, now: this.cluster.now, observed, stable, stored });
     } catch (error) {
       if (error instanceof Divergence) error.message += `\n\n${this.#trace.join('\n')}`;
       throw error;

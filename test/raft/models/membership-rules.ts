@@ -20,10 +20,14 @@ export function mayCampaign({ log, pair: self, commitIndex }: Server): boolean {
 }
 
 /** 4.2.2: it managed a cluster that it is no part of until that was committed, and no longer. */
-export function mustLeave({ role, log, pair: self, commitIndex }: Server): boolean {
+export function mustLeave(server: Server): boolean {
+  return server.role === 'leader' && isOutBy(server, server.pair);
+}
+
+/** Whether the configuration in force on `server`, known to be committed, does not let `member` vote. */
+export function isOutBy({ log, commitIndex }: Server, member: string): boolean {
   const { index, configuration } = latestConfigurations(log).latest;
-  if (role !== 'leader' || configuration.outgoing.length > 0) return false;
-  return index <= commitIndex && !votersOf(configuration).has(self);
+  return index <= commitIndex && configuration.outgoing.length === 0 && !votersOf(configuration).has(member);
 }
 
 /** What a leader appends as the next configuration after `log`, with what it knows committed. */
