@@ -108,9 +108,7 @@ export class CommitQuorum implements Checker {
   }
 
   #holds(voter: Member, index: Index, term: Term): boolean {
-    return this.#books
-      .ofMember(voter)
-      .some((book) => index <= book.durableEnd && book.persisted.termAt(index) === term);
+    return this.#books.ofMember(voter).some((book) => book.holds(index, term));
   }
 }
 

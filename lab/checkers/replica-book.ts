@@ -33,6 +33,8 @@ export class ReplicaBook {
   /** The vote of each term that was ever durable here. */
   readonly persistedVotes = new Map<Term, MemberId | null>();
   readonly pending: PendingWrite[] = [];
+  /** The last entry of the latest snapshot that is durable here; (0, 0) when none was seen to be stored. */
+  snapshot: { readonly index: Index; readonly term: Term } = { index: 0, term: 0 };
 
   constructor(machine: NodeId, identity: StorageIdentity, recovered: RecoveredLog) {
     this.machine = machine;
@@ -43,7 +45,10 @@ export class ReplicaBook {
     this.persistedVotes.set(recovered.hardState.term, recovered.hardState.votedFor);
   }
 
-  /** The last index that a crash at this moment cannot take away. */
+  /**
+   * The last index that a crash at this moment cannot take away: of the log, or of a snapshot that was stored
+   * and whose floor is still on its way to the disk.
+   */
   get durableEnd(): Index {
     let end = this.persisted.lastIndex;
     for (const { cutFrom, floor } of this.pending) {
@@ -53,7 +58,19 @@ export class ReplicaBook {
         end = floor.index;
       }
     }
-    return end;
+    return Math.max(end, this.snapshot.index);
+  }
+
+  /** The term of what is durable at an index; null when nothing is, or what is there lies within a snapshot. */
+  durableTermAt(index: Index): Term | null {
+    if (index === this.snapshot.index) return this.snapshot.term;
+    return index <= this.durableEnd ? this.persisted.termAt(index) : null;
+  }
+
+  /** Whether a crash at this moment leaves this entry here. A snapshot stands for what it covers. */
+  holds(index: Index, term: Term): boolean {
+    if (index < Math.max(this.snapshot.index, this.persisted.floorIndex)) return true;
+    return this.durableTermAt(index) === term;
   }
 
   write(write: WriteEffect): void {
@@ -120,6 +137,12 @@ export class ReplicaBooks {
       case 'persisted':
         this.#present.get(replica)?.persist(observation.writeId);
         break;
+      case 'snapshot-stored': {
+        const book = this.#present.get(replica);
+        const { index, term } = observation.meta;
+        if (book && index > book.snapshot.index) book.snapshot = { index, term };
+        break;
+      }
     }
   }
 
@@ -127,6 +150,7 @@ export class ReplicaBooks {
     const { machine, identity } = book;
     const earlier = this.#present.get(machine);
     if (earlier && sameMember(earlier.identity, identity)) {
+      book.snapshot = earlier.snapshot;
       for (const [term, vote] of earlier.persistedVotes) {
         if (!book.persistedVotes.has(term)) book.persistedVotes.set(term, vote);
       }

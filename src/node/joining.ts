@@ -141,6 +141,8 @@ export class Joining {
     this.#timer = null;
     if (!this.#asking && this.#hints === nobody) return;
     this.#asking = false;
+    // Until a configuration tells addresses, the leader that sends it can be answered at these alone.
+    if (!this.#stopped && currentConfiguration(this.#state).voters.length === 0) return;
     this.#leader = null;
     this.#hints = nobody;
     if (!this.#stopped) this.#actions.hintsChanged();

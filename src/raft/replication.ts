@@ -58,7 +58,10 @@ export function onAcknowledged(
   { matchIndex, verifiedIndex }: { readonly matchIndex: Index; readonly verifiedIndex: Index },
 ): void {
   if (noteMatch(progress, matchIndex)) {
-    if (progress.recoveringAt !== null) progress.recoveringAt = context.state.now;
+    const { state } = context;
+    // With what is committed it has caught up.
+    if (progress.recoveringAt !== null)
+      progress.recoveringAt = matchIndex < state.commitIndex ? state.now : null;
     advanceCommit(context);
   }
   if (progress.mode === 'snapshot') {

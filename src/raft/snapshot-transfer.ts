@@ -134,7 +134,7 @@ export function endTransferAt(
   // It may also hold the log from the floor on, and have needed no snapshot: a late refusal said otherwise.
   else if (matchIndex < floorIndex) return;
   becomeReplicate(progress, verifiedIndex + 1);
-  progress.recoveringAt = context.state.now;
+  progress.recoveringAt = matchIndex < context.state.commitIndex ? context.state.now : null;
 }
 
 /**

@@ -20,7 +20,11 @@ export interface FakeDisk {
   snapshots: StoredSnapshot[];
   /** Chunks handed over and not written, oldest first. */
   chunks: ReceiveSnapshotEffect[];
-  receiving: { readonly transferId: ReceiveSnapshotEffect['transferId']; data: number[] } | null;
+  receiving: {
+    readonly transferId: ReceiveSnapshotEffect['transferId'];
+    parts: Uint8Array[];
+    size: number;
+  } | null;
 }
 
 export interface StoredSnapshot {
@@ -74,13 +78,14 @@ export function writeChunk(
   const chunk = disk.chunks.shift();
   if (chunk === undefined) return null;
   const { transferId, snapshot, offset, data } = chunk;
-  if (offset === 0) disk.receiving = { transferId, data: [] };
-  if (disk.receiving === null || disk.receiving.data.length !== offset) {
+  if (offset === 0) disk.receiving = { transferId, parts: [], size: 0 };
+  if (disk.receiving === null || disk.receiving.size !== offset) {
     throw new Error(`a chunk at ${offset} of ${snapshot.index} follows no other`);
   }
-  disk.receiving.data.push(...data);
-  if (disk.receiving.data.length < snapshot.size) return { chunk, end: 'more' };
-  const whole = Uint8Array.from(disk.receiving.data);
+  disk.receiving.parts.push(data);
+  disk.receiving.size += data.length;
+  if (disk.receiving.size < snapshot.size) return { chunk, end: 'more' };
+  const whole = new Uint8Array(Buffer.concat(disk.receiving.parts));
   disk.receiving = null;
   if (digestOf(whole) !== snapshot.digest) return { chunk, end: 'failed' };
   storeSnapshot(disk, { meta: snapshot, data: whole });
@@ -106,11 +111,7 @@ export function snapshotOf(
   applied: readonly Entry[],
   at: Pick<SnapshotMeta, 'index' | 'term' | 'configuration'>,
 ): StoredSnapshot {
-  const text = JSON.stringify(
-    applied
-      .slice(0, at.index)
-      .map((entry) => (entry.kind === 'command' ? { ...entry, payload: [...entry.payload] } : entry)),
-  );
+  const text = `[${applied.slice(0, at.index).map(encoded).join()}]`;
   const data = new TextEncoder().encode(text);
   return { meta: { ...at, size: data.length, digest: digestOf(data) }, data };
 }
@@ -120,6 +121,18 @@ export function restoredFrom({ data }: StoredSnapshot): Entry[] {
   return entries.map((entry) =>
     entry.kind === 'command' ? { ...entry, payload: Uint8Array.from(entry.payload) } : entry,
   );
+}
+
+/** Every snapshot holds all the entries of the one before it. */
+const known = new WeakMap<Entry, string>();
+
+function encoded(entry: Entry): string {
+  const before = known.get(entry);
+  if (before !== undefined) return before;
+  const plain = entry.kind === 'command' ? { ...entry, payload: [...entry.payload] } : entry;
+  const text = JSON.stringify(plain);
+  known.set(entry, text);
+  return text;
 }
 
 function digestOf(data: Uint8Array): string {

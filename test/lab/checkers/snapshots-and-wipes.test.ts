@@ -29,6 +29,12 @@ describe('a log that begins after a snapshot', () => {
       /holds up to entry 9, but only entry 3 was durable/,
     );
     expect(said((stream) => installed(stream).persisted('n2').sent('n2', 'n1', accepted(2, 9)))).toBe(null);
+    const stored = (stream: Stream): Stream =>
+      installed(stream).snapshotStored('n2', snapshotAt(9, 2), 'received');
+    expect(said((stream) => stored(stream).sent('n2', 'n1', accepted(2, 9)))).toBe(null);
+    expect(said((stream) => stored(stream).sent('n2', 'n1', accepted(2, 10)))).toMatch(
+      /but only entry 9 was durable/,
+    );
     const replaced = (stream: Stream): Stream =>
       stream
         .opened('n2')
