@@ -1,11 +1,12 @@
 // Three replica processes over TCP with their logs on disk, callers inside the leader's process.
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeClock } from '../src/doors/node-clock.ts';
 import { nodeDisk } from '../src/doors/node-disk.ts';
+import { asks } from './child.ts';
 import { freePorts } from './free-ports.ts';
 import { percentile } from './percentile.ts';
 import type { Answer, Ask } from './replica-process.ts';
@@ -42,7 +43,7 @@ async function benchBackend(backend: 'files' | 'level', directory: string, floor
   try {
     const roles = await Promise.all(
       children.map((child, i) =>
-        asks(child, {
+        asks<Ask, Answer>(child, {
           kind: 'open',
           id: `n${i + 1}`,
           members,
@@ -54,7 +55,7 @@ async function benchBackend(backend: 'files' | 'level', directory: string, floor
     const leader = children[roles.findIndex((role) => role.kind === 'role' && role.leads)];
     if (leader === undefined) throw new Error('no process leads');
     for (const callers of CALLERS) {
-      const told = await asks(leader, {
+      const told = await asks<Ask, Answer>(leader, {
         kind: 'measure',
         callers,
         valueBytes: VALUE_BYTES,
@@ -70,7 +71,7 @@ async function benchBackend(backend: 'files' | 'level', directory: string, floor
       );
     }
     const ended = children.map((child) => once(child, 'exit'));
-    await Promise.all(children.map((child) => asks(child, { kind: 'close' })));
+    await Promise.all(children.map((child) => asks<Ask, Answer>(child, { kind: 'close' })));
     await Promise.all(ended);
   } finally {
     for (const child of children) child.kill('SIGKILL');
@@ -91,20 +92,4 @@ async function benchDisk(directory: string): Promise<number> {
   }
   await file.close();
   return percentile(samples, 0.5);
-}
-
-async function asks(child: ChildProcess, ask: Ask): Promise<Answer> {
-  const gone = new AbortController();
-  const answered = once(child, 'message', { signal: gone.signal }) as Promise<[Answer]>;
-  const exited = once(child, 'exit', { signal: gone.signal }).then(([code]) => {
-    throw new Error(`a replica process ended with code ${String(code)} when asked to ${ask.kind}`);
-  });
-  child.send(ask);
-  try {
-    const [answer] = await Promise.race([answered, exited]);
-    return answer;
-  } finally {
-    gone.abort();
-    await Promise.allSettled([answered, exited]);
-  }
 }

@@ -1,28 +1,45 @@
 /** The public API: a replicated state machine inside the user's process. */
-export type { BootstrapWaiting } from './node/bootstrap.ts';
+export type { BootstrapWaiting, DifferingList } from './node/bootstrap.ts';
 export { msgpackCodec } from './node/command-codec.ts';
 export {
   Closed,
   InvalidOptions,
   KontikiError,
+  MembershipAborted,
+  MembershipRefused,
   NotLeader,
   OutcomeUnknown,
   Overloaded,
   ProposalDropped,
   ReadFailed,
+  Removed,
+  Retired,
   StateMachineFailed,
 } from './node/errors.ts';
 export type { RaftNodeEvents } from './node/events.ts';
+export type { MembershipOptions } from './node/membership-requests.ts';
 export type { Metrics } from './node/metrics.ts';
 export type { Observation, Observer } from './node/observation.ts';
 export type { BootstrapMember, RaftNodeOptions } from './node/options.ts';
+export type { QuorumStatus } from './node/quorum-status.ts';
 export { RaftNode } from './node/raft-node.ts';
 export type { RequestOptions } from './node/request.ts';
+export type { RequestedChange, RequestedMember } from './node/requested-change.ts';
+export {
+  type SnapshotDue,
+  type SnapshotPolicy,
+  type SnapshotPolicyOptions,
+  snapshotPolicy,
+} from './node/snapshot-policy.ts';
 export type { ApplyMeta, CommandCodec, StateMachine } from './node/state-machine.ts';
-export type { NodeStatus, PeerStatus } from './node/status.ts';
-export type { Configuration, Member } from './raft/configuration.ts';
+export type { NewcomerStatus, NodeStatus, PeerStatus } from './node/status.ts';
+export type { Configuration, ConfigurationId, Member, Metadata } from './raft/configuration.ts';
+export type { MembershipProgress } from './raft/event.ts';
 export type { ClusterId, GroupId, Incarnation, NodeId } from './raft/identity.ts';
+export type { MembershipRefusal } from './raft/membership-change.ts';
+export type { JoinOutcome } from './raft/message.ts';
 export { defaultRaftOptions, type RaftOptions } from './raft/options.ts';
 export { InvariantViolation } from './raft/raft.ts';
+export type { SnapshotMeta } from './raft/snapshot.ts';
 export { StorageFailed, StorageRefused } from './storage/errors.ts';
 export { TransportFailed } from './transport/errors.ts';

@@ -1,62 +1,74 @@
 #!/usr/bin/env node
 // One replica of the key-value server: Raft over TCP, its log on disk, an HTTP face.
 import { once } from 'node:events';
-import { Command as CommandLine, Option } from 'commander';
-import { RaftNode } from 'kontiki';
+import { Command as CommandLine, InvalidArgumentError, Option } from 'commander';
+import { RaftNode, snapshotPolicy } from 'kontiki';
 import { fileStorage } from 'kontiki/storage';
 import { tcpTransport } from 'kontiki/transport';
 import { pino } from 'pino';
+import { runUntilItEnds } from './ending.ts';
 import { kvServer } from './http.ts';
-import { type KvMember, parseMembers } from './member-list.ts';
+import { HttpAddresses, type KvNode, publishHttpAddresses } from './http-addresses.ts';
+import { type KvMember, type KvSeed, parseAddress, parseMembers, parseSeeds } from './member-list.ts';
 import { Store } from './store.ts';
 
 interface Options {
   readonly id: string;
-  readonly members: readonly KvMember[];
+  readonly members?: readonly KvMember[];
+  readonly join?: readonly KvSeed[];
+  readonly raft?: string;
+  readonly http?: string;
   readonly dir: string;
   readonly backend: 'files' | 'level';
+  readonly snapshotEntries: number;
   readonly logLevel: string;
 }
 
 const program = new CommandLine('kv-server')
   .description('One replica of a replicated key-value server.')
-  .requiredOption('--id <id>', 'which of the members this process is')
-  .requiredOption('--members <list>', 'id=raftHost:port/httpHost:port, separated by commas', parseMembers)
-  .requiredOption('--dir <directory>', 'where this replica keeps its log')
+  .requiredOption('--id <id>', "this replica's name in the cluster")
+  .option(
+    '--members <list>',
+    'first members of a new cluster, this one included: id=raftHost:port/httpHost:port,...',
+    parseMembers,
+  )
+  .option(
+    '--join <seeds>',
+    'to join an existing cluster: one of its members, or several: id=raftHost:port[/httpHost:port],...',
+    parseSeeds,
+  )
+  .option('--raft <host:port>', 'where the Raft transport listens; with --join', parseAddress)
+  .option('--http <host:port>', 'where the HTTP face listens; with --join', parseAddress)
+  .requiredOption('--dir <directory>', 'where this replica keeps its log and snapshots')
   .addOption(
     new Option('--backend <name>', 'how the log is stored').choices(['files', 'level']).default('files'),
   )
+  .option('--snapshot-entries <n>', 'a snapshot after every n entries', parseCount, 10_000)
   .option('--log-level <level>', 'pino level: trace, debug, info, warn, error, silent', 'info')
   .action((options: Options) => serve(options));
 
 async function serve(options: Options): Promise<void> {
-  const self = options.members.find(({ id }) => id === options.id);
-  if (self === undefined) {
-    throw new Error(
-      `--id ${options.id} is none of the members ${options.members.map(({ id }) => id).join(', ')}`,
-    );
-  }
+  const self = selfOf(options);
   const logger = pino({ level: options.logLevel });
   const store = new Store();
-  const node = await RaftNode.open({
+  const node: KvNode = await RaftNode.open({
     id: self.id,
     storage: fileStorage({ directory: options.dir, backend: options.backend }),
     transport: tcpTransport({ listen: self.raft }),
     stateMachine: store,
-    bootstrap: { members: options.members.map(({ id, raft }) => ({ id, address: raft })) },
+    snapshots: snapshotPolicy({
+      entries: options.snapshotEntries,
+      keepEntries: Math.min(1_000, options.snapshotEntries),
+    }),
+    metadata: { http: self.http },
+    ...(options.members && { bootstrap: { members: options.members.map(addressOf) } }),
+    ...(options.join && { join: { seeds: options.join.map(addressOf) } }),
     logger,
   });
-  const server = kvServer(node, store, new Map(options.members.map(({ id, http }) => [id, http])));
-  const close = async (exitCode: number): Promise<void> => {
-    server.close();
-    server.closeAllConnections();
-    await node.close();
-    process.exitCode = exitCode;
-  };
-  node.once('stopped', ({ error }) => {
-    if (error !== null) void close(1);
-  });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close(0));
+  const addresses = new HttpAddresses(node, [...(options.members ?? []), ...(options.join ?? [])]);
+  publishHttpAddresses(node, addresses, logger);
+  const server = kvServer(node, store, addresses);
+  runUntilItEnds(node, server, logger);
 
   const colon = self.http.lastIndexOf(':');
   server.listen(Number(self.http.slice(colon + 1)), self.http.slice(0, colon));
@@ -67,6 +79,34 @@ async function serve(options: Options): Promise<void> {
     throw error;
   }
   logger.info({ http: self.http, raft: self.raft, dir: options.dir }, `kv replica ${self.id} is up`);
+}
+
+/** Who this process is, by one of the two ways into a cluster. */
+function selfOf({ id, members, join, raft, http }: Options): KvMember {
+  if ((members === undefined) === (join === undefined)) {
+    throw new Error('expected either --members (a new cluster) or --join (an existing one)');
+  }
+  if (members === undefined) {
+    if (raft === undefined || http === undefined) throw new Error('--join needs --raft and --http as well');
+    return { id, raft, http };
+  }
+  const self = members.find((member) => member.id === id);
+  if (self === undefined) {
+    throw new Error(`--id ${id} is none of the members ${members.map((member) => member.id).join(', ')}`);
+  }
+  return self;
+}
+
+function addressOf({ id, raft }: KvSeed): { id: string; address: string } {
+  return { id, address: raft };
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new InvalidArgumentError(`expected a positive integer, found ${JSON.stringify(text)}`);
+  }
+  return count;
 }
 
 await program.parseAsync().catch((error: unknown) => {

@@ -8,19 +8,19 @@ import type { Checker, Violation, WorldObservation } from './checker.ts';
 /**
  * The durability oracle: at the end, the running replicas have applied the entry of every write and
  * compare-and-set that a client was told of, and no command was applied at two indexes. Commands are
- * recognised by their values, of which the workload uses each once.
+ * recognised by their values, of which the workload uses each once. What a state machine was restored from
+ * stands for every entry up to there.
  *
  * Does not check: replicas that merely lag (the runner waits for agreement), replicas that are down at
- * the end, and reads.
+ * the end, reads, and the content of snapshots (replica-equality does, by their chained digests).
  */
 export class AcknowledgedWrites implements Checker {
   readonly name = 'acknowledged-writes';
   readonly property = 'No acknowledged write is lost, and none is applied twice.';
   readonly #history: History;
   readonly #decode: (payload: Uint8Array) => unknown;
-  /** The value applied at each index, per running state machine. */
-  readonly #applied = new Map<NodeId, Map<Index, number>>();
-  readonly #lastApplied = new Map<NodeId, Index>();
+  /** Per running state machine. */
+  readonly #applied = new Map<NodeId, Applied>();
   readonly #indexOf = new Map<number, Index>();
 
   /** @param decode - the codec by which the replicas encode commands. */
@@ -31,17 +31,17 @@ export class AcknowledgedWrites implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#applied.delete(replica);
       return null;
     }
     const { observation } = world;
     switch (observation.kind) {
       case 'opened':
-        if (!this.#applied.has(replica)) {
-          this.#applied.set(replica, new Map());
-          this.#lastApplied.set(replica, observation.appliedIndex);
-        }
+        if (!this.#applied.has(replica)) this.#restore(replica, observation.appliedIndex);
+        return null;
+      case 'restored':
+        this.#restore(replica, observation.meta.index);
         return null;
       case 'stopped':
         this.#applied.delete(replica);
@@ -69,15 +69,19 @@ export class AcknowledgedWrites implements Checker {
     return null;
   }
 
+  #restore(replica: NodeId, index: Index): void {
+    this.#applied.set(replica, { restoredIndex: index, lastIndex: index, values: new Map() });
+  }
+
   #apply(replica: NodeId, entry: Entry): string | null {
     const applied = this.#applied.get(replica);
-    if (applied) this.#lastApplied.set(replica, entry.index);
+    if (applied) applied.lastIndex = entry.index;
     if (entry.kind !== 'command') return null;
     const command = this.#decode(entry.payload);
     if (!isKvCommand(command)) {
       return `${replica} applied entry ${entry.index}, which is no command of the workload`;
     }
-    applied?.set(entry.index, command.value);
+    applied?.values.set(entry.index, command.value);
     const known = this.#indexOf.get(command.value);
     if (known === undefined) this.#indexOf.set(command.value, entry.index);
     else if (known !== entry.index) {
@@ -92,10 +96,19 @@ export class AcknowledgedWrites implements Checker {
     if (index === undefined) return 'no replica ever applied it';
     let reached = false;
     for (const [replica, applied] of this.#applied) {
-      if ((this.#lastApplied.get(replica) ?? 0) < index) continue;
+      if (applied.lastIndex < index) continue;
       reached = true;
-      if (applied.get(index) !== value) return `${replica} applied something else as entry ${index}`;
+      if (index <= applied.restoredIndex) continue;
+      if (applied.values.get(index) !== value) return `${replica} applied something else as entry ${index}`;
     }
     return reached ? null : `no running replica has applied entry ${index} any more`;
   }
+}
+
+interface Applied {
+  /** Everything up to here came in a snapshot; 0 when none was restored. */
+  readonly restoredIndex: Index;
+  lastIndex: Index;
+  /** By the index, for what was applied one by one. */
+  readonly values: Map<Index, number>;
 }

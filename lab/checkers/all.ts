@@ -3,6 +3,7 @@ import type { History } from '../workload/history.ts';
 import { AcknowledgedWrites } from './acknowledged-writes.ts';
 import type { Checker } from './checker.ts';
 import { CommitQuorum } from './commit-quorum.ts';
+import { ConfigurationOverlap } from './configuration-overlap.ts';
 import { DurableBeforeSend } from './durable-before-send.ts';
 import { ElectionSafety } from './election-safety.ts';
 import { LeaderAppendOnly } from './leader-append-only.ts';
@@ -25,20 +26,21 @@ export interface StandardCheckersOptions {
 }
 
 /**
- * | checker              | property                                    | source            |
- * |----------------------|---------------------------------------------|-------------------|
- * | election-safety      | one leader per term                         | paper 5.2         |
- * | leader-append-only   | a leader only appends                       | paper 5.3         |
- * | log-matching         | same index and term, same log up to there   | paper 5.3         |
- * | leader-completeness  | later leaders hold what was committed       | paper 5.4.3       |
- * | state-machine-safety | same entry applied at an index, in order    | paper 5.4.3       |
- * | monotone             | term, vote, commit, applied never go back   | paper 5.1 to 5.3  |
- * | durable-before-send  | no promise before it is durable             | paper, figure 2   |
- * | persisted-survives   | a reopened storage holds what it said       | paper, figure 2   |
- * | commit-quorum        | committed by a durable quorum, own term     | paper 5.3, 5.4.2  |
- * | replica-equality     | equal state at equal index                  | paper 2           |
- * | acknowledged-writes  | nothing acknowledged lost, nothing twice    | dissertation 6.3  |
- * | linearizability      | as if there were one copy                   | Herlihy, Wing     |
+ * | checker               | property                                    | source            |
+ * |-----------------------|---------------------------------------------|-------------------|
+ * | election-safety       | one leader per term                         | paper 5.2         |
+ * | leader-append-only    | a leader only appends                       | paper 5.3         |
+ * | log-matching          | same index and term, same log up to there   | paper 5.3         |
+ * | leader-completeness   | later leaders hold what was committed       | paper 5.4.3       |
+ * | state-machine-safety  | same entry applied at an index, in order    | paper 5.4.3       |
+ * | monotone              | term, vote, commit, applied never go back   | paper 5.1 to 5.3  |
+ * | durable-before-send   | no promise before it is durable             | paper, figure 2   |
+ * | persisted-survives    | a reopened storage holds what it said       | paper, figure 2   |
+ * | commit-quorum         | committed by a durable quorum, own term     | paper 5.3, 5.4.2  |
+ * | configuration-overlap | no two quorums decide apart, same everywhere | dissertation 4    |
+ * | replica-equality      | equal state at equal index                  | paper 2           |
+ * | acknowledged-writes   | nothing acknowledged lost, nothing twice    | dissertation 6.3  |
+ * | linearizability       | as if there were one copy                   | Herlihy, Wing     |
  *
  * The order is that of diagnosis: when one step breaks several, the first is nearest to the cause.
  */
@@ -51,6 +53,7 @@ export function standardCheckers(options: StandardCheckersOptions): Checker[] {
     new LeaderAppendOnly(),
     new LogMatching(),
     new CommitQuorum(),
+    new ConfigurationOverlap(),
     new LeaderCompleteness(),
     new StateMachineSafety(),
     new ReplicaEquality(options.digestOf),

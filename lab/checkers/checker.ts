@@ -1,7 +1,10 @@
 import type { Observation } from '../../src/node/observation.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 
-/** One thing that happened in the world, in the one order the world has. */
+/**
+ * One thing that happened in the world, in the one order the world has. `replica` names the machine it
+ * happened on: the id of the replica there, but for a double, which runs under the id of another machine's.
+ */
 export type WorldObservation =
   | {
       readonly atMs: number;
@@ -10,7 +13,11 @@ export type WorldObservation =
       readonly observation: Observation;
     }
   /** The process died; everything in its memory is gone. `power`: unsynced bytes too. */
-  | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'crashed'; readonly power: boolean };
+  | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'crashed'; readonly power: boolean }
+  /** After a crash: the disk was emptied. Whoever opens a storage there next is another server. */
+  | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'wiped' }
+  /** After a crash: the disk holds again what it held at an earlier moment. What came later never was. */
+  | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'rolled-back' };
 
 /** What a checker found, in one sentence with names and numbers. */
 export interface Violation {

@@ -13,7 +13,10 @@ import { ReplicaBooks } from './replica-book.ts';
  * majority of voters, and of outgoing voters while there are any, must hold that entry durably by our own
  * books. Whoever follows must take the same entries for committed.
  *
- * Does not check: whether the configuration itself is the right one; learners never count.
+ * Only the pairs that the leader's configuration lists count, learners never. A leader may commit and enter
+ * the next configuration in one drain: it is enough that one in force during that drain agrees.
+ *
+ * Does not check: whether the configuration itself is the right one (configuration-overlap does).
  */
 export class CommitQuorum implements Checker {
   readonly name = 'commit-quorum';
@@ -21,18 +24,19 @@ export class CommitQuorum implements Checker {
     'An entry is committed only when a quorum holds it durably, in the term of the leader (paper 5.3, 5.4.2).';
   readonly #books = new ReplicaBooks();
   readonly #committed = new LogTerms();
-  readonly #previous = new Map<NodeId, { ledTerm: Term | null; commitIndex: Index }>();
+  readonly #previous = new Map<NodeId, Previous>();
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#previous.delete(replica);
       return null;
     }
     const { observation } = world;
     if (observation.kind === 'opened') {
-      this.#previous.set(replica, { ledTerm: null, commitIndex: observation.appliedIndex });
+      const { appliedIndex } = observation;
+      this.#previous.set(replica, { ledTerm: null, commitIndex: appliedIndex, configurationIndex: 0 });
       return null;
     }
     if (observation.kind !== 'step') return null;
@@ -44,8 +48,9 @@ export class CommitQuorum implements Checker {
     let sentence: string | null = null;
     if (state.commitIndex > previous.commitIndex) {
       // A leader that commits and steps down within one drain is seen as a follower.
-      sentence = this.#checkAdvance(book, state, ledTerm ?? previous.ledTerm);
+      sentence = this.#checkAdvance(book, state, ledTerm ?? previous.ledTerm, previous.configurationIndex);
     }
+    previous.configurationIndex = state.configurations.at(-1)?.index ?? 0;
     previous.ledTerm = ledTerm;
     previous.commitIndex = state.commitIndex;
     return sentence === null ? null : { checker: this.name, sentence, atMs };
@@ -55,7 +60,12 @@ export class CommitQuorum implements Checker {
     return null;
   }
 
-  #checkAdvance(book: ReplicaBook, state: RaftState, ledTerm: Term | null): string | null {
+  #checkAdvance(
+    book: ReplicaBook,
+    state: RaftState,
+    ledTerm: Term | null,
+    configurationIndex: Index,
+  ): string | null {
     const { commitIndex } = state;
     const term = book.issued.termAt(commitIndex);
     const took = `${book.identity.id} took entry ${commitIndex}`;
@@ -72,22 +82,40 @@ export class CommitQuorum implements Checker {
     if (term !== ledTerm) {
       return `${took} of term ${term} for committed while it led term ${ledTerm}, by counting replicas of an old term`;
     }
-    const configuration = state.configurations.at(-1)?.configuration;
-    for (const voters of [configuration?.voters ?? [], configuration?.outgoing ?? []]) {
-      const holders = voters.filter((voter) => this.#holds(voter, commitIndex, term));
-      if (voters.length > 0 && holders.length * 2 <= voters.length) {
-        const names = holders.map((holder) => holder.id).join(', ') || 'nobody';
-        return `${took} of term ${term} for committed, but of ${voters.length} voters only ${names} held it durably`;
-      }
-    }
+    const lacking = this.#lackingQuorum(state, configurationIndex, commitIndex, term);
+    if (lacking !== null) return `${took} of term ${term} for committed, but ${lacking}`;
     for (let index = this.#committed.lastIndex + 1; index <= commitIndex; index += 1) {
       this.#committed.append(book.issued.termAt(index) ?? term);
     }
     return null;
   }
 
-  #holds(voter: Member, index: Index, term: Term): boolean {
-    const book = this.#books.ofMember(voter);
-    return book !== null && index <= book.durableEnd && book.persisted.termAt(index) === term;
+  /** null when a configuration in force since the last step agrees; else what the latest one lacks. */
+  #lackingQuorum(state: RaftState, since: Index, index: Index, term: Term): string | null {
+    let lacking: string | null = 'no configuration is in force';
+    for (const { configuration, index: from } of [...state.configurations].reverse()) {
+      const missing = [configuration.voters, configuration.outgoing].flatMap((voters) => {
+        const holders = voters.filter((voter) => this.#holds(voter, index, term));
+        if (voters.length === 0 || holders.length * 2 > voters.length) return [];
+        const names = holders.map((holder) => holder.id).join(', ') || 'nobody';
+        return [`of ${voters.length} voters only ${names} held it durably`];
+      });
+      if (missing.length === 0 && configuration.voters.length > 0) return null;
+      if (from === state.configurations.at(-1)?.index) lacking = missing[0] ?? lacking;
+      if (from <= since) break;
+    }
+    return lacking;
   }
+
+  #holds(voter: Member, index: Index, term: Term): boolean {
+    return this.#books.ofMember(voter).some((book) => book.holds(index, term));
+  }
+}
+
+/** What a replica was seen to be at its last step. */
+interface Previous {
+  ledTerm: Term | null;
+  commitIndex: Index;
+  /** Of the configuration then in force. */
+  configurationIndex: Index;
 }

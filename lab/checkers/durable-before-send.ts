@@ -10,8 +10,8 @@ import { ReplicaBooks } from './replica-book.ts';
  * Every promise in a message is held against what the storage had acknowledged when it left:
  *
  * - a request for votes, a granted vote and whatever a leader sends need the vote durable;
- * - a match index needs the term durable, and the log durable up to it: not only written once, but out of
- *   reach of every cut issued since, and of the term the leader holds there.
+ * - a match index needs the term durable, and the log, or a snapshot, durable up to it: not only written
+ *   once, but out of reach of every cut issued since, and of the term the leader holds there.
  *
  * Refusals, pre-votes and `verifiedIndex` promise nothing and may leave at any time.
  *
@@ -27,7 +27,7 @@ export class DurableBeforeSend implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#leading.delete(replica);
       return null;
     }
@@ -90,11 +90,10 @@ export class DurableBeforeSend implements Checker {
       return `${said}, but only term ${book.persistedHardState.term} was durable`;
     }
     if (matchIndex > book.durableEnd) return `${said}, but only entry ${book.durableEnd} was durable`;
-    const heldTerm = book.persisted.termAt(matchIndex);
-    const leaderBook =
-      to.incarnation !== null && this.#leading.get(to.id) === term
-        ? this.#books.ofMember({ id: to.id, incarnation: to.incarnation })
-        : null;
+    const heldTerm = book.durableTermAt(matchIndex);
+    const leaderBook = this.#books
+      .ofMember({ id: to.id, incarnation: to.incarnation ?? '' })
+      .find(({ machine }) => this.#leading.get(machine) === term);
     if (!leaderBook || heldTerm === null || matchIndex < leaderBook.issued.floorIndex) return null;
     const leaderTerm = leaderBook.issued.termAt(matchIndex);
     if (leaderTerm === heldTerm) return null;

@@ -1,3 +1,4 @@
+import type { WriteEffect } from '../../src/raft/effect.ts';
 import type { Index, Term } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
@@ -18,13 +19,13 @@ export class LeaderAppendOnly implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#leading.delete(replica);
       return null;
     }
     const { observation } = world;
     if (observation.kind === 'opened') this.#leading.delete(replica);
-    if (observation.kind === 'write') this.#noteCut(replica, observation.write.cutFrom);
+    if (observation.kind === 'write') this.#noteCut(replica, observation.write);
     this.#books.observe(world);
     if (observation.kind !== 'step') return null;
 
@@ -47,9 +48,14 @@ export class LeaderAppendOnly implements Checker {
     return null;
   }
 
-  #noteCut(replica: NodeId, cutFrom: Index | undefined): void {
+  #noteCut(replica: NodeId, { cutFrom, floor }: WriteEffect): void {
     const leading = this.#leading.get(replica);
-    const lastIndex = this.#books.of(replica)?.issued.lastIndex ?? 0;
-    if (leading && cutFrom !== undefined && cutFrom <= lastIndex) leading.cutFrom ??= cutFrom;
+    const log = this.#books.of(replica)?.issued;
+    if (!leading || !log) return;
+    if (cutFrom !== undefined && cutFrom <= log.lastIndex) leading.cutFrom ??= cutFrom;
+    // A log that begins later holds the same; one that is replaced by a snapshot does not.
+    if (floor && floor.index > log.floorIndex && log.termAt(floor.index) !== floor.term) {
+      leading.cutFrom ??= log.floorIndex + 1;
+    }
   }
 }

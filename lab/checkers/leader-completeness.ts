@@ -26,7 +26,7 @@ export class LeaderCompleteness implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#leaders.delete(replica);
       return null;
     }
@@ -60,8 +60,14 @@ export class LeaderCompleteness implements Checker {
     for (const committed of this.#commitTerms) {
       if (committed.term < term) through = Math.max(through, committed.through);
     }
-    const missing = this.#committed.firstDifference(log, through);
+    const missing = this.#differenceAtFloor(log, through) ?? this.#committed.firstDifference(log, through);
     return missing === null ? null : this.#missing(leader, term, log, missing);
+  }
+
+  /** What lies below a floor is in a snapshot, whose last entry must be the committed one. */
+  #differenceAtFloor({ floorIndex, floorTerm }: LogTerms, through: Index): Index | null {
+    if (floorIndex === 0 || floorIndex > through) return null;
+    return this.#committed.termAt(floorIndex) === floorTerm ? null : floorIndex;
   }
 
   #commit(log: LogTerms, commitIndex: Index, term: Term): string | null {
@@ -80,6 +86,7 @@ export class LeaderCompleteness implements Checker {
       const leaderLog = this.#books.of(leader)?.issued;
       if (!leaderLog) continue;
       for (let index = from; index <= this.#committed.lastIndex; index += 1) {
+        if (index < leaderLog.floorIndex) continue;
         if (leaderLog.termAt(index) !== this.#committed.termAt(index)) {
           return this.#missing(leader, leaderTerm, leaderLog, index);
         }

@@ -5,6 +5,7 @@ import type { Violation } from './checker.ts';
 
 /** Who leads, as the bounds need to know it. */
 export interface Leaders {
+  /** The voters of the time. */
   readonly replicas: readonly NodeId[];
   leader(): NodeId | null;
   termLedBy(id: NodeId): number;
@@ -44,7 +45,7 @@ export class LeadershipBounds {
     const others = this.#leaders.replicas.filter((id) => !on.includes(id));
     if (2 * others.length <= this.#leaders.replicas.length) return;
     const { kind } = step.fault;
-    if (kind !== 'partition' && kind !== 'crash' && kind !== 'pause') return;
+    if (kind !== 'partition' && kind !== 'crash' && kind !== 'pause' && kind !== 'wipe') return;
 
     const term = this.#leaders.termLedBy(leader);
     const lasts = (boundMs: number): boolean => step.forMs === null || step.forMs > boundMs;

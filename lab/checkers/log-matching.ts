@@ -1,4 +1,4 @@
-import type { WriteEffect } from '../../src/raft/effect.ts';
+import type { LogFloor, WriteEffect } from '../../src/raft/effect.ts';
 import type { Entry, Index, Term } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
@@ -23,7 +23,7 @@ interface KnownEntry {
  * may be written anew (a bootstrap that crashed before its first sync does).
  *
  * Does not check: contents that the disk changed after they were written (state-machine-safety does, when
- * they are applied), and logs compacted into a snapshot.
+ * they are applied), and what a snapshot replaced.
  */
 export class LogMatching implements Checker {
   readonly name = 'log-matching';
@@ -52,9 +52,10 @@ export class LogMatching implements Checker {
     return null;
   }
 
-  #checkWrite(replica: NodeId, { cutFrom, entries }: WriteEffect): string | null {
+  #checkWrite(replica: NodeId, { cutFrom, entries, floor }: WriteEffect): string | null {
     const log = this.#books.of(replica)?.issued;
     if (!log) return `${replica} wrote before it opened its storage`;
+    if (floor) return this.#checkFloor(replica, floor);
     let end = log.lastIndex;
     if (cutFrom !== undefined) end = Math.min(end, cutFrom - 1);
     let previousTerm = log.termAt(end) ?? 0;
@@ -68,6 +69,12 @@ export class LogMatching implements Checker {
       end += 1;
     }
     return null;
+  }
+
+  /** A log may begin after an entry that somebody wrote; entry (0, 0) is before all. */
+  #checkFloor(replica: NodeId, { index, term }: LogFloor): string | null {
+    if (index === 0 || this.#find(index, term)) return null;
+    return `${replica} lets its log begin after entry ${index} of term ${term}, which nobody ever wrote`;
   }
 
   #checkEntry(replica: NodeId, entry: Entry, previousTerm: Term): string | null {

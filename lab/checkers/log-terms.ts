@@ -46,6 +46,26 @@ export class LogTerms {
     while ((this.#runs.at(-1)?.firstIndex ?? 0) > this.lastIndex) this.#runs.pop();
   }
 
+  /**
+   * The log begins after this entry. Where the log holds it, what follows stays; where it holds another one
+   * there, or ends before, nothing of it is left (paper, 7: what a snapshot does to a log).
+   */
+  beginAfter(index: Index, term: Term): void {
+    if (index < this.floorIndex) return;
+    if (this.termAt(index) === term) {
+      const at = this.#runOf(index + 1);
+      const run = this.#runs[at];
+      this.#runs.splice(0, at);
+      if (run && run.firstIndex <= index) this.#runs[0] = { term: run.term, firstIndex: index + 1 };
+      if (index === this.lastIndex) this.#runs = [];
+    } else {
+      this.lastIndex = index;
+      this.#runs = [];
+    }
+    this.floorIndex = index;
+    this.floorTerm = term;
+  }
+
   /** Appends the entry after the last one. */
   append(term: Term): void {
     this.lastIndex += 1;

@@ -14,7 +14,7 @@ interface Reached {
   appliedIndex: Index;
 }
 
-/** What one member has told others, which binds it through every restart. */
+/** What one disk has to remember of what its replica told others, which binds it through every restart. */
 interface Said {
   boot: number;
   /** The highest term it made a promise in. */
@@ -25,22 +25,27 @@ interface Said {
 /**
  * Within a boot: term, commit index and applied index never go back, and a vote given is not taken back
  * within its term. Across boots: the boot number grows, and the replica comes back in no lower a term,
- * and with the same vote, as it promised others in a message.
+ * and with the same vote, as it promised others in a message. No member votes twice in a term, not even
+ * with a copy of its disk, or with one that was set back.
  *
- * Does not check: promises never sent (persisted-survives), and a disk that was emptied, which makes
- * another member of it.
+ * Does not check: promises never sent (persisted-survives); what a disk remembers that was emptied, which
+ * makes another member of it, or set back, which is a fault and no mistake of the replica's.
  */
 export class Monotone implements Checker {
   readonly name = 'monotone';
   readonly property =
     'Term, vote within a term, commit index and applied index never go back (paper 5.1, 5.2, 5.3).';
   readonly #reached = new Map<NodeId, Reached>();
+  /** By member and machine. */
   readonly #said = new Map<string, Said>();
+  /** Of each member in each term, on whatever machine it was cast. */
+  readonly #votes = new Map<string, Map<Term, MemberId>>();
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#reached.delete(replica);
+      if (world.kind === 'rolled-back') this.#forget(replica);
       return null;
     }
     const { observation } = world;
@@ -51,7 +56,7 @@ export class Monotone implements Checker {
       const { term, votedFor } = recovered.hardState;
       this.#reached.set(replica, { term, vote: votedFor, commitIndex: appliedIndex, appliedIndex });
     } else if (observation.kind === 'sent') {
-      sentence = this.#noteSaid(observation.envelope);
+      sentence = this.#noteSaid(replica, observation.envelope);
     } else if (observation.kind === 'step') {
       sentence = this.#checkStep(replica, observation.state);
     }
@@ -67,7 +72,7 @@ export class Monotone implements Checker {
     identity: StorageIdentity,
     { hardState }: Pick<RecoveredLog, 'hardState'>,
   ): string | null {
-    const said = this.#saidBy(identity);
+    const said = this.#saidBy(replica, identity);
     const { boot: earlierBoot } = said;
     said.boot = identity.boot;
     if (identity.boot <= earlierBoot) {
@@ -81,54 +86,61 @@ export class Monotone implements Checker {
     return `${replica} told ${vote.id} its vote of term ${hardState.term} and came back with ${voteFor(hardState.votedFor)}`;
   }
 
-  #noteSaid({ from, to, message }: Envelope): string | null {
+  #noteSaid(replica: NodeId, { from, to, message }: Envelope): string | null {
     switch (message.kind) {
       case 'RequestVote':
-        return this.#noteVote(from, from, message.term);
+        return this.#noteVote(replica, from, from, message.term);
       case 'VoteResponse': {
         if (!message.granted || to.incarnation === null) return null;
-        return this.#noteVote(from, { id: to.id, incarnation: to.incarnation }, message.term);
+        return this.#noteVote(replica, from, { id: to.id, incarnation: to.incarnation }, message.term);
       }
       case 'AppendEntries':
       case 'Heartbeat':
-        this.#noteTerm(from, message.term);
+      case 'InstallSnapshot':
+        this.#noteTerm(replica, from, message.term);
         return null;
       case 'AppendEntriesResponse':
-        if (message.accepted && message.matchIndex > 0) this.#noteTerm(from, message.term);
+        if (message.accepted && message.matchIndex > 0) this.#noteTerm(replica, from, message.term);
         return null;
       case 'HeartbeatResponse':
-        if (message.matchIndex > 0) this.#noteTerm(from, message.term);
+        if (message.matchIndex > 0) this.#noteTerm(replica, from, message.term);
         return null;
       default:
         return null;
     }
   }
 
-  #noteVote(voter: MemberId, candidate: MemberId, term: Term): string | null {
-    const said = this.#noteTerm(voter, term);
-    const earlier = said.votes.get(term);
-    if (!earlier) {
-      said.votes.set(term, { id: candidate.id, incarnation: candidate.incarnation });
-      return null;
-    }
-    if (sameMember(earlier, candidate)) return null;
+  #noteVote(replica: NodeId, voter: MemberId, candidate: MemberId, term: Term): string | null {
+    const vote = { id: candidate.id, incarnation: candidate.incarnation };
+    const said = this.#noteTerm(replica, voter, term);
+    if (!said.votes.has(term)) said.votes.set(term, vote);
+    const key = `${voter.id}/${voter.incarnation}`;
+    const votes = this.#votes.get(key) ?? new Map<Term, MemberId>();
+    this.#votes.set(key, votes);
+    const earlier = votes.get(term);
+    if (!earlier) votes.set(term, vote);
+    if (!earlier || sameMember(earlier, candidate)) return null;
     return `${voter.id} voted twice in term ${term}: for ${earlier.id} and for ${candidate.id}`;
   }
 
-  #noteTerm(member: MemberId, term: Term): Said {
-    const said = this.#saidBy(member);
+  #noteTerm(replica: NodeId, member: MemberId, term: Term): Said {
+    const said = this.#saidBy(replica, member);
     if (term > said.term) said.term = term;
     return said;
   }
 
-  #saidBy({ id, incarnation }: MemberId): Said {
-    const key = `${id}/${incarnation}`;
+  #saidBy(replica: NodeId, { id, incarnation }: MemberId): Said {
+    const key = `${id}/${incarnation} on ${replica}`;
     let said = this.#said.get(key);
     if (!said) {
       said = { boot: 0, term: 0, votes: new Map() };
       this.#said.set(key, said);
     }
     return said;
+  }
+
+  #forget(replica: NodeId): void {
+    for (const key of [...this.#said.keys()]) if (key.endsWith(` on ${replica}`)) this.#said.delete(key);
   }
 
   #checkStep(replica: NodeId, { hardState, commitIndex, appliedIndex }: RaftState): string | null {

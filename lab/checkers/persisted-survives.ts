@@ -1,7 +1,7 @@
 import type { HardState } from '../../src/raft/effect.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import { sameMember } from '../../src/raft/identity.ts';
-import type { RecoveredLog } from '../../src/storage/contract.ts';
+import type { RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
 import { LogTerms } from './log-terms.ts';
 import type { ReplicaBook } from './replica-book.ts';
@@ -13,9 +13,11 @@ import { ReplicaBooks, replay } from './replica-book.ts';
  * acknowledged missing, nothing cut come back, nothing invented. The hard state may be of any of them from
  * the last acknowledged on (it may reach the disk before its write's entries).
  *
+ * A disk that was emptied makes another server, with an incarnation never seen before; and so does a replica
+ * that gives its disk up, which it may do only when the cluster has told it that it does not take it any more.
+ *
  * Does not check: the bytes of entries (log-matching and state-machine-safety know them by their digests,
- * once they are applied). Does not know of disks that were emptied or rolled back on purpose: an emptied
- * one is a violation here.
+ * once they are applied), and disks that were set back on purpose.
  */
 export class PersistedSurvives implements Checker {
   readonly name = 'persisted-survives';
@@ -23,18 +25,24 @@ export class PersistedSurvives implements Checker {
     'A reopened storage holds every write it acknowledged, and no state it never had (paper, figure 2).';
   readonly #books = new ReplicaBooks();
 
+  /** Who was told that its pair is taken no more, by machine. */
+  readonly #mayForget = new Set<NodeId>();
+  readonly #setBack = new Set<NodeId>();
+  readonly #incarnations = new Set<string>();
+
   observe(world: WorldObservation): Violation | null {
+    const { replica } = world;
     let sentence: string | null = null;
-    if (world.kind === 'replica' && world.observation.kind === 'opened') {
+    if (world.kind === 'rolled-back') this.#setBack.add(replica);
+    else if (world.kind === 'replica' && world.observation.kind === 'opened') {
       const { identity, recovered } = world.observation;
-      const book = this.#books.of(world.replica);
-      if (book && book.identity.incarnation !== identity.incarnation) {
-        sentence = `${world.replica} came back as incarnation ${identity.incarnation}, having lost the disk of ${book.identity.incarnation}`;
-      } else if (book) {
-        sentence =
-          checkHardState(world.replica, book, recovered.hardState) ??
-          checkLog(world.replica, book, recovered);
-      }
+      sentence = this.#checkOpened(replica, identity, recovered);
+      this.#incarnations.add(identity.incarnation);
+      this.#mayForget.delete(replica);
+      this.#setBack.delete(replica);
+    } else if (world.kind === 'replica' && world.observation.kind === 'received') {
+      const { message } = world.observation.envelope;
+      if (message.kind === 'JoinAnswer' && message.answer === 'boot-went-back') this.#mayForget.add(replica);
     }
     this.#books.observe(world);
     return sentence === null ? null : { checker: this.name, sentence, atMs: world.atMs };
@@ -42,6 +50,17 @@ export class PersistedSurvives implements Checker {
 
   finish(): Violation | null {
     return null;
+  }
+
+  #checkOpened(replica: NodeId, identity: StorageIdentity, recovered: RecoveredLog): string | null {
+    const book = this.#books.of(replica);
+    if (!book || this.#setBack.has(replica)) return null;
+    const { incarnation } = identity;
+    if (book.identity.incarnation === incarnation) {
+      return checkHardState(replica, book, recovered.hardState) ?? checkLog(replica, book, recovered);
+    }
+    if (this.#mayForget.has(replica) && !this.#incarnations.has(incarnation)) return null;
+    return `${replica} came back as incarnation ${incarnation}, having lost the disk of ${book.identity.incarnation}`;
   }
 }
 
@@ -83,11 +102,16 @@ function checkLog(replica: NodeId, book: ReplicaBook, recovered: RecoveredLog): 
 }
 
 function sameLog(a: LogTerms, b: LogTerms): boolean {
-  return a.lastIndex === b.lastIndex && a.firstDifference(b, a.lastIndex) === null;
+  return (
+    a.lastIndex === b.lastIndex &&
+    a.floorIndex === b.floorIndex &&
+    a.floorTerm === b.floorTerm &&
+    a.firstDifference(b, a.lastIndex) === null
+  );
 }
 
 function describeLog(log: LogTerms): string {
   return log.lastIndex === log.floorIndex
     ? `empty after ${log.floorIndex}`
-    : `up to entry ${log.lastIndex} of term ${log.lastTerm}`;
+    : `after ${log.floorIndex} up to entry ${log.lastIndex} of term ${log.lastTerm}`;
 }

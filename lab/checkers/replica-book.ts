@@ -13,14 +13,18 @@ export interface PendingWrite {
   readonly cutFrom: Index | null;
   /** Terms of its entries, which follow the log's end after the cut. */
   readonly terms: readonly Term[];
+  readonly floor: { readonly index: Index; readonly term: Term } | null;
 }
 
 /**
- * What one replica has written and what of it is durable, kept by us from what it was seen to do. It is
- * the second entry of double-entry bookkeeping: nothing is taken from the replica's own account of itself.
+ * What one disk was given to write and what of it is durable, kept by us from what its replica was seen to
+ * do. It is the second entry of double-entry bookkeeping: nothing is taken from the replica's own account of
+ * itself.
  */
 export class ReplicaBook {
-  identity: StorageIdentity;
+  /** Where it runs: the replica's id, but for the double of a replica. */
+  readonly machine: NodeId;
+  readonly identity: StorageIdentity;
   /** The log with every write issued so far. */
   readonly issued: LogTerms;
   /** The log as the last persisted write left it. */
@@ -29,8 +33,11 @@ export class ReplicaBook {
   /** The vote of each term that was ever durable here. */
   readonly persistedVotes = new Map<Term, MemberId | null>();
   readonly pending: PendingWrite[] = [];
+  /** The last entry of the latest snapshot that is durable here; (0, 0) when none was seen to be stored. */
+  snapshot: { readonly index: Index; readonly term: Term } = { index: 0, term: 0 };
 
-  constructor(identity: StorageIdentity, recovered: RecoveredLog) {
+  constructor(machine: NodeId, identity: StorageIdentity, recovered: RecoveredLog) {
+    this.machine = machine;
     this.identity = identity;
     this.issued = new LogTerms(recovered);
     this.persisted = new LogTerms(recovered);
@@ -38,18 +45,37 @@ export class ReplicaBook {
     this.persistedVotes.set(recovered.hardState.term, recovered.hardState.votedFor);
   }
 
-  /** The last index that a crash at this moment cannot take away. */
+  /**
+   * The last index that a crash at this moment cannot take away: of the log, or of a snapshot that was stored
+   * and whose floor is still on its way to the disk.
+   */
   get durableEnd(): Index {
     let end = this.persisted.lastIndex;
-    for (const { cutFrom } of this.pending) {
+    for (const { cutFrom, floor } of this.pending) {
       if (cutFrom !== null && cutFrom <= end) end = cutFrom - 1;
+      // A floor that replaces the log takes away what stands above it; what it covers is in a snapshot.
+      if (floor !== null && floor.index < end && this.persisted.termAt(floor.index) !== floor.term) {
+        end = floor.index;
+      }
     }
-    return end;
+    return Math.max(end, this.snapshot.index);
+  }
+
+  /** The term of what is durable at an index; null when nothing is, or what is there lies within a snapshot. */
+  durableTermAt(index: Index): Term | null {
+    if (index === this.snapshot.index) return this.snapshot.term;
+    return index <= this.durableEnd ? this.persisted.termAt(index) : null;
+  }
+
+  /** Whether a crash at this moment leaves this entry here. A snapshot stands for what it covers. */
+  holds(index: Index, term: Term): boolean {
+    if (index < Math.max(this.snapshot.index, this.persisted.floorIndex)) return true;
+    return this.durableTermAt(index) === term;
   }
 
   write(write: WriteEffect): void {
-    const { writeId, hardState = null, cutFrom = null, entries } = write;
-    const pending = { writeId, hardState, cutFrom, terms: entries.map((entry) => entry.term) };
+    const { writeId, hardState = null, cutFrom = null, floor = null, entries } = write;
+    const pending = { writeId, hardState, cutFrom, floor, terms: entries.map((entry) => entry.term) };
     this.pending.push(pending);
     replay(pending, this.issued);
   }
@@ -71,45 +97,67 @@ export class ReplicaBook {
 
 /** Does to a log what a write does. */
 export function replay(write: PendingWrite, log: LogTerms): void {
+  if (write.floor !== null) log.beginAfter(write.floor.index, write.floor.term);
   if (write.cutFrom !== null) log.cut(write.cutFrom);
   for (const term of write.terms) log.append(term);
 }
 
-/** The books of all replicas, by node id; a reopened storage begins a new book from what it holds. */
+/**
+ * The books of all disks there ever were. A reopened storage begins a new page from what it holds; an
+ * emptied disk begins another book, for it makes another server, and the old one tells for ever what that
+ * server had promised when it was lost.
+ */
 export class ReplicaBooks {
-  readonly #books = new Map<NodeId, ReplicaBook>();
+  readonly #present = new Map<NodeId, ReplicaBook>();
+  /** By member, then by machine: a copied directory runs elsewhere under the same name. */
+  readonly #ofMembers = new Map<string, Map<NodeId, ReplicaBook>>();
 
-  of(replica: NodeId): ReplicaBook | null {
-    return this.#books.get(replica) ?? null;
+  /** Of what runs, or ran last, on this machine. */
+  of(machine: NodeId): ReplicaBook | null {
+    return this.#present.get(machine) ?? null;
   }
 
-  /** The book of exactly this member; null when its node now has another incarnation. */
-  ofMember(member: MemberId): ReplicaBook | null {
-    const book = this.#books.get(member.id);
-    return book && sameMember(book.identity, member) ? book : null;
+  /** The books of exactly this member: one, or more where its disk was copied; none before it opened. */
+  ofMember({ id, incarnation }: MemberId): readonly ReplicaBook[] {
+    const books = this.#ofMembers.get(`${id}/${incarnation}`);
+    return books ? [...books.values()] : [];
   }
 
   observe(world: WorldObservation): void {
+    if (world.kind === 'wiped') this.#present.delete(world.replica);
     if (world.kind !== 'replica') return;
     const { observation, replica } = world;
     switch (observation.kind) {
-      case 'opened': {
-        const book = new ReplicaBook(observation.identity, observation.recovered);
-        const earlier = this.ofMember(observation.identity);
-        if (earlier) {
-          for (const [term, vote] of earlier.persistedVotes) {
-            if (!book.persistedVotes.has(term)) book.persistedVotes.set(term, vote);
-          }
-        }
-        this.#books.set(replica, book);
+      case 'opened':
+        this.#open(new ReplicaBook(replica, observation.identity, observation.recovered));
         break;
-      }
       case 'write':
-        this.#books.get(replica)?.write(observation.write);
+        this.#present.get(replica)?.write(observation.write);
         break;
       case 'persisted':
-        this.#books.get(replica)?.persist(observation.writeId);
+        this.#present.get(replica)?.persist(observation.writeId);
         break;
+      case 'snapshot-stored': {
+        const book = this.#present.get(replica);
+        const { index, term } = observation.meta;
+        if (book && index > book.snapshot.index) book.snapshot = { index, term };
+        break;
+      }
     }
+  }
+
+  #open(book: ReplicaBook): void {
+    const { machine, identity } = book;
+    const earlier = this.#present.get(machine);
+    if (earlier && sameMember(earlier.identity, identity)) {
+      book.snapshot = earlier.snapshot;
+      for (const [term, vote] of earlier.persistedVotes) {
+        if (!book.persistedVotes.has(term)) book.persistedVotes.set(term, vote);
+      }
+    }
+    this.#present.set(machine, book);
+    const key = `${identity.id}/${identity.incarnation}`;
+    const books = this.#ofMembers.get(key) ?? new Map<NodeId, ReplicaBook>();
+    this.#ofMembers.set(key, books.set(machine, book));
   }
 }

@@ -9,8 +9,9 @@ export interface StateDigest {
 }
 
 /**
- * After each command the state machine's digest is held against the first one seen at that index. The
- * digest is chained, so a difference, once there, is there at every later index too.
+ * After each command, and when it was restored from a snapshot, the state machine's digest is held against
+ * the first one seen at that index. The digest is chained, so a difference, once there, is there at every
+ * later index too.
  *
  * Does not check: state that the digest leaves out, and effects a state machine has outside itself.
  */
@@ -26,9 +27,11 @@ export class ReplicaEquality implements Checker {
   }
 
   observe(world: WorldObservation): Violation | null {
-    if (world.kind !== 'replica' || world.observation.kind !== 'applied') return null;
-    if (world.observation.entry.kind !== 'command') return null;
-    const { replica, atMs } = world;
+    if (world.kind !== 'replica') return null;
+    const { replica, atMs, observation } = world;
+    if (observation.kind === 'applied') {
+      if (observation.entry.kind !== 'command') return null;
+    } else if (observation.kind !== 'restored') return null;
     const state = this.#digestOf(replica);
     if (!state) return null;
     const { appliedIndex, digest } = state;

@@ -13,10 +13,10 @@ interface AppliedEntry {
 /**
  * What was applied at an index is the same everywhere and for ever, also after a restart; and each state
  * machine gets its entries one after another, without a gap and none twice. A state machine lives until
- * its process dies or its node stops; a reopened storage keeps it.
+ * its process dies or its node stops; a reopened storage keeps it. Only a snapshot takes it forward at one
+ * leap, and never back.
  *
- * Does not check: what the state machine made of the entries (replica-equality), and entries replaced by
- * an installed snapshot.
+ * Does not check: what the state machine made of the entries, and of snapshots (replica-equality).
  */
 export class StateMachineSafety implements Checker {
   readonly name = 'state-machine-safety';
@@ -28,7 +28,7 @@ export class StateMachineSafety implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'crashed') {
+    if (world.kind !== 'replica') {
       this.#last.delete(replica);
       return null;
     }
@@ -40,6 +40,10 @@ export class StateMachineSafety implements Checker {
       case 'stopped':
         this.#last.delete(replica);
         return null;
+      case 'restored': {
+        const sentence = this.#restore(replica, observation.meta.index);
+        return sentence === null ? null : { checker: this.name, sentence, atMs };
+      }
       case 'applied': {
         const sentence = this.#apply(replica, observation.entry, atMs);
         return sentence === null ? null : { checker: this.name, sentence, atMs };
@@ -51,6 +55,13 @@ export class StateMachineSafety implements Checker {
 
   finish(): Violation | null {
     return null;
+  }
+
+  #restore(replica: NodeId, index: Index): string | null {
+    const last = this.#last.get(replica) ?? 0;
+    this.#last.set(replica, index);
+    if (index >= last) return null;
+    return `${replica} was restored from a snapshot at entry ${index}, though its state machine had entry ${last}`;
   }
 
   #apply(replica: NodeId, entry: Entry, atMs: number): string | null {

@@ -6,6 +6,7 @@ import { strikeDisk } from './disk.ts';
 import { strikeNetwork } from './network.ts';
 import { strikePartition } from './partition.ts';
 import { strikeCrash, strikePause } from './process.ts';
+import { strikeWipe } from './wipe.ts';
 
 /** A fault that struck. */
 export interface Strike {
@@ -15,8 +16,11 @@ export interface Strike {
   heal(): void;
 }
 
+/** What strikes replicas; a change of the membership is no trouble, but an operation. */
+export type StrikingFault = Exclude<Fault, { readonly kind: 'membership' }>;
+
 /** Lets a fault strike these replicas, now. */
-export function strike(fault: Fault, on: readonly NodeId[], world: World): Strike {
+export function strike(fault: StrikingFault, on: readonly NodeId[], world: World): Strike {
   switch (fault.kind) {
     case 'partition':
       return strikePartition(fault, on, world);
@@ -30,5 +34,7 @@ export function strike(fault: Fault, on: readonly NodeId[], world: World): Strik
       return strikeCrash(fault, on, world);
     case 'pause':
       return strikePause(on, world);
+    case 'wipe':
+      return strikeWipe(on, world);
   }
 }

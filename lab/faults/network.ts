@@ -9,8 +9,8 @@ export function strikeNetwork(
   on: readonly NodeId[],
   world: World,
 ): Strike {
-  const links = world.replicas.flatMap((from) =>
-    world.replicas
+  const links = world.machineIds.flatMap((from) =>
+    world.machineIds
       .filter((to) => from !== to && (on.includes(from) || on.includes(to)))
       .map((to) => ({ from, to })),
   );

@@ -10,10 +10,12 @@ export function strikePartition(
   world: World,
 ): Strike {
   const others = world.replicas.filter((id) => !on.includes(id));
+  // Whoever is taken in meanwhile is on the other side, too.
+  const outside = world.machineIds.filter((id) => !on.includes(id));
   const links = on.flatMap((inside) =>
-    others.flatMap((outside) => [
-      ...(fault.direction === 'incoming' ? [] : [{ from: inside, to: outside }]),
-      ...(fault.direction === 'outgoing' ? [] : [{ from: outside, to: inside }]),
+    outside.flatMap((other) => [
+      ...(fault.direction === 'incoming' ? [] : [{ from: inside, to: other }]),
+      ...(fault.direction === 'outgoing' ? [] : [{ from: other, to: inside }]),
     ]),
   );
   const mend = world.cut(links);

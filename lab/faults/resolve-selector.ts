@@ -5,13 +5,13 @@ import type { World } from '../world/world.ts';
 
 /**
  * Whom a selector means at this moment, in the cluster's order; null while it needs a leader and there
- * is none.
+ * is none. Ids mean machines, everything else the voters of the time.
  */
 export function resolveSelector(selector: Selector, world: World, random: Random): NodeId[] | null {
   const { replicas } = world;
   switch (selector.kind) {
     case 'ids':
-      return replicas.filter((id) => selector.ids.includes(id));
+      return world.machineIds.filter((id) => selector.ids.includes(id));
     case 'all':
       return [...replicas];
     case 'leader': {

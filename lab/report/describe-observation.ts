@@ -4,20 +4,30 @@ import type { WorldObservation } from '../checkers/checker.ts';
 
 /** One line for a step of a cluster, in the core's own words. */
 export function describeObservation(seen: WorldObservation): string {
-  if (seen.kind === 'crashed') return `${seen.replica} ${seen.power ? 'loses its power' : 'is killed'}`;
-  return `${seen.replica} ${describe(seen.observation)}`;
+  return `${seen.replica} ${describeWorld(seen)}`;
+}
+
+function describeWorld(seen: WorldObservation): string {
+  switch (seen.kind) {
+    case 'crashed':
+      return seen.power ? 'loses its power' : 'is killed';
+    case 'wiped':
+      return 'has its disk emptied';
+    case 'rolled-back':
+      return 'has its disk set back to an earlier moment';
+    case 'replica':
+      return describe(seen.observation);
+  }
 }
 
 function describe(observation: Observation): string {
   switch (observation.kind) {
     case 'opened': {
       const { identity, recovered, appliedIndex } = observation;
-      const { hardState, lastIndex } = recovered;
+      const { hardState, lastIndex, floor } = recovered;
       const vote = hardState.votedFor === null ? 'nobody' : hardState.votedFor.id;
-      return (
-        `opens boot ${identity.boot}: term ${hardState.term}, voted for ${vote}, log to ${lastIndex}, ` +
-        `applied ${appliedIndex}`
-      );
+      const log = floor.index === 0 ? `log to ${lastIndex}` : `log after ${floor.index} to ${lastIndex}`;
+      return `opens boot ${identity.boot}: term ${hardState.term}, voted for ${vote}, ${log}, applied ${appliedIndex}`;
     }
     case 'write':
       return describeEffect(observation.write);
@@ -31,6 +41,10 @@ function describe(observation: Observation): string {
       return `<- ${observation.envelope.from.id} ${describeMessage(observation.envelope.message)}`;
     case 'applied':
       return `applied entry ${observation.entry.index} of term ${observation.entry.term}`;
+    case 'snapshot-stored':
+      return `stored snapshot ${observation.meta.index}/${observation.meta.term}, ${observation.origin}`;
+    case 'restored':
+      return `restored its state from snapshot ${observation.meta.index}/${observation.meta.term}`;
     case 'raft-event':
       return describeEvent(observation.event);
     case 'step':

@@ -1,23 +1,21 @@
+import type { Contradiction } from './contradiction.ts';
 import { formatDuration } from './durations.ts';
+import { checkMembership, idsUpTo, rangeOf } from './membership-checks.ts';
 import type { PartialScenario } from './partial-scenario.ts';
 import type { Expectations, Selector, TimelineStep } from './scenario.ts';
 import type { Path } from './yaml-document.ts';
 
-/** A setting that is right in itself and wrong beside another one. */
-export interface Contradiction {
-  readonly path: Path;
-  readonly expected: string;
-}
-
 /** What only shows when two settings are seen together. */
 export function crossChecks(scenario: PartialScenario): Contradiction[] {
-  const { durationMs, replicas } = scenario;
+  const { durationMs } = scenario;
+  const size = sizeOf(scenario);
   return [
     ...checkElectionTimeout(scenario),
     ...scenario.timeline.flatMap(({ path, step }) => [
       ...checkTimes(path, step, durationMs),
-      ...(replicas === null ? [] : checkSelector(path, step, replicas)),
+      ...(size === null ? [] : checkSelector(path, step, size)),
     ]),
+    ...checkMembership(scenario),
     ...(scenario.expect ? checkExpectations(scenario.expect, scenario) : []),
   ];
 }
@@ -52,8 +50,12 @@ function checkElectionTimeout({ electionTimeout, heartbeatMs, latency }: Partial
 }
 
 function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): Contradiction[] {
-  if (step.fault.kind === 'disk' && step.forMs !== null) {
-    const expected = 'no `for`: a disk fault ends by itself after `times` operations';
+  const { kind } = step.fault;
+  if ((kind === 'disk' || kind === 'membership') && step.forMs !== null) {
+    const expected =
+      kind === 'disk'
+        ? 'no `for`: a disk fault ends by itself after `times` operations'
+        : 'no `for`: a change of the membership ends when it is done';
     return [{ path: [...path, 'for'], expected }];
   }
   if (durationMs === null) return [];
@@ -78,12 +80,27 @@ function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): 
   return [];
 }
 
-function checkSelector(path: Path, step: TimelineStep, replicas: number): Contradiction[] {
+/** How large a cluster is. */
+interface ClusterSize {
+  /** Voters, at the most: the timeline may take spares in. */
+  readonly replicas: number;
+  readonly machines: number;
+}
+
+function sizeOf({ replicas, spares, timeline, timelineComplete }: PartialScenario): ClusterSize | null {
+  if (replicas === null || spares === null) return null;
+  const grows = !timelineComplete || timeline.some(({ step }) => step.fault.kind === 'membership');
+  return { replicas: grows ? replicas + spares : replicas, machines: replicas + spares };
+}
+
+function checkSelector(path: Path, step: TimelineStep, size: ClusterSize): Contradiction[] {
+  if (step.fault.kind === 'membership') return [];
   const { on, kind } = step.fault;
+  const { replicas } = size;
   // The cross-check does not know whether `on` was written out or was the shorthand; the path ends at
   // the deepest of the two that the file has.
   const at = [...path, kind, 'on'];
-  const wrong = tooMany(on, replicas);
+  const wrong = tooMany(on, size);
   if (wrong !== null) return [{ path: at, expected: wrong }];
   if (kind === 'partition' && struck(on, replicas) >= replicas) {
     return [{ path: at, expected: 'at least one replica on the other side of the partition' }];
@@ -91,13 +108,13 @@ function checkSelector(path: Path, step: TimelineStep, replicas: number): Contra
   return [];
 }
 
-function tooMany(on: Selector, replicas: number): string | null {
+function tooMany(on: Selector, { replicas, machines }: ClusterSize): string | null {
   const cluster = `the cluster has ${replicas} replica${replicas === 1 ? '' : 's'}`;
   switch (on.kind) {
     case 'ids': {
-      const strangers = on.ids.filter((id) => Number(id.slice(1)) > replicas);
-      const ids = replicas === 1 ? 'n1' : `n1 to n${replicas}`;
-      return strangers.length === 0 ? null : `ids from ${ids}; not ${strangers.join(', ')}`;
+      const known = idsUpTo(machines);
+      const strangers = on.ids.filter((id) => !known.includes(id));
+      return strangers.length === 0 ? null : `ids from ${rangeOf(known)}; not ${strangers.join(', ')}`;
     }
     case 'followers':
       if (replicas === 1) return `a selector other than followers; ${cluster}, and it leads`;
@@ -141,11 +158,17 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
   };
   if (expect.storageReopened && lacks('disk'))
     demand('storage-reopened', 'a disk fault in the timeline to test it');
-  if (expect.newLeaderWithinMs !== null && lacks('partition', 'network', 'disk', 'clock', 'crash', 'pause')) {
+  if (
+    expect.newLeaderWithinMs !== null &&
+    lacks('partition', 'network', 'disk', 'clock', 'crash', 'pause', 'wipe')
+  ) {
     demand('new-leader-within', 'a fault in the timeline to test it');
   }
   if (expect.stepDownWithinMs !== null && lacks('partition', 'network')) {
     demand('step-down-within', 'a partition or network fault in the timeline to test it');
+  }
+  if (expect.membershipWithinMs !== null && lacks('membership')) {
+    demand('membership-within', 'a change of the membership in the timeline to test it');
   }
   return found;
 }

@@ -7,6 +7,8 @@ import {
   offset,
   percentage,
   rate,
+  replacements,
+  replicaIds,
   section,
   selector,
   wholeNumber,
@@ -89,7 +91,51 @@ const pause = strikes(section({ on: selector }), {})
   .transform((fault): Fault => ({ kind: 'pause', ...fault }))
   .describe('The process stands still, as under SIGSTOP.');
 
-export const faultKinds = ['partition', 'network', 'disk', 'clock', 'crash', 'pause'] as const;
+const wipe = strikes(section({ on: selector }), {})
+  .transform((fault): Fault => ({ kind: 'wipe', ...fault }))
+  .describe('The process dies and its disk is emptied; it restarts at the end, with the flags it had.');
+
+const membershipKinds = ['add', 'add-learners', 'promote', 'demote', 'remove', 'replace'] as const;
+
+const membership = section({
+  add: replicaIds().optional().describe('Machines that become voters; spares start now.'),
+  'add-learners': replicaIds().optional().describe('Machines that become learners; spares start now.'),
+  promote: replicaIds().optional().describe('Learners that become voters.'),
+  demote: selector.optional().describe('Voters that become learners.'),
+  remove: selector.optional().describe('Members that leave.'),
+  replace: replacements()
+    .optional()
+    .describe('Members that leave, each with the machine that takes its place.'),
+})
+  .refine((wish) => membershipKinds.some((kind) => wish[kind] !== undefined), {
+    error: `at least one of ${membershipKinds.join(', ')}`,
+    when: wellFormed,
+  })
+  .transform(
+    (wish): Fault => ({
+      kind: 'membership',
+      add: wish.add ?? [],
+      addLearners: wish['add-learners'] ?? [],
+      promote: wish.promote ?? [],
+      demote: wish.demote ?? null,
+      remove: wish.remove ?? null,
+      replace: wish.replace ?? [],
+    }),
+  )
+  .describe(
+    'One change of the membership, asked for as an operator does: again until it is done. Changes wait for each other. It ends by itself: no `for`.',
+  );
+
+export const faultKinds = [
+  'partition',
+  'network',
+  'disk',
+  'clock',
+  'crash',
+  'pause',
+  'wipe',
+  'membership',
+] as const;
 
 /** One item of the timeline, without the line it stands on. */
 export const step = section({
@@ -103,13 +149,16 @@ export const step = section({
   clock: clock.optional(),
   crash: crash.optional(),
   pause: pause.optional(),
+  wipe: wipe.optional(),
+  membership: membership.optional(),
 })
   .refine((item) => faultKinds.filter((kind) => item[kind] !== undefined).length === 1, {
     error: `exactly one fault: ${faultKinds.join(', ')}`,
     when: wellFormed,
   })
   .transform((item) => {
-    const fault = item.partition ?? item.network ?? item.disk ?? item.clock ?? item.crash ?? item.pause;
+    const kind = faultKinds.find((one) => item[one] !== undefined);
+    const fault = kind && item[kind];
     // The refinement above has complained where there is none.
     return fault === undefined ? z.NEVER : { atMs: item.at, forMs: item.for ?? null, fault };
   })

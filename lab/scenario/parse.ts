@@ -1,4 +1,5 @@
-import { type Contradiction, crossChecks } from './cross-checks.ts';
+import type { Contradiction } from './contradiction.ts';
+import { crossChecks } from './cross-checks.ts';
 import { describeFound, explainIssue, flattenIssues, formatPath } from './explain-issues.ts';
 import { type Mistake, ScenarioError } from './mistakes.ts';
 import { readPartially } from './partial-scenario.ts';

@@ -11,6 +11,7 @@ import type { Path } from './yaml-document.ts';
  */
 export interface PartialScenario {
   readonly replicas: number | null;
+  readonly spares: number | null;
   readonly electionTimeout: DurationRange | null;
   readonly heartbeatMs: number | null;
   readonly latency: DurationRange | null;
@@ -31,6 +32,7 @@ export function readPartially(value: unknown, issues: readonly FlatIssue[]): Par
   });
   return {
     replicas: read(clusterSettings.replicas, cluster.replicas),
+    spares: read(clusterSettings.spares, cluster.spares),
     electionTimeout: read(clusterSettings['election-timeout'], cluster['election-timeout']),
     heartbeatMs: read(clusterSettings.heartbeat, cluster.heartbeat),
     latency: read(networkSettings.latency, mapping(root.network).latency),

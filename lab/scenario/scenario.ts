@@ -24,13 +24,28 @@ export interface DurationRange {
 }
 
 export interface ClusterSpec {
-  /** Ids are n1, n2, ... */
+  /** Those that found the cluster. Ids are n1, n2, ... */
   readonly replicas: number;
+  /** Machines with the ids after those, which start when a step of the timeline takes them in. */
+  readonly spares: number;
   readonly backend: 'files' | 'level';
   readonly codec: 'none' | 'gzip';
   readonly shards: number;
+  /** Files of the log are given up as a whole, so this is how much of it a disk keeps for nothing. */
+  readonly segmentBytes: number;
   readonly electionTimeout: DurationRange;
   readonly heartbeatMs: number;
+  readonly snapshots: SnapshotSpec;
+}
+
+export interface SnapshotSpec {
+  /** Replicas take a snapshot at every multiple of this index. */
+  readonly entries: number;
+  /** Entries before a snapshot that stay in the log, for followers that lag. */
+  readonly keepEntries: number;
+  readonly chunkBytes: number;
+  /** That a leader sends, to all together; 0: as fast as it goes. */
+  readonly bytesPerSecond: number;
 }
 
 export interface NetworkSpec {
@@ -99,9 +114,24 @@ export type Fault =
   /** The process dies; it restarts at the end. `power: true` also loses what was not synced. */
   | { readonly kind: 'crash'; readonly on: Selector; readonly power: boolean }
   /** The process stands still, as under SIGSTOP. */
-  | { readonly kind: 'pause'; readonly on: Selector };
+  | { readonly kind: 'pause'; readonly on: Selector }
+  /** The process dies and its disk is emptied; it restarts at the end, with the flags it had. */
+  | { readonly kind: 'wipe'; readonly on: Selector }
+  /** An operator's change of the membership. Changes wait for each other. */
+  | ({ readonly kind: 'membership' } & MembershipWish);
 
-/** Whom a fault strikes; resolved when it starts. */
+/** What an operator wants to become of the membership: all of it in one change. */
+export interface MembershipWish {
+  readonly add: readonly NodeId[];
+  readonly addLearners: readonly NodeId[];
+  readonly promote: readonly NodeId[];
+  /** Resolved when the change is asked for. */
+  readonly demote: Selector | null;
+  readonly remove: Selector | null;
+  readonly replace: readonly { readonly id: NodeId; readonly by: NodeId }[];
+}
+
+/** Whom a fault strikes, among the voters of the time; resolved when it starts. */
 export type Selector =
   | { readonly kind: 'ids'; readonly ids: readonly NodeId[] }
   | { readonly kind: 'leader' }
@@ -126,4 +156,10 @@ export interface Expectations {
   readonly unavailableAtMostMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
+  /** From the moment an operator asks for a change of the membership until it is done; null: not said. */
+  readonly membershipWithinMs: number | null;
+  /** Entries in each replica's log, after each of its steps. */
+  readonly logAtMost: number | null;
+  /** Bytes on each disk. */
+  readonly diskAtMostBytes: number | null;
 }

@@ -1,16 +1,46 @@
 import { z } from 'zod';
 import { step } from './fault-settings.ts';
-import { duration, durationRange, flag, percentage, section, wholeNumber, word } from './settings.ts';
+import { duration, durationRange, flag, percentage, section, size, wholeNumber, word } from './settings.ts';
 
 export const clusterSettings = {
-  replicas: wholeNumber(1, 15).default(3).describe('How many replicas; their ids are n1, n2, ...'),
+  replicas: wholeNumber(1, 15)
+    .default(3)
+    .describe('How many replicas found the cluster; their ids are n1, n2, ...'),
+  spares: wholeNumber(0, 15)
+    .default(0)
+    .describe(
+      'How many more machines wait for a step of the timeline to take them in, with the ids after those.',
+    ),
   backend: word(['files', 'level']).default('files').describe('What keeps the blocks of the log.'),
   codec: word(['none', 'gzip']).default('none').describe('How blocks are compressed.'),
   shards: wholeNumber(1, 64).default(1).describe('Over how many shards the groups are spread.'),
+  segment: size('64KiB')
+    .prefault('64MiB')
+    .describe('Of the files that the files backend keeps the log in; each is given up as a whole.'),
   'election-timeout': durationRange().prefault('500ms..1s').describe('Each wait is drawn anew from it.'),
   heartbeat: duration({ positive: true })
     .prefault('100ms')
     .describe('Between two rounds of heartbeats; at most half of the shortest election timeout.'),
+  snapshots: section({
+    entries: wholeNumber(1, 1_000_000_000)
+      .default(10_000)
+      .describe('Replicas take a snapshot at every multiple of this index.'),
+    'keep-entries': wholeNumber(0, 1_000_000_000)
+      .default(1_000)
+      .describe('Entries before a snapshot that stay in the log, for followers that lag.'),
+    chunk: size('1B').prefault('256KiB').describe('In which pieces a leader sends a snapshot.'),
+    'bytes-per-second': wholeNumber(0, 1_000_000_000)
+      .default(0)
+      .describe('Of snapshots that a leader sends, to all together; 0: as fast as it goes.'),
+  })
+    .transform(({ entries, chunk, ...rest }) => ({
+      entries,
+      keepEntries: rest['keep-entries'],
+      chunkBytes: chunk,
+      bytesPerSecond: rest['bytes-per-second'],
+    }))
+    .prefault({})
+    .describe('When the log is compacted, and how snapshots travel.'),
 };
 
 export const networkSettings = {
@@ -34,11 +64,10 @@ export const sections = {
     .describe('What the scenario shows, in a sentence or two.'),
 
   cluster: section(clusterSettings)
-    .transform(({ 'election-timeout': electionTimeout, heartbeat: heartbeatMs, ...cluster }) => ({
-      ...cluster,
-      electionTimeout,
-      heartbeatMs,
-    }))
+    .transform((cluster) => {
+      const { 'election-timeout': electionTimeout, heartbeat: heartbeatMs, segment, ...rest } = cluster;
+      return { ...rest, segmentBytes: segment, electionTimeout, heartbeatMs };
+    })
     .prefault({})
     .describe('The replicas and how they are set up.'),
 
@@ -105,6 +134,13 @@ export const sections = {
     'storage-reopened': flag()
       .default(false)
       .describe('Every replica struck by a disk fault reopened its storage.'),
+    'membership-within': duration({ positive: true })
+      .optional()
+      .describe('From an operator asking for a change of the membership until it is done. Default: 20s.'),
+    'log-at-most': wholeNumber(1, 1_000_000_000)
+      .optional()
+      .describe("How many entries each replica's log may hold, at any time."),
+    'disk-at-most': size().optional().describe('How much each disk may hold, when its log was compacted.'),
   })
     .transform((expect) => ({
       newLeaderWithinMs: expect['new-leader-within'] ?? null,
@@ -112,6 +148,9 @@ export const sections = {
       recoveryWithinMs: expect['recovery-within'],
       unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
       storageReopened: expect['storage-reopened'],
+      membershipWithinMs: expect['membership-within'] ?? null,
+      logAtMost: expect['log-at-most'] ?? null,
+      diskAtMostBytes: expect['disk-at-most'] ?? null,
     }))
     .prefault({})
     .describe('Bounds that must hold; safety is always checked and needs no mention.'),

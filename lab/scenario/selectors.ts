@@ -1,3 +1,4 @@
+import type { NodeId } from '../../src/raft/identity.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { expected, type Parsed, parsed } from './parsed.ts';
 import type { Selector } from './scenario.ts';
@@ -48,8 +49,15 @@ export function parseSelector(text: string): Parsed<Selector> {
   return expected(meant === null ? selectorExpected : `${selectorExpected}; did you mean ${meant}?`);
 }
 
+export const replicaIdsExpected = 'replica ids such as n4 or [n4, n5]';
+export const replacementsExpected = 'a mapping of replica ids to replica ids, such as {n1: n4}';
+
+export function parseReplicaId(text: string): Parsed<readonly NodeId[]> {
+  return replicaId.test(text.trim()) ? parsed([text.trim()]) : expected(replicaIdsExpected);
+}
+
 /** `[n1, n3]`. */
-export function parseReplicaIds(ids: readonly string[]): Parsed<Selector> {
+export function parseReplicaIds(ids: readonly string[]): Parsed<readonly NodeId[]> {
   if (ids.length === 0) return expected('at least one replica id, such as [n1]');
   for (const [position, id] of ids.entries()) {
     if (!replicaId.test(id)) {
@@ -57,5 +65,19 @@ export function parseReplicaIds(ids: readonly string[]): Parsed<Selector> {
     }
     if (ids.indexOf(id) !== position) return expected(`each replica once; ${id} is there twice`);
   }
-  return parsed({ kind: 'ids', ids: [...ids] });
+  return parsed([...ids]);
+}
+
+/** `{n1: n4}`; nobody takes two places, and nobody's own. */
+export function parseReplacements(
+  pairs: Readonly<Record<string, string>>,
+): Parsed<readonly { readonly id: NodeId; readonly by: NodeId }[]> {
+  const replaced = Object.entries(pairs).map(([id, by]) => ({ id, by }));
+  if (replaced.length === 0) return expected(replacementsExpected);
+  const ids = replaced.flatMap(({ id, by }) => [id, by]);
+  for (const [position, id] of ids.entries()) {
+    if (!replicaId.test(id)) return expected(`${replacementsExpected}; ${JSON.stringify(id)} is no id`);
+    if (ids.indexOf(id) !== position) return expected(`each replica once; ${id} is there twice`);
+  }
+  return parsed(replaced);
 }

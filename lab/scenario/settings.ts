@@ -13,13 +13,18 @@ import {
 import type { Parsed } from './parsed.ts';
 import { parsePercentage, percentageExpected, percentagePattern } from './percentages.ts';
 import {
+  parseReplacements,
+  parseReplicaId,
   parseReplicaIds,
   parseSelector,
+  replacementsExpected,
   replicaIdPattern,
+  replicaIdsExpected,
   selectorExpected,
   selectorPattern,
   selectorWords,
 } from './selectors.ts';
+import { parseSize, sizeExpected, sizePattern } from './sizes.ts';
 
 /**
  * The kinds of settings a scenario is made of. The message of every zod issue says what was expected
@@ -65,6 +70,17 @@ export function percentage() {
   return text(percentageExpected, parsePercentage).meta({ pattern: percentagePattern });
 }
 
+/** @param least - what it must not be smaller than, as it would be written. */
+export function size(least = '0B') {
+  return text(sizeExpected, (found) => {
+    const read = parseSize(found);
+    const bound = parseSize(least);
+    return read.ok && bound.ok && read.value < bound.value
+      ? { ok: false, expected: `at least ${least}` }
+      : read;
+  }).meta({ pattern: sizePattern });
+}
+
 /** A multiple of the true rate, to thousandths. */
 export function rate() {
   const error = 'a multiple of the true rate from 0.1 to 10, to three decimals, such as 1.05';
@@ -76,12 +92,27 @@ export function rate() {
     .transform((value) => Math.round(value * 1000));
 }
 
-const ids = z
-  .array(z.string({ error: 'a replica id such as n1' }).meta({ pattern: replicaIdPattern }), {
-    error: selectorExpected,
-  })
-  .transform((value, context) => take(parseReplicaIds(value), context))
-  .meta({ minItems: 1, uniqueItems: true });
+const idList = (error: string) =>
+  z
+    .array(z.string({ error: 'a replica id such as n1' }).meta({ pattern: replicaIdPattern }), { error })
+    .transform((value, context) => take(parseReplicaIds(value), context))
+    .meta({ minItems: 1, uniqueItems: true });
+
+/** `n4` or `[n4, n5]`. */
+export function replicaIds() {
+  const one = text(replicaIdsExpected, parseReplicaId).meta({ pattern: replicaIdPattern });
+  return z.union([one, idList(replicaIdsExpected)], { error: replicaIdsExpected });
+}
+
+/** `{n1: n4}`: who is replaced, and by whom. */
+export function replacements() {
+  return z
+    .record(z.string(), z.string({ error: 'a replica id such as n1' }).meta({ pattern: replicaIdPattern }), {
+      error: replacementsExpected,
+    })
+    .transform((value, context) => take(parseReplacements(value), context))
+    .meta({ minProperties: 1, propertyNames: { pattern: replicaIdPattern } });
+}
 
 export const selector = z
   .union(
@@ -90,7 +121,7 @@ export const selector = z
         pattern: selectorPattern,
         examples: [...selectorWords, 'n1'],
       }),
-      ids,
+      idList(selectorExpected).transform((ids) => ({ kind: 'ids' as const, ids })),
     ],
     { error: selectorExpected },
   )

@@ -2,6 +2,7 @@ import type { ApplyMeta, StateMachine } from '../../src/node/state-machine.ts';
 import type { Index } from '../../src/raft/entry.ts';
 import { digestValue, mixNumber, mixString, startDigest } from './digest.ts';
 import type { KvCall, KvResult } from './history.ts';
+import { decodeKvSnapshot, encodeKvSnapshot } from './kv-snapshot.ts';
 
 /** What goes through the log. */
 export type KvCommand = Exclude<KvCall, { kind: 'read' }>;
@@ -13,7 +14,7 @@ export type KvQuery = Extract<KvCall, { kind: 'read' }>;
  * since entry 1: two replicas that applied the same index have the same digest, or their states differ.
  */
 export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvResult> {
-  readonly #values = new Map<string, number>();
+  #values = new Map<string, number>();
   readonly #digest = startDigest();
   #appliedIndex: Index = 0;
 
@@ -48,6 +49,21 @@ export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery
 
   query(query: KvQuery): KvResult {
     return { kind: 'read', value: this.#get(query.key) };
+  }
+
+  /** Equal states give equal bytes, whatever the order in which they came about. */
+  snapshot(): Iterable<Uint8Array> {
+    const { high, low } = this.#digest;
+    return encodeKvSnapshot({ appliedIndex: this.#appliedIndex, high, low, values: [...this.#values] });
+  }
+
+  /** @throws Error when the bytes are no such snapshot; the state is then as before. */
+  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { appliedIndex, high, low, values } = await decodeKvSnapshot(chunks);
+    this.#appliedIndex = appliedIndex;
+    this.#digest.high = high;
+    this.#digest.low = low;
+    this.#values = new Map(values);
   }
 
   #get(key: string): number | null {

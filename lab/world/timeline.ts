@@ -1,10 +1,11 @@
 import type { Random } from '../../src/doors/random.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
-import { type Strike, strike } from '../faults/fault.ts';
+import { type Strike, type StrikingFault, strike } from '../faults/fault.ts';
+import { describeChange, namedIn, resolveWish } from '../faults/membership.ts';
 import { resolveSelector } from '../faults/resolve-selector.ts';
 import type { Injection } from '../report/run-result.ts';
-import type { TimelineStep } from '../scenario/scenario.ts';
-import type { World } from './world.ts';
+import type { MembershipWish, TimelineStep } from '../scenario/scenario.ts';
+import type { OrderedChange, World } from './world.ts';
 
 /** A fault that names the leader waits for one, this long. */
 const LEADER_WITHIN_MS = 10_000;
@@ -33,6 +34,8 @@ export class Timeline {
   readonly #options: TimelineOptions;
   readonly #injections: { injection: Injection; heal: (() => void) | null }[] = [];
   #waiting = 0;
+  /** Changes of the membership whose time has come, the one under way first. */
+  readonly #changes: (() => void)[] = [];
   #lastHealedAtMs: number | null = null;
 
   constructor(options: TimelineOptions) {
@@ -44,7 +47,7 @@ export class Timeline {
     return this.#injections.map(({ injection }) => injection);
   }
 
-  /** No fault is due any more, and all that end by themselves have healed. */
+  /** No fault is due any more, all that end by themselves have healed, and every change is over. */
   get done(): boolean {
     return this.#waiting === 0;
   }
@@ -57,9 +60,11 @@ export class Timeline {
   start(steps: readonly TimelineStep[]): void {
     for (const step of steps) {
       this.#waiting += 1;
-      this.#options.schedule(step.atMs, `fault of line ${step.line}`, () =>
-        this.#begin(step, LEADER_WITHIN_MS),
-      );
+      const { fault } = step;
+      this.#options.schedule(step.atMs, `fault of line ${step.line}`, () => {
+        if (fault.kind === 'membership') this.#queue(step, fault);
+        else this.#begin(step, fault);
+      });
     }
   }
 
@@ -68,36 +73,81 @@ export class Timeline {
     for (const struck of this.#injections) this.#heal(struck);
   }
 
-  #begin(step: TimelineStep, patienceMs: number): void {
+  #begin(step: TimelineStep, fault: StrikingFault): void {
     const { world, random, schedule, nowMs } = this.#options;
-    const on = resolveSelector(step.fault.on, world, random);
-    if (on === null) {
-      if (patienceMs > 0) {
-        schedule(LOOK_EVERY_MS, 'waiting for a leader to strike', () =>
-          this.#begin(step, patienceMs - LOOK_EVERY_MS),
-        );
-        return;
-      }
+    this.#whenResolved(
+      step,
+      () => resolveSelector(fault.on, world, random),
+      (on) => {
+        const atMs = nowMs();
+        this.#options.onStrike({ step, on, atMs });
+        const { what, heal }: Strike = strike(fault, on, world);
+        const momentary = fault.kind === 'disk';
+        const struck = {
+          injection: { atMs, healedAtMs: null, what, on } as Injection,
+          heal: momentary ? null : heal,
+        };
+        this.#injections.push(struck);
+        if (momentary) this.#lastHealedAtMs = atMs;
+        if (step.forMs === null) this.#waiting -= 1;
+        else {
+          schedule(step.forMs, `end of the fault of line ${step.line}`, () => {
+            this.#waiting -= 1;
+            this.#heal(struck);
+          });
+        }
+      },
+    );
+  }
+
+  #queue(step: TimelineStep, wish: MembershipWish): void {
+    this.#changes.push(() => this.#change(step, wish));
+    if (this.#changes.length === 1) this.#changes[0]?.();
+  }
+
+  #change(step: TimelineStep, wish: MembershipWish): void {
+    const { world, random, nowMs } = this.#options;
+    const next = (): void => {
+      this.#changes.shift();
+      this.#changes[0]?.();
+    };
+    const resolve = (): OrderedChange | null => resolveWish(wish, world, random);
+    this.#whenResolved(step, resolve, (change) => {
+      const on = namedIn(change);
+      const atMs = nowMs();
+      this.#options.onStrike({ step, on, atMs });
+      const struck = {
+        injection: { atMs, healedAtMs: null, what: `membership: ${describeChange(change)}`, on } as Injection,
+        heal: null,
+      };
+      this.#injections.push(struck);
+      world.changeMembership(change, () => {
+        const healedAtMs = nowMs();
+        struck.injection = { ...struck.injection, healedAtMs };
+        this.#lastHealedAtMs = healedAtMs;
+        this.#waiting -= 1;
+        next();
+      });
+    });
+  }
+
+  /** Whoever names the leader waits for one. */
+  #whenResolved<Whom>(
+    step: TimelineStep,
+    resolve: () => Whom | null,
+    go: (whom: Whom) => void,
+    patienceMs = LEADER_WITHIN_MS,
+  ): void {
+    const whom = resolve();
+    if (whom !== null) {
+      go(whom);
+    } else if (patienceMs > 0) {
+      this.#options.schedule(LOOK_EVERY_MS, 'waiting for a leader to strike', () =>
+        this.#whenResolved(step, resolve, go, patienceMs - LOOK_EVERY_MS),
+      );
+    } else {
       this.#waiting -= 1;
       this.#options.onMissed(step, `no replica led within ${LEADER_WITHIN_MS} ms`);
-      return;
-    }
-    const atMs = nowMs();
-    this.#options.onStrike({ step, on, atMs });
-    const { what, heal }: Strike = strike(step.fault, on, world);
-    const momentary = step.fault.kind === 'disk';
-    const struck = {
-      injection: { atMs, healedAtMs: null, what, on } as Injection,
-      heal: momentary ? null : heal,
-    };
-    this.#injections.push(struck);
-    if (momentary) this.#lastHealedAtMs = atMs;
-    if (step.forMs === null) this.#waiting -= 1;
-    else {
-      schedule(step.forMs, `end of the fault of line ${step.line}`, () => {
-        this.#waiting -= 1;
-        this.#heal(struck);
-      });
     }
   }
 

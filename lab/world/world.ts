@@ -16,8 +16,10 @@ export interface Link {
 
 /** What faults can do to a cluster, wherever it runs. Milliseconds are those of the world's own time. */
 export interface World {
-  /** In the cluster's order. */
+  /** The voters of the configuration in force, in the cluster's order. */
   readonly replicas: readonly NodeId[];
+  /** Every machine, whether its replica is a member or not. */
+  readonly machineIds: readonly NodeId[];
   /** The replica that leads in the highest term and runs; null when none does. */
   leader(): NodeId | null;
   /** Nothing passes these links any more, until the returned function is called. Cuts add up. */
@@ -32,6 +34,23 @@ export interface World {
   /** Kills the process; `power` also loses what its disk was not asked to sync. */
   crash(replica: NodeId, options: { readonly power: boolean }): void;
   restart(replica: NodeId): void;
+  /** Kills the process and empties its disk. */
+  wipe(replica: NodeId): void;
   pause(replica: NodeId): void;
   resume(replica: NodeId): void;
+  /**
+   * An operator asks for this, again until it is so, or for too long; `onOver` is called at its end. One at a
+   * time.
+   */
+  changeMembership(change: OrderedChange, onOver: () => void): void;
+}
+
+/** A change of the membership with every id known. */
+export interface OrderedChange {
+  readonly add: readonly NodeId[];
+  readonly addLearners: readonly NodeId[];
+  readonly promote: readonly NodeId[];
+  readonly demote: readonly NodeId[];
+  readonly remove: readonly NodeId[];
+  readonly replace: readonly { readonly id: NodeId; readonly by: NodeId }[];
 }

@@ -1,14 +1,16 @@
 import type { Entry, Index } from '../raft/entry.ts';
+import type { SnapshotMeta } from '../raft/snapshot.ts';
 import { StateMachineFailed } from './errors.ts';
 import type { PendingRequests } from './pending-requests.ts';
+import type { SnapshotContent } from './snapshot-content.ts';
 import type { CommandCodec, StateMachine } from './state-machine.ts';
 
 /** The part of a state machine that applies; what a query takes and returns does not matter here. */
-type Applies<Command, Result> = Pick<StateMachine<Command, Result, unknown, unknown>, 'apply'>;
+type Applies<Command, Result> = Pick<StateMachine<Command, Result, unknown, unknown>, 'apply' | 'restore'>;
 
 /**
- * Feeds committed entries to the state machine, one after another, each once. It outlives a reopened
- * storage, as the running state machine does.
+ * Feeds committed entries to the state machine, one after another, each once, or replaces its state by a
+ * snapshot's. It outlives a reopened storage, as the running state machine does.
  */
 export class Applier<Command, Result> {
   readonly #stateMachine: Applies<Command, Result>;
@@ -17,6 +19,7 @@ export class Applier<Command, Result> {
   readonly #onApplied: (entry: Entry, result: unknown) => void;
   #appliedIndex: Index = 0;
   #running: Promise<void> = Promise.resolve();
+  #midCommand = false;
   #stopped = false;
   #onStopped: () => void = () => {};
   readonly #whenStopped = new Promise<void>((resolve) => {
@@ -40,7 +43,12 @@ export class Applier<Command, Result> {
     return this.#appliedIndex;
   }
 
-  /** Settles when no `apply` of the user's is under way, or nobody cares any more. */
+  /** An `apply` has not settled: the state is neither of the entry before it nor after it. */
+  get midCommand(): boolean {
+    return this.#midCommand;
+  }
+
+  /** Settles when no `apply` or `restore` of the user's is under way, or nobody cares any more. */
   async idle(): Promise<void> {
     await Promise.race([this.#running, this.#whenStopped]);
   }
@@ -63,6 +71,46 @@ export class Applier<Command, Result> {
     return outcome;
   }
 
+  /**
+   * Replaces the state by that of a snapshot, which is ahead of it; only while nothing is being applied.
+   *
+   * @throws StateMachineFailed; or what the storage failed with, and then it is to be restored again.
+   */
+  restore(meta: SnapshotMeta, content: SnapshotContent): Promise<void> {
+    const outcome = this.#restore(meta, content);
+    this.#running = outcome.catch(() => {});
+    return outcome;
+  }
+
+  async #restore(meta: SnapshotMeta, content: SnapshotContent): Promise<void> {
+    const { index, term } = meta;
+    if (this.#stateMachine.restore === undefined) {
+      throw new StateMachineFailed(
+        `the state machine has no restore(), and entries up to ${index} are in a snapshot only. ` +
+          'This replica stops here; restart it with a state machine that can restore one.',
+      );
+    }
+    this.#midCommand = true;
+    try {
+      // One that never settles must not keep the node from closing.
+      await Promise.race([this.#stateMachine.restore(content.chunks()), this.#whenStopped]);
+    } catch (cause) {
+      if (content.failure !== null) throw content.failure.error;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new StateMachineFailed(
+        `the state machine failed to restore the snapshot of entry ${index} (term ${term}): ${why}. ` +
+          'This replica stops here; restart it with a state machine that can restore this snapshot.',
+        { cause },
+      );
+    } finally {
+      this.#midCommand = false;
+    }
+    if (this.#stopped) return;
+    await content.finish();
+    this.#appliedIndex = index;
+    this.#pending.onRestored({ index, term });
+  }
+
   #applyFrom(entries: readonly Entry[], start: number): void | Promise<void> {
     for (let position = start; position < entries.length; position += 1) {
       const entry = entries[position];
@@ -72,8 +120,10 @@ export class Applier<Command, Result> {
       }
       const result = this.#call(entry);
       if (isPromiseLike(result)) {
+        this.#midCommand = true;
         return Promise.resolve(result).then(
           (value) => {
+            this.#midCommand = false;
             this.#finished(entry, value);
             return this.#applyFrom(entries, position + 1);
           },

@@ -1,4 +1,5 @@
-import type { NodeId } from '../raft/identity.ts';
+import type { MemberId, NodeId } from '../raft/identity.ts';
+import type { MembershipRefusal } from '../raft/membership-change.ts';
 
 /** Every error of a running node. `outcomeKnown` false means: the command may still be applied. */
 export abstract class KontikiError extends Error {
@@ -71,7 +72,61 @@ export class InvalidOptions extends KontikiError {
   }
 }
 
-/** The user's `apply` threw or rejected. The replica stops; the others go on. */
+/** A change of the membership that was not begun; nothing was appended. `reason` tells why. */
+export class MembershipRefused extends KontikiError {
+  readonly code = 'KONTIKI_MEMBERSHIP_REFUSED';
+  readonly outcomeKnown = true;
+  /** `newcomer-not-heard`: somebody to be added did not ask to join while the call waited. */
+  readonly reason: MembershipRefusal | 'newcomer-not-heard';
+  /** Whom to ask instead of a replica that does not lead; null when it leads, or none is known. */
+  readonly leader: { readonly id: NodeId; readonly address: string } | null;
+  constructor(
+    reason: MembershipRefused['reason'],
+    why: string,
+    options: { readonly leader?: MembershipRefused['leader']; readonly cause?: unknown } = {},
+  ) {
+    super(`the membership is not changed: ${why}`, { cause: options.cause });
+    this.reason = reason;
+    this.leader = options.leader ?? null;
+  }
+}
+
+/** A change of the membership was given up, and the voters are as they were before it. */
+export class MembershipAborted extends KontikiError {
+  readonly code = 'KONTIKI_MEMBERSHIP_ABORTED';
+  readonly outcomeKnown = true;
+}
+
+/** The cluster's configuration does not list this replica any more. It stopped; its work is done. */
+export class Removed extends KontikiError {
+  readonly code = 'KONTIKI_REMOVED';
+  readonly outcomeKnown = true;
+  constructor() {
+    super('the cluster does not list this replica any more; its process and its directory may go');
+  }
+}
+
+/** The cluster never admits this replica's incarnation again: it was replaced, or its disk went back. */
+export class Retired extends KontikiError {
+  readonly code = 'KONTIKI_RETIRED';
+  readonly outcomeKnown = true;
+
+  static replaced({ id, incarnation }: MemberId): Retired {
+    return new Retired(
+      `incarnation ${incarnation} of ${id} was replaced, and never comes back; ` +
+        'empty its directory and restart it to have it let in as a new member, or take it away',
+    );
+  }
+
+  static wentBack({ id, incarnation }: MemberId): Retired {
+    return new Retired(
+      `incarnation ${incarnation} of ${id} was copied or rolled back, so its storage was emptied; ` +
+        'restart the process, with a fresh state machine, and it asks to be let in as a new member',
+    );
+  }
+}
+
+/** The user's state machine threw or rejected, or cannot do what is needed. The replica stops; the others go on. */
 export class StateMachineFailed extends KontikiError {
   readonly code = 'KONTIKI_STATE_MACHINE_FAILED';
   readonly outcomeKnown = false;

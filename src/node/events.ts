@@ -1,9 +1,14 @@
 import type { Configuration } from '../raft/configuration.ts';
 import type { Index, Term } from '../raft/entry.ts';
-import type { ClockAnomaly, Role } from '../raft/event.ts';
+import type { ClockAnomaly, RaftEvent, Role } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
+import type { JoinOutcome } from '../raft/message.ts';
+import type { SnapshotMeta } from '../raft/snapshot.ts';
 import type { TransportEvent } from '../transport/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
+
+/** An event of the core, without its name. */
+type Told<Kind extends RaftEvent['kind']> = Omit<Extract<RaftEvent, { readonly kind: Kind }>, 'kind'>;
 
 /** Events of a RaftNode, by name, with what a listener is given. */
 export interface RaftNodeEvents {
@@ -17,6 +22,32 @@ export interface RaftNodeEvents {
   'clock-anomaly': [{ readonly anomaly: ClockAnomaly; readonly byMs: number }];
   /** The cluster cannot be founded yet; repeated when the reason changes. */
   'bootstrap-waiting': [BootstrapWaiting];
+  /** What was answered when this replica asked to be let in; repeated with every answer. */
+  joining: [
+    {
+      readonly from: NodeId;
+      readonly answer: JoinOutcome;
+      readonly leader: { readonly id: NodeId; readonly address: string } | null;
+    },
+  ];
+  /** Somebody asked this replica to be let in; repeated when the answer differs. */
+  newcomer: [Told<'newcomer'>];
+  /** Leader: a change of the membership got further. */
+  'membership-progress': [Told<'membership-progress'>];
+  'membership-ended': [Told<'membership-ended'>];
+  /** The cluster does not list this replica any more. It stops. */
+  removed: [{ readonly configuration: Configuration }];
+  /** A snapshot of the state machine is durable. */
+  'snapshot-taken': [SnapshotMeta];
+  /** None came of it: the state machine's iterator failed (`taken`), or what a leader sent was damaged. */
+  'snapshot-failed': [
+    { readonly index: Index; readonly origin: 'taken' | 'received'; readonly error: unknown },
+  ];
+  /** A leader's snapshot took the place of the log up to `index`. */
+  'snapshot-installed': [Told<'snapshot-installed'>];
+  /** Leader: how sending a snapshot to a peer goes. */
+  'snapshot-transfer': [Told<'snapshot-transfer'>];
+  'log-compacted': [Told<'log-compacted'>];
   /** A write, sync or read failed; the storage is being reopened. */
   'storage-failed': [{ readonly error: unknown }];
   /** An attempt to reopen failed; the next follows after `retryInMs`. */

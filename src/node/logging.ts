@@ -12,7 +12,35 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
     logger.info(event, `uncommitted entries from ${event.from} on replaced`),
   );
   node.on('clock-anomaly', (event) => logger.warn(event, 'the clock misbehaved; promises restart'));
-  node.on('bootstrap-waiting', (event) => logger.info(event, 'waiting to found the cluster'));
+  node.on('bootstrap-waiting', (event) => {
+    if (event.differing.length === 0) logger.info(event, 'waiting for the cluster to be founded');
+    else logger.warn(event, 'no cluster is founded: replicas were given lists that differ');
+  });
+  node.on('joining', (event) => logger.info(event, `asked to be let in: ${event.answer}`));
+  node.on('newcomer', (event) => logger.info(event, `${event.member.id} asks to be let in: ${event.answer}`));
+  node.on('configuration-changed', ({ configuration }) =>
+    logger.info({ configuration }, `configuration ${configuration.id} is in force`),
+  );
+  node.on('membership-progress', (event) =>
+    logger.info(event, `changing the membership: ${event.progress.phase}`),
+  );
+  node.on('membership-ended', (event) => {
+    const text = `the change of the membership ended as ${event.outcome}: ${event.reason}`;
+    if (event.outcome === 'completed') logger.info(event, text);
+    else logger.warn(event, text);
+  });
+  node.on('removed', () => logger.warn('removed from the cluster'));
+  node.on('snapshot-taken', ({ index, term, size, digest }) =>
+    logger.info({ index, term, size, digest }, 'snapshot taken'),
+  );
+  node.on('snapshot-failed', ({ error, ...event }) =>
+    logger.error({ err: error, ...event }, 'no snapshot came of it; the next is tried when it is due'),
+  );
+  node.on('snapshot-installed', (event) => logger.info(event, "a leader's snapshot is installed"));
+  node.on('snapshot-transfer', (event) =>
+    logger.info(event, `sending a snapshot to ${event.peer}: ${event.phase}`),
+  );
+  node.on('log-compacted', (event) => logger.info(event, 'log compacted'));
   node.on('storage-failed', ({ error }) => logger.error({ err: error }, 'the storage failed; reopening it'));
   node.on('storage-reopen-failed', ({ error, retryInMs }) =>
     logger.error({ err: error, retryInMs }, 'the storage does not reopen; retrying'),

@@ -1,6 +1,9 @@
+import { isJoint } from '../raft/configuration.ts';
+import { currentConfiguration } from '../raft/membership.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { StorageStats } from '../storage/contract.ts';
 import type { TransportStats } from '../transport/contract.ts';
+import type { RaftNodeEvents } from './events.ts';
 
 /** Counts of one node since it was opened, kept across a reopened storage. */
 export interface NodeCounters {
@@ -10,10 +13,37 @@ export interface NodeCounters {
   reads: number;
   proposalsRefused: number;
   storageFailures: number;
+  snapshotsTaken: number;
+  /** Taken or received, and nothing came of it. */
+  snapshotsFailed: number;
+  snapshotsInstalled: number;
 }
 
 export function newCounters(): NodeCounters {
-  return { leaderChanges: 0, proposals: 0, reads: 0, proposalsRefused: 0, storageFailures: 0 };
+  return {
+    leaderChanges: 0,
+    proposals: 0,
+    reads: 0,
+    proposalsRefused: 0,
+    storageFailures: 0,
+    snapshotsTaken: 0,
+    snapshotsFailed: 0,
+    snapshotsInstalled: 0,
+  };
+}
+
+/** Counts what a node tells of itself. */
+export function countEvent<Name extends keyof RaftNodeEvents>(
+  counters: NodeCounters,
+  name: Name,
+  [event]: RaftNodeEvents[Name],
+): void {
+  if (name === 'leader-changed') {
+    if ('leader' in event && event.leader !== null) counters.leaderChanges += 1;
+  } else if (name === 'storage-failed') counters.storageFailures += 1;
+  else if (name === 'snapshot-taken') counters.snapshotsTaken += 1;
+  else if (name === 'snapshot-failed') counters.snapshotsFailed += 1;
+  else if (name === 'snapshot-installed') counters.snapshotsInstalled += 1;
 }
 
 /**
@@ -31,6 +61,7 @@ export function metricsOf(sources: {
   readonly transport: TransportStats;
 }): Metrics {
   const { state, counters, storage, transport } = sources;
+  const configuration = currentConfiguration(state);
   const metrics: Record<string, number> = {
     raft_term: state.hardState.term,
     raft_is_leader: state.role === 'leader' ? 1 : 0,
@@ -39,6 +70,19 @@ export function metricsOf(sources: {
     raft_durable_index: state.durable.index,
     raft_commit_index: state.commitIndex,
     raft_applied_index: sources.appliedIndex,
+    raft_floor_index: state.log.floorIndex,
+    raft_snapshot_index: state.snapshot?.index ?? 0,
+    raft_snapshot_bytes: state.snapshot?.size ?? 0,
+    raft_snapshots_taken_total: counters.snapshotsTaken,
+    raft_snapshots_failed_total: counters.snapshotsFailed,
+    raft_snapshots_installed_total: counters.snapshotsInstalled,
+    raft_snapshot_transfers: state.progress.filter(({ mode }) => mode === 'snapshot').length,
+    raft_snapshot_receiving: state.receiving === null ? 0 : 1,
+    raft_membership_voters: configuration.voters.length,
+    raft_membership_learners: configuration.learners.length,
+    raft_membership_joint: isJoint(configuration) ? 1 : 0,
+    raft_membership_changing: state.change === null ? 0 : 1,
+    raft_newcomers: state.newcomers.length,
     raft_uncommitted_bytes: state.uncommittedBytes,
     raft_log_cache_bytes: state.log.cacheBytes,
     raft_requests_pending: sources.pendingRequests,

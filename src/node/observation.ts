@@ -3,6 +3,7 @@ import type { Entry, Index } from '../raft/entry.ts';
 import type { RaftEvent } from '../raft/event.ts';
 import type { RequestId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
+import type { SnapshotMeta } from '../raft/snapshot.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { RecoveredLog, StorageIdentity } from '../storage/contract.ts';
 
@@ -25,6 +26,10 @@ export type Observation =
   | { readonly kind: 'received'; readonly envelope: Envelope }
   /** One entry was applied by the state machine. `result` is null for entries that are no commands. */
   | { readonly kind: 'applied'; readonly entry: Entry; readonly result: unknown }
+  /** A snapshot is durable and verified: one of the own state machine, or a leader's. */
+  | { readonly kind: 'snapshot-stored'; readonly meta: SnapshotMeta; readonly origin: 'taken' | 'received' }
+  /** The state machine holds what this snapshot holds, and nothing else. */
+  | { readonly kind: 'restored'; readonly meta: SnapshotMeta }
   | { readonly kind: 'raft-event'; readonly event: RaftEvent }
   /** After each drain of the core's effects. */
   | { readonly kind: 'step'; readonly state: RaftState }

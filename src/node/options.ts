@@ -1,12 +1,15 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
+import type { Metadata } from '../raft/configuration.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
+import type { BootstrapMember } from '../raft/message.ts';
 import { defaultRaftOptions, type RaftOptions, raftOptionMistakes } from '../raft/options.ts';
 import type { Storage } from '../storage/contract.ts';
 import type { Transport } from '../transport/contract.ts';
 import { InvalidOptions } from './errors.ts';
 import type { Observer } from './observation.ts';
+import type { SnapshotPolicy } from './snapshot-policy.ts';
 import type { CommandCodec, StateMachine } from './state-machine.ts';
 
 /** What `RaftNode.open` takes. */
@@ -18,9 +21,21 @@ export interface RaftNodeOptions<Command, Result, Query, Answer> {
   readonly stateMachine: StateMachine<Command, Result, Query, Answer>;
   /**
    * The first members of a new cluster, the same list in the same order on every one of them, this one
-   * included. It is used while the storage is empty and ignored ever after.
+   * included. It is used while the storage is empty and ignored ever after: a replica whose disk was emptied
+   * meets members that are not, and asks them to be let in again.
    */
   readonly bootstrap?: { readonly members: readonly BootstrapMember[] };
+  /**
+   * Instead of `bootstrap`: members of a cluster that is there already, one at least, to ask to be let in. Such
+   * a replica never founds one. Who is let in as what is said by `changeMembership` on the leader.
+   */
+  readonly join?: { readonly seeds: readonly BootstrapMember[] };
+  /** Where others reach this replica. Default: where its transport listens. */
+  readonly address?: string;
+  /** The application's own words about this replica, told when it asks to be let in. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** When snapshots are taken, and what is kept behind them. Default: `snapshotPolicy()`. */
+  readonly snapshots?: SnapshotPolicy;
   /** How commands become bytes. Default: msgpackr, any value it can pack. */
   readonly codec?: CommandCodec<Command>;
   /** Names the log within the storage and the endpoint. Default `default`. */
@@ -41,11 +56,7 @@ export interface RaftNodeOptions<Command, Result, Query, Answer> {
   readonly observer?: Observer;
 }
 
-export interface BootstrapMember {
-  readonly id: NodeId;
-  /** Where its transport can be reached. */
-  readonly address: string;
-}
+export type { BootstrapMember } from '../raft/message.ts';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -65,8 +76,21 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
     ...lacking('transport', options.transport, ['open', 'send', 'setPeers', 'setIdentity', 'close']),
     ...lacking('stateMachine', options.stateMachine, ['apply', 'query']),
     ...(options.codec === undefined ? [] : lacking('codec', options.codec, ['encode', 'decode'])),
+    ...(options.snapshots === undefined ? [] : lacking('snapshots', options.snapshots, ['due'])),
     ...bootstrapMistakes(options.id, options.bootstrap),
+    ...joinMistakes(options.id, options.join),
+    ...metadataMistakes(options.metadata),
   );
+  if (options.bootstrap !== undefined && options.join !== undefined) {
+    mistakes.push('bootstrap, join: give one of them: a cluster is founded, or it is there already');
+  }
+  if (options.address !== undefined && (typeof options.address !== 'string' || options.address === '')) {
+    mistakes.push(`address: expected where this replica can be reached, found ${show(options.address)}`);
+  }
+  const keepEntries = options.snapshots?.keepEntries ?? 0;
+  if (!Number.isSafeInteger(keepEntries) || keepEntries < 0) {
+    mistakes.push(`snapshots.keepEntries: ${show(keepEntries)} is no whole number from 0`);
+  }
   for (const name of ['requestTimeoutMs', 'pendingRequestsMax', 'commandBytesMax'] as const) {
     if (options[name] !== undefined) mistakes.push(...notPositive(name, options[name]));
   }
@@ -93,21 +117,50 @@ function bootstrapMistakes(
   if (!Array.isArray(bootstrap.members) || bootstrap.members.length === 0) {
     return ['bootstrap.members: expected a list of at least one { id, address }'];
   }
+  const { mistakes, ids } = memberMistakes('bootstrap.members', bootstrap.members);
+  if (!ids.has(id)) mistakes.push(`bootstrap.members: does not list this replica, ${show(id)}`);
+  return mistakes;
+}
+
+function joinMistakes(
+  id: unknown,
+  join: { readonly seeds: readonly BootstrapMember[] } | undefined,
+): string[] {
+  if (join === undefined) return [];
+  if (!Array.isArray(join.seeds)) return ['join.seeds: expected a list of { id, address }'];
+  const { mistakes, ids } = memberMistakes('join.seeds', join.seeds);
+  if (mistakes.length === 0 && [...ids].every((seed) => seed === id)) {
+    mistakes.push('join.seeds: expected at least one member besides this replica');
+  }
+  return mistakes;
+}
+
+function memberMistakes(
+  name: string,
+  members: readonly BootstrapMember[],
+): { readonly mistakes: string[]; readonly ids: ReadonlySet<unknown> } {
   const mistakes: string[] = [];
-  const seen = new Set<unknown>();
-  for (const [position, member] of bootstrap.members.entries()) {
-    const at = `bootstrap.members[${position}]`;
+  const ids = new Set<unknown>();
+  for (const [position, member] of members.entries()) {
+    const at = `${name}[${position}]`;
     if (!isId(member?.id)) mistakes.push(`${at}.id: ${show(member?.id)} is no id`);
-    else if (seen.has(member.id)) mistakes.push(`${at}.id: ${show(member.id)} is listed twice`);
-    seen.add(member?.id);
+    else if (ids.has(member.id)) mistakes.push(`${at}.id: ${show(member.id)} is listed twice`);
+    ids.add(member?.id);
     if (typeof member?.address !== 'string' || member.address === '') {
       mistakes.push(
         `${at}.address: expected where its transport can be reached, found ${show(member?.address)}`,
       );
     }
   }
-  if (!seen.has(id)) mistakes.push(`bootstrap.members: does not list this replica, ${show(id)}`);
-  return mistakes;
+  return { mistakes, ids };
+}
+
+function metadataMistakes(metadata: Metadata | undefined): string[] {
+  if (metadata === undefined) return [];
+  const isRecord = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
+  return isRecord && Object.values(metadata).every((value) => typeof value === 'string')
+    ? []
+    : ['metadata: expected an object of strings'];
 }
 
 function lacking(name: string, value: unknown, methods: readonly string[]): string[] {

@@ -48,12 +48,26 @@ export class PendingRequests {
     registered.waiter.applied(result);
   }
 
+  /**
+   * The state machine was restored from a snapshot whose last entry is `last`. What it covers was applied
+   * elsewhere, or overwritten; its results are not known here.
+   */
+  onRestored(last: { readonly index: Index; readonly term: Term }): void {
+    if (last.term > this.#lastAppliedTerm) {
+      this.#lastAppliedTerm = last.term;
+      this.#dropExcludedBy(last);
+    }
+    const why = `a snapshot up to entry ${last.index} took the place of applying it here`;
+    this.#leaveInDoubt((registered) => registered.index <= last.index, why);
+  }
+
   /** Nothing more will be learnt here. */
   failAll(why: string, cause?: unknown): void {
-    const all = [...this.#byIndex.values(), ...this.#displaced];
-    this.#byIndex.clear();
-    this.#displaced = [];
-    for (const { waiter } of all) {
+    this.#leaveInDoubt(() => true, why, cause);
+  }
+
+  #leaveInDoubt(concerns: (registered: Registered) => boolean, why: string, cause?: unknown): void {
+    for (const { waiter } of this.#remove(concerns)) {
       waiter.failed(
         waiter.kind === 'reads'
           ? new ReadFailed(`the read did not finish: ${why}`, { cause })
@@ -62,12 +76,18 @@ export class PendingRequests {
     }
   }
 
-  #dropExcludedBy(entry: Entry): void {
-    const excluded = (r: Registered): boolean => r.index >= entry.index && r.term < entry.term;
-    const dropped = [...this.#byIndex.values(), ...this.#displaced].filter(excluded);
-    this.#displaced = this.#displaced.filter((r) => !excluded(r));
-    for (const registered of dropped) {
+  #remove(concerns: (registered: Registered) => boolean): Registered[] {
+    const removed = [...this.#byIndex.values(), ...this.#displaced].filter(concerns);
+    this.#displaced = this.#displaced.filter((registered) => !concerns(registered));
+    for (const registered of removed) {
       if (this.#byIndex.get(registered.index) === registered) this.#byIndex.delete(registered.index);
+    }
+    return removed;
+  }
+
+  #dropExcludedBy(entry: { readonly index: Index; readonly term: Term }): void {
+    const excluded = (r: Registered): boolean => r.index >= entry.index && r.term < entry.term;
+    for (const registered of this.#remove(excluded)) {
       const why = `entry ${entry.index} of term ${entry.term} was committed instead`;
       registered.waiter.failed(
         registered.waiter.kind === 'reads'

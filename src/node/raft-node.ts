@@ -1,25 +1,42 @@
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
+import type { Clock } from '../doors/clock.ts';
 import { nodeClock } from '../doors/node-clock.ts';
 import { nodeRandom } from '../doors/node-random.ts';
-import { emptyConfiguration } from '../raft/configuration.ts';
+import { type Configuration, emptyConfiguration } from '../raft/configuration.ts';
 import type { NodeId } from '../raft/identity.ts';
+import type { SnapshotMeta } from '../raft/snapshot.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { StorageStats } from '../storage/contract.ts';
 import { Applier } from './applier.ts';
 import { msgpackCodec } from './command-codec.ts';
-import { Closed, ProposalDropped, ReadFailed } from './errors.ts';
+import { Closed, ProposalDropped } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
+import { waitForLeader } from './leader-wait.ts';
 import { logEvents } from './logging.ts';
-import { type Metrics, metricsOf } from './metrics.ts';
+import type { MembershipOptions } from './membership-requests.ts';
+import { countEvent, type Metrics, metricsOf, newCounters } from './metrics.ts';
 import { type RaftNodeOptions, resolveRaftOptions } from './options.ts';
 import { PendingRequests } from './pending-requests.ts';
+import { noQuorum, quorumOf } from './quorum-status.ts';
 import { Replica, type ReplicaParts } from './replica.ts';
 import type { RequestOptions } from './request.ts';
 import { RequestQueue } from './request-queue.ts';
+import type { RequestedChange } from './requested-change.ts';
+import { snapshotPolicy } from './snapshot-policy.ts';
+import { SnapshotTaker } from './snapshot-taker.ts';
 import type { CommandCodec } from './state-machine.ts';
-import { latestConfiguration, leaderOf, type NodeStatus, peersOf } from './status.ts';
+import {
+  changeOf,
+  latestConfiguration,
+  leaderOf,
+  type NodeStatus,
+  newcomersOf,
+  peersOf,
+  snapshotOf,
+} from './status.ts';
 
+const TIMEOUT_MS = 10_000;
 const COMMAND_BYTES_MAX = 16 * 1024 * 1024;
 const noStorage: StorageStats = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, pendingWrites: 0 };
 
@@ -44,6 +61,9 @@ export class RaftNode<Command, Result, Query, Answer>
   readonly #applier: Applier<Command, Result>;
   readonly #codec: CommandCodec<Command>;
   readonly #options: RaftNodeOptions<Command, Result, Query, Answer>;
+  readonly #clock: Clock;
+  readonly #taker: SnapshotTaker;
+  readonly #counters = newCounters();
   #lastState: RaftState | null = null;
   #lastStorage: StorageStats = noStorage;
 
@@ -73,21 +93,32 @@ export class RaftNode<Command, Result, Query, Answer>
     this.#options = options;
     this.#codec = options.codec ?? msgpackCodec<Command>();
     const { clock, random } = options.doors ?? { clock: nodeClock(), random: nodeRandom() };
+    this.#clock = clock;
     const pending = new PendingRequests();
     this.#queue = new RequestQueue(
       clock,
-      { timeoutMs: options.requestTimeoutMs ?? 10_000, pendingMax: options.pendingRequestsMax ?? 65_536 },
+      { timeoutMs: options.requestTimeoutMs ?? TIMEOUT_MS, pendingMax: options.pendingRequestsMax ?? 65_536 },
       pending,
       (query) => options.stateMachine.query(query),
     );
     const observer = options.observer ?? null;
-    this.#applier = new Applier(options.stateMachine, this.#codec, pending, (entry, result) =>
-      observer?.({ kind: 'applied', entry, result: result ?? null }),
+    this.#applier = new Applier(options.stateMachine, this.#codec, pending, (entry, result) => {
+      observer?.({ kind: 'applied', entry, result: result ?? null });
+      this.#taker.onApplied(entry);
+    });
+    const { stateMachine } = options;
+    this.#taker = new SnapshotTaker(
+      stateMachine.snapshot === undefined ? null : () => stateMachine.snapshot?.() ?? [],
+      options.snapshots ?? snapshotPolicy(),
+      () => ({ index: this.#applier.appliedIndex, midCommand: this.#applier.midCommand }),
+      (index, error) => this.#emitGuarded('snapshot-failed', { index, origin: 'taken', error }),
     );
     const parts: ReplicaParts = {
       queue: this.#queue,
       pending,
       applier: this.#applier,
+      taker: this.#taker,
+      counters: this.#counters,
       emit: (name, ...args) => this.#emitGuarded(name, ...args),
     };
     this.#replica = new Replica(
@@ -96,6 +127,9 @@ export class RaftNode<Command, Result, Query, Answer>
         group: options.group ?? 'default',
         raft,
         bootstrap: options.bootstrap?.members ?? null,
+        join: options.join?.seeds ?? null,
+        address: options.address ?? null,
+        metadata: options.metadata ?? {},
         storage: options.storage,
         transport: options.transport,
         clock,
@@ -125,7 +159,7 @@ export class RaftNode<Command, Result, Query, Answer>
       );
     }
     const result = this.#queue.propose(payload, options);
-    this.#replica.counters.proposals += 1;
+    this.#counters.proposals += 1;
     this.#replica.wake();
     return result;
   }
@@ -139,7 +173,7 @@ export class RaftNode<Command, Result, Query, Answer>
   async read(query: Query, options: RequestOptions = {}): Promise<Answer> {
     this.#refuseWhenStopped();
     const answer = this.#queue.read(query, options);
-    this.#replica.counters.reads += 1;
+    this.#counters.reads += 1;
     this.#replica.wake();
     return answer;
   }
@@ -150,32 +184,47 @@ export class RaftNode<Command, Result, Query, Answer>
    * @throws ReadFailed when none is within `timeoutMs` (default: `requestTimeoutMs`), or when aborted.
    */
   async waitForLeader(options: RequestOptions = {}): Promise<{ id: NodeId; address: string }> {
-    const { clock } = this.#options.doors ?? { clock: nodeClock() };
-    const timeoutMs = options.timeoutMs ?? this.#options.requestTimeoutMs ?? 10_000;
-    return new Promise((resolve, reject) => {
-      const settle = (act: () => void): void => {
-        clock.clearTimer(timer);
-        this.off('leader-changed', look).off('configuration-changed', look).off('stopped', onStopped);
-        options.signal?.removeEventListener('abort', onAbort);
-        act();
-      };
-      const look = (): void => {
-        const leader = this.#leader();
-        if (leader !== null) settle(() => resolve(leader));
-      };
-      const onStopped = (): void => settle(() => reject(new Closed(this.#replica.stopped ?? null)));
-      const onAbort = (): void =>
-        settle(() => reject(new ReadFailed('aborted by the caller', { cause: options.signal?.reason })));
-      const timer = clock.setTimer(timeoutMs, () =>
-        settle(() => reject(new ReadFailed(`no leader was known within ${timeoutMs} ms`))),
-      );
-      // The leader's address comes with the configuration, which may follow it.
-      this.on('leader-changed', look).on('configuration-changed', look).on('stopped', onStopped);
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      if (this.#replica.stopped !== undefined) onStopped();
-      else if (options.signal?.aborted === true) onAbort();
-      else look();
-    });
+    const source = { leader: () => this.#leader(), stopped: () => this.#replica.stopped };
+    const timeoutMs = options.timeoutMs ?? this.#options.requestTimeoutMs ?? TIMEOUT_MS;
+    return waitForLeader(this, source, this.#clock, { ...options, timeoutMs });
+  }
+
+  /**
+   * Changes who is a member: on the leader only, one change at a time, by joint consensus (dissertation 4.3).
+   * New voters catch up as learners first. Where incarnation or address of a newcomer is not given, it waits
+   * for that server to ask to join. Resolves with the new configuration once it is committed.
+   *
+   * Whoever stops waiting leaves the change running; see `abortMembershipChange`. Default timeout: 60 s.
+   *
+   * @throws MembershipRefused, at once, with the reason; nothing was begun.
+   * @throws MembershipAborted when it was given up: by an abort, or because a new member got no further.
+   * @throws OutcomeUnknown when this replica leads no more, or timeout, abort of the signal or stop came first.
+   */
+  async changeMembership(change: RequestedChange, options: MembershipOptions = {}): Promise<Configuration> {
+    this.#refuseWhenStopped();
+    return this.#replica.membership.change(change, options);
+  }
+
+  /**
+   * Gives up the change of the membership under way, and resolves with the configuration in force then: the
+   * old one, appended anew.
+   *
+   * @throws MembershipRefused when there is none, it is too late, or this replica does not lead; OutcomeUnknown.
+   */
+  async abortMembershipChange(options: RequestOptions = {}): Promise<Configuration> {
+    this.#refuseWhenStopped();
+    return this.#replica.membership.abort(options);
+  }
+
+  /**
+   * Takes a snapshot of the state machine now, and resolves once it is durable, or at once when the latest
+   * covers everything applied. null when nothing was applied, or the state machine has no `snapshot`.
+   *
+   * @throws what the state machine's iterator threw, or Closed.
+   */
+  async snapshot(): Promise<SnapshotMeta | null> {
+    this.#refuseWhenStopped();
+    return this.#taker.take();
   }
 
   /** This replica's view at this moment. */
@@ -195,7 +244,12 @@ export class RaftNode<Command, Result, Query, Answer>
       appliedIndex: this.#applier.appliedIndex,
       lastIndex: state?.log.lastIndex ?? 0,
       durableIndex: state?.durable.index ?? 0,
+      floorIndex: state?.log.floorIndex ?? 0,
+      snapshot: state === null ? null : snapshotOf(state),
       configuration: state === null ? emptyConfiguration : latestConfiguration(state),
+      quorum: session === null ? noQuorum : quorumOf(session.core.state),
+      change: session === null ? null : changeOf(session.core.state),
+      newcomers: state === null ? [] : newcomersOf(state),
       peers: session === null ? [] : peersOf(session.core.state, session.core.state.now),
       ...(bootstrapWaiting === null ? {} : { bootstrap: bootstrapWaiting }),
     };
@@ -210,7 +264,7 @@ export class RaftNode<Command, Result, Query, Answer>
       state,
       appliedIndex: this.#applier.appliedIndex,
       pendingRequests: this.#queue.unsettled,
-      counters: this.#replica.counters,
+      counters: this.#counters,
       storage: this.#lastStorage,
       transport: this.#options.transport.stats(),
     });
@@ -246,6 +300,7 @@ export class RaftNode<Command, Result, Query, Answer>
    * listeners hear of it.
    */
   #emitGuarded<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void {
+    countEvent(this.#counters, name, args);
     const listeners = this.rawListeners(name) as ((...args: RaftNodeEvents[Name]) => void)[];
     for (const listener of listeners) {
       try {

@@ -1,37 +1,33 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
-import type { Configuration } from '../raft/configuration.ts';
-import type { ApplyEffect, Effect, LoadEffect, WriteEffect } from '../raft/effect.ts';
-import type { Entry } from '../raft/entry.ts';
+import type { Effect } from '../raft/effect.ts';
 import type { RaftEvent } from '../raft/event.ts';
-import type { GroupId, NodeId } from '../raft/identity.ts';
+import type { Incarnation } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
-import type { RaftOptions } from '../raft/options.ts';
+import type { Raft } from '../raft/raft.ts';
 import type { Storage } from '../storage/contract.ts';
-import { StorageRefused } from '../storage/errors.ts';
 import type { Transport } from '../transport/contract.ts';
+import { AddressBook } from './address-book.ts';
 import type { Applier } from './applier.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
-import { ClusterEntry } from './cluster-entry.ts';
-import { Closed, NotLeader, Overloaded } from './errors.ts';
+import { ClockWatch } from './clock-watch.ts';
+import { ClusterEntry, type ClusterEntrySettings } from './cluster-entry.ts';
+import { Closed, NotLeader, Overloaded, Removed, Retired } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
-import { type NodeCounters, newCounters } from './metrics.ts';
+import { MembershipRequests } from './membership-requests.ts';
+import type { NodeCounters } from './metrics.ts';
 import type { Observation, Observer } from './observation.ts';
-import type { BootstrapMember } from './options.ts';
 import type { PendingRequests } from './pending-requests.ts';
+import { tellRaftEvent } from './raft-events.ts';
 import type { RequestQueue } from './request-queue.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, type Session, type SessionSettings } from './session.ts';
+import { type SessionActions, SessionWork } from './session-work.ts';
+import type { SnapshotTaker } from './snapshot-taker.ts';
 import { latestConfiguration, leaderOf } from './status.ts';
+import { StorageReopening } from './storage-reopening.ts';
 import { WakeTimer } from './wake-timer.ts';
 
-const REOPEN_AFTER_MS = 20;
-const REOPEN_AFTER_MAX_MS = 2_000;
-
-export interface ReplicaSettings {
-  readonly id: NodeId;
-  readonly group: GroupId;
-  readonly raft: RaftOptions;
-  readonly bootstrap: readonly BootstrapMember[] | null;
+export interface ReplicaSettings extends SessionSettings, Omit<ClusterEntrySettings, 'transport'> {
   readonly storage: Storage;
   readonly transport: Transport;
   readonly clock: Clock;
@@ -43,8 +39,17 @@ export interface ReplicaSettings {
 export interface ReplicaParts {
   readonly queue: Pick<RequestQueue<unknown, unknown, unknown>, 'isEmpty' | 'flush' | 'failQueued'>;
   readonly pending: PendingRequests;
-  readonly applier: Pick<Applier<unknown, unknown>, 'apply' | 'appliedIndex' | 'idle' | 'stop'>;
+  readonly applier: Applier<unknown, unknown>;
+  readonly taker: SnapshotTaker;
+  readonly counters: NodeCounters;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
+}
+
+/** A session and everything that lives and ends with it. */
+interface Running {
+  readonly session: Session;
+  readonly entry: ClusterEntry;
+  readonly work: SessionWork;
 }
 
 /**
@@ -54,48 +59,52 @@ export interface ReplicaParts {
  * says nothing that depends on a write before it was told that the write is durable.
  */
 export class Replica {
-  readonly counters: NodeCounters = newCounters();
+  readonly membership: MembershipRequests;
   readonly #settings: ReplicaSettings;
   readonly #parts: ReplicaParts;
   readonly #timer: WakeTimer;
-  #session: Session | null = null;
-  /** Of the present session. */
-  #entry: ClusterEntry | null = null;
+  readonly #clocks: ClockWatch;
+  readonly #addresses: AddressBook;
+  readonly #reopener: StorageReopening;
+  #running: Running | null = null;
   #drainScheduled = false;
+  /** Why it has to stop once the drain under way is done. */
+  #stopAfterDrain: Error | null = null;
   /** undefined while running; then why it stopped, null for a plain close. */
   #stopped: Error | null | undefined;
   #stopping: Promise<void> | null = null;
   #reopening: Promise<void> = Promise.resolve();
-  /** Ends the wait between two attempts to reopen; null while there is none. */
-  #cutWaitShort: (() => void) | null = null;
-  #peersFrom: Configuration | null = null;
-  /** wall - now at the last look: two clocks that part tell of a machine that slept. */
-  #wallAhead: number;
 
   constructor(settings: ReplicaSettings, parts: ReplicaParts) {
+    const { clock, random, transport } = settings;
     this.#settings = settings;
     this.#parts = parts;
-    this.#timer = new WakeTimer(settings.clock, () => this.#input((now) => this.#session?.core.tick(now)));
-    this.#wallAhead = settings.clock.wall() - settings.clock.now();
+    this.#timer = new WakeTimer(clock, () => this.#input((now, core) => core.tick(now)));
+    this.#clocks = new ClockWatch(clock, settings.raft.clockGapMs);
+    this.#addresses = new AddressBook(transport, () => settings.address ?? transport.address);
+    this.#reopener = new StorageReopening(clock, random, (error, retryInMs) =>
+      parts.emit('storage-reopen-failed', { error, retryInMs }),
+    );
+    this.membership = new MembershipRequests(clock, (act) => this.#withCore(act));
   }
 
   /** null while the storage is being reopened, and once stopped. */
   get session(): Session | null {
-    return this.#session;
+    return this.#running?.session ?? null;
   }
 
   get stopped(): Error | null | undefined {
     return this.#stopped;
   }
 
-  /** null unless this replica is trying to found its cluster. */
+  /** null unless a cluster is to be founded, and something keeps it from being so. */
   get bootstrapWaiting(): BootstrapWaiting | null {
-    return this.#entry?.waiting ?? null;
+    return this.#running?.entry.waiting ?? null;
   }
 
   async open(): Promise<void> {
-    const { transport } = this.#settings;
-    const session = await this.#openSession();
+    const { transport, storage } = this.#settings;
+    const session = await openSession(storage, this.#settings, this.#parts.applier, null);
     try {
       await transport.open({
         identity: { ...session.self, clusterId: session.instance.identity.clusterId },
@@ -118,32 +127,35 @@ export class Replica {
     return this.#stop(null);
   }
 
-  #openSession(): Promise<Session> {
-    return openSession(this.#settings.storage, this.#settings, () => this.#parts.applier.appliedIndex);
-  }
-
   #begin(session: Session): void {
-    this.#session = session;
+    const running: Running = {
+      session,
+      entry: this.#entryOf(session),
+      work: new SessionWork(session, this.#parts.applier, this.#parts.taker, this.#sessionActions(session)),
+    };
+    this.#running = running;
     this.#observe({
       kind: 'opened',
       identity: session.instance.identity,
       recovered: session.log.recovered,
       appliedIndex: this.#parts.applier.appliedIndex,
     });
-    this.#peersFrom = null;
-    this.#entry = this.#entryOf(session);
-    this.#entry.start();
+    this.#addresses.begin();
+    running.work.begin();
+    running.entry.start();
     this.#scheduleDrain();
   }
 
   // ---- inputs
 
-  #input(give: (now: number) => void): void {
-    if (this.#stopped !== undefined) return;
+  #input(give: (now: number, core: Raft) => void): void {
+    if (this.#stopped !== undefined || this.#running === null) return;
+    const { core } = this.#running.session;
     try {
       const now = this.#settings.clock.now();
-      if (!this.#drainScheduled) this.#compareClocks(now);
-      give(now);
+      const divergedMs = this.#drainScheduled ? null : this.#clocks.divergence(now);
+      if (divergedMs !== null) core.clockAnomaly(now, 'wall-divergence', divergedMs);
+      give(now, core);
     } catch (error) {
       this.#stopWith(error);
       return;
@@ -151,21 +163,20 @@ export class Replica {
     this.#scheduleDrain();
   }
 
-  #receive(envelope: Envelope): void {
-    const session = this.#session;
-    if (session === null || this.#stopped !== undefined) return;
-    this.#observe({ kind: 'received', envelope });
-    if (this.#entry?.receive(envelope) === true) return;
-    this.#input((now) => session.core.receive(now, envelope));
+  #withCore<T>(act: (now: number, core: Raft) => T): T | null {
+    const answer: { value: T | null } = { value: null };
+    this.#input((now, core) => {
+      answer.value = act(now, core);
+    });
+    return answer.value;
   }
 
-  #compareClocks(now: number): void {
-    const wallAhead = this.#settings.clock.wall() - now;
-    const byMs = wallAhead - this.#wallAhead;
-    this.#wallAhead = wallAhead;
-    if (Math.abs(byMs) > this.#settings.raft.clockGapMs) {
-      this.#session?.core.clockAnomaly(now, 'wall-divergence', byMs);
-    }
+  #receive(envelope: Envelope): void {
+    const running = this.#running;
+    if (running === null || this.#stopped !== undefined) return;
+    this.#observe({ kind: 'received', envelope });
+    if (running.entry.receive(envelope)) return;
+    this.#input((now, core) => core.receive(now, envelope));
   }
 
   // ---- the drain
@@ -179,215 +190,158 @@ export class Replica {
   #drain(): void {
     this.#drainScheduled = false;
     if (this.#stopped !== undefined) return;
-    const session = this.#session;
-    if (session === null) {
+    const running = this.#running;
+    if (running === null) {
       this.#parts.queue.failQueued(new NotLeader(null));
       return;
     }
+    const { core } = running.session;
     try {
-      this.#flushRequests(session);
-      for (const effect of session.core.takeEffects()) this.#carryOut(session, effect);
-      if (session !== this.#session) return;
-      this.#followConfiguration(session);
-      this.#timer.arm(session.core.deadline);
+      this.#flushRequests(core);
+      const effects = core.takeEffects();
+      // Addresses before messages: whoever just asked to be let in is answered in this drain.
+      this.#followConfiguration(running);
+      for (const effect of effects) this.#carryOut(running, effect);
+      if (running !== this.#running) return;
+      this.#parts.taker.look();
+      running.entry.look();
+      this.#timer.arm(core.deadline);
     } catch (error) {
       this.#stopWith(error);
       return;
     }
-    this.#observe({ kind: 'step', state: session.core.state });
+    this.#observe({ kind: 'step', state: core.state });
+    this.#stopIfDone();
   }
 
-  #flushRequests(session: Session): void {
+  #flushRequests(core: Raft): void {
     if (this.#parts.queue.isEmpty) return;
     this.#parts.queue.flush(
-      (proposals) => session.core.propose(this.#settings.clock.now(), proposals),
+      (proposals) => core.propose(this.#settings.clock.now(), proposals),
       (reason) => {
-        this.counters.proposalsRefused += 1;
+        this.#parts.counters.proposalsRefused += 1;
         return reason === 'overloaded'
           ? new Overloaded('too many bytes are appended and not yet committed; wait, then retry')
-          : new NotLeader(leaderOf(session.core.state));
+          : new NotLeader(leaderOf(core.state));
       },
     );
   }
 
-  #carryOut(session: Session, effect: Effect): void {
-    switch (effect.kind) {
-      case 'write':
-        this.#write(session, effect);
-        break;
-      case 'send':
-        this.#send(effect.envelope);
-        break;
-      case 'apply':
-        this.#apply(session, effect);
-        break;
-      case 'load':
-        this.#load(session, effect);
-        break;
-      case 'event':
-        this.#onRaftEvent(effect.event);
-    }
-  }
-
-  #write(session: Session, effect: WriteEffect): void {
-    this.#observe({ kind: 'write', write: effect });
-    const { kind: _, ...request } = effect;
-    session.log.write(request).then(
-      () => {
-        if (session !== this.#session) return;
-        this.#observe({ kind: 'persisted', writeId: effect.writeId });
-        this.#input((now) => session.core.persisted(now, effect.writeId));
-      },
-      (error: unknown) => this.#onStorageFailed(session, error),
-    );
-  }
-
-  #load(session: Session, effect: LoadEffect): void {
-    session.log.read(effect).then(
-      (entries) => {
-        if (session === this.#session) {
-          this.#input((now) => session.core.loaded(now, effect.loadId, entries));
-        }
-      },
-      (error: unknown) => this.#onStorageFailed(session, error),
-    );
+  #carryOut(running: Running, effect: Effect): void {
+    if (effect.kind === 'send') this.#send(effect.envelope);
+    else if (effect.kind === 'event') this.#onRaftEvent(effect.event);
+    else running.work.carryOut(effect);
   }
 
   #onRaftEvent(event: RaftEvent): void {
     this.#observe({ kind: 'raft-event', event });
-    const { emit } = this.#parts;
-    if (event.kind === 'role-changed') emit('role-changed', event);
-    else if (event.kind === 'log-truncated') emit('log-truncated', event);
-    else if (event.kind === 'clock-anomaly') emit('clock-anomaly', event);
-    else if (event.kind === 'leader-changed') {
-      if (event.leader !== null) this.counters.leaderChanges += 1;
-      emit('leader-changed', event);
-    }
+    if (event.kind === 'removed') this.#stopAfterDrain ??= new Removed();
+    this.membership.onEvent(event);
+    tellRaftEvent(event, this.#parts.emit);
   }
 
-  // ---- applying
-
-  #apply(session: Session, { from, to }: ApplyEffect): void {
-    const cached = session.core.cachedEntries(from, to);
-    if (cached === null) {
-      this.#applyFromStorage(session, from, to);
-      return;
-    }
-    const outcome = this.#parts.applier.apply(cached);
-    if (outcome === undefined) this.#applied(session, to);
-    else
-      outcome.then(
-        () => this.#applied(session, to),
-        (error: unknown) => this.#stopWith(error),
-      );
+  #followConfiguration({ session, entry }: Running): void {
+    const configuration = this.#addresses.follow(session.core.state, entry.hints);
+    if (configuration !== null) this.#parts.emit('configuration-changed', { configuration });
   }
 
-  async #applyFromStorage(session: Session, from: number, to: number): Promise<void> {
-    for (let next = from; next <= to; ) {
-      let entries: Entry[];
-      try {
-        entries = await session.log.read({ from: next, to, bytesMax: this.#settings.raft.messageBytesMax });
-      } catch (error) {
-        this.#onStorageFailed(session, error);
-        return;
-      }
-      // A storage that failed meanwhile has, or will get, a new core that asks for the rest itself.
-      if (session !== this.#session) return;
-      try {
-        await this.#parts.applier.apply(entries);
-      } catch (error) {
-        this.#stopWith(error);
-        return;
-      }
-      next += entries.length;
-    }
-    this.#applied(session, to);
+  // ---- what works for a session
+
+  #sessionActions(session: Session): SessionActions {
+    const isOver = (): boolean => session !== this.session;
+    return {
+      isOver,
+      input: (give) => {
+        if (!isOver()) this.#input(give);
+      },
+      storageFailed: (error) => this.#onStorageFailed(session, error),
+      stop: (error) => this.#stopWith(error),
+      observe: (observation) => this.#observe(observation),
+      emit: this.#parts.emit,
+    };
   }
-
-  #applied(session: Session, to: number): void {
-    if (session === this.#session) this.#input((now) => session.core.applied(now, to));
-  }
-
-  // ---- the storage fails and comes back
-
-  /**
-   * What a failed write left on the disk is unknown, and a second sync that succeeds proves nothing
-   * (the kernel may have dropped the pages): the only honest way on is to open the storage anew and
-   * believe what is found. The state machine keeps running; the new core is told how far it is.
-   */
-  #onStorageFailed(session: Session, error: unknown): void {
-    if (session !== this.#session || this.#stopped !== undefined) return;
-    this.counters.storageFailures += 1;
-    this.#observe({ kind: 'write-failed', error });
-    session.core.writeFailed(this.#settings.clock.now());
-    for (const effect of session.core.takeEffects()) {
-      if (effect.kind === 'event') this.#onRaftEvent(effect.event);
-    }
-    this.#session = null;
-    this.#timer.disarm();
-    this.#entry?.stop();
-    this.#entry = null;
-    this.#parts.emit('storage-failed', { error });
-    this.#reopening = this.#reopen(session).catch((failure: unknown) => this.#stopWith(failure));
-  }
-
-  async #reopen(failed: Session): Promise<void> {
-    const { clock, random, transport } = this.#settings;
-    await failed.instance.close().catch(() => {});
-    await this.#parts.applier.idle();
-    for (let waitMs = REOPEN_AFTER_MS; ; waitMs = Math.min(2 * waitMs, REOPEN_AFTER_MAX_MS)) {
-      if (this.#stopped !== undefined) return;
-      try {
-        const session = await this.#openSession();
-        if (this.#stopped !== undefined) {
-          await session.instance.close();
-          return;
-        }
-        transport.setIdentity({ ...session.self, clusterId: session.instance.identity.clusterId });
-        this.#begin(session);
-        this.#parts.emit('storage-reopened', { boot: session.self.boot });
-        return;
-      } catch (error) {
-        if (error instanceof StorageRefused && error.reason !== 'not-writable') throw error;
-        const retryInMs = random.integer(waitMs, 2 * waitMs);
-        this.#parts.emit('storage-reopen-failed', { error, retryInMs });
-        await new Promise<void>((resolve) => {
-          const timer = clock.setTimer(retryInMs, resolve);
-          this.#cutWaitShort = () => {
-            clock.clearTimer(timer);
-            resolve();
-          };
-        });
-        this.#cutWaitShort = null;
-      }
-    }
-  }
-
-  // ---- the cluster
 
   #entryOf(session: Session): ClusterEntry {
+    const isOver = (): boolean => session !== this.session;
     return new ClusterEntry(session, this.#settings, {
-      input: (give) => this.#input(give),
+      input: (give) => {
+        if (!isOver()) this.#input(give);
+      },
       send: (envelope) => this.#send(envelope),
       waiting: (waiting) => this.#parts.emit('bootstrap-waiting', waiting),
+      joining: (from, { answer, leader }) => this.#parts.emit('joining', { from, answer, leader }),
+      retired: () => this.#stopWith(Retired.replaced(session.self)),
+      bootWentBack: () => this.#forget(session),
+      removed: () => {
+        const configuration = latestConfiguration(session.core.state);
+        this.#stopAfterDrain ??= new Removed();
+        this.#parts.emit('removed', { configuration });
+        this.#scheduleDrain();
+      },
+      hintsChanged: () => this.#scheduleDrain(),
       storageFailed: (error) => this.#onStorageFailed(session, error),
     });
   }
 
-  #followConfiguration(session: Session): void {
-    const configuration = latestConfiguration(session.core.state);
-    if (configuration === this.#peersFrom || configuration.voters.length === 0) return;
-    this.#peersFrom = configuration;
-    const { voters, outgoing, learners } = configuration;
-    const peers = new Map<NodeId, string>();
-    for (const { id, address } of [...learners, ...outgoing, ...voters]) {
-      if (id !== session.self.id) peers.set(id, address);
+  // ---- a session ends, and the next begins
+
+  #onStorageFailed(session: Session, error: unknown): void {
+    if (session !== this.session || this.#stopped !== undefined) return;
+    this.#observe({ kind: 'write-failed', error });
+    this.#endSession(session);
+    this.#parts.emit('storage-failed', { error });
+    this.#reopen(session, null);
+  }
+
+  /**
+   * A later run of this pair was heard: the disk was copied or went back, so what it says of votes and entries
+   * is not to be trusted. It becomes another server, which asks to be let in like any other.
+   */
+  #forget(session: Session): void {
+    if (session !== this.session || this.#stopped !== undefined) return;
+    this.#endSession(session);
+    this.#reopen(session, session.self.incarnation);
+  }
+
+  #endSession({ core }: Session): void {
+    core.writeFailed(this.#settings.clock.now());
+    for (const effect of core.takeEffects()) {
+      if (effect.kind === 'event') this.#onRaftEvent(effect.event);
     }
-    this.#settings.transport.setPeers([...peers].map(([id, address]) => ({ id, address })));
-    this.#parts.emit('configuration-changed', { configuration });
+    this.#leaveSession();
+  }
+
+  #leaveSession(): void {
+    const running = this.#running;
+    this.#running = null;
+    this.#timer.disarm();
+    running?.entry.stop();
+    running?.work.end();
+  }
+
+  #reopen(ended: Session, forget: Incarnation | null): void {
+    this.#reopening = this.#openAgain(ended, forget).catch((failure: unknown) => this.#stopWith(failure));
+  }
+
+  async #openAgain(ended: Session, forget: Incarnation | null): Promise<void> {
+    const { storage, transport } = this.#settings;
+    const { applier } = this.#parts;
+    await ended.instance.close().catch(() => {});
+    await applier.idle();
+    const session = await this.#reopener.open(() => openSession(storage, this.#settings, applier, forget));
+    if (session === null) return;
+    transport.setIdentity({ ...session.self, clusterId: session.instance.identity.clusterId });
+    this.#begin(session);
+    this.#parts.emit('storage-reopened', { boot: session.self.boot });
   }
 
   // ---- the end
+
+  /** What the last drain sent is let out first: the others hear that they have to go on by themselves. */
+  #stopIfDone(): void {
+    const cause = this.#stopAfterDrain;
+    if (cause !== null) this.#settings.clock.endOfTurn(() => this.#stopWith(cause));
+  }
 
   #stopWith(error: unknown): void {
     this.#stop(error instanceof Error ? error : new Error(String(error)));
@@ -400,19 +354,19 @@ export class Replica {
 
   async #shutDown(cause: Error | null): Promise<void> {
     this.#stopped = cause;
-    const session = this.#session;
-    this.#session = null;
-    this.#timer.disarm();
-    this.#entry?.stop();
-    this.#entry = null;
-    this.#parts.queue.failQueued(new Closed(cause));
-    this.#parts.pending.failAll(cause === null ? 'the node was closed' : 'the node was stopped', cause);
+    const { session } = this;
+    const { queue, pending, applier, taker } = this.#parts;
+    this.#leaveSession();
+    queue.failQueued(new Closed(cause));
+    pending.failAll(cause === null ? 'the node was closed' : 'the node was stopped', cause);
+    this.membership.stop(cause);
+    taker.stop(new Closed(cause));
     this.#observe({ kind: 'stopped', error: cause });
     // A user's `apply` that never settles must not keep the node from closing: it is left behind.
-    this.#parts.applier.stop();
+    applier.stop();
     // A transport that fails while closing must not keep the storage, and its directory, open.
     await this.#settings.transport.close().catch(() => {});
-    this.#cutWaitShort?.();
+    this.#reopener.stop();
     await this.#reopening;
     // A storage that fails while closing has nothing left to lose: what resolved is durable.
     await session?.instance.close().catch(() => {});

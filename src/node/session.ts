@@ -1,33 +1,71 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
-import type { GroupId, NodeId, ReplicaId } from '../raft/identity.ts';
+import type { GroupId, Incarnation, NodeId, ReplicaId } from '../raft/identity.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import { Raft } from '../raft/raft.ts';
-import type { LogStorage, Storage, StorageIdentity, StorageInstance } from '../storage/contract.ts';
+import type { SnapshotMeta } from '../raft/snapshot.ts';
+import type {
+  LogStorage,
+  SnapshotStorage,
+  Storage,
+  StorageIdentity,
+  StorageInstance,
+} from '../storage/contract.ts';
+import { StorageRefused } from '../storage/errors.ts';
+import type { Applier } from './applier.ts';
+import { Retired } from './errors.ts';
+import { SnapshotContent } from './snapshot-content.ts';
 
 /** One open of the storage and the core that stands on it. A failed write ends both. */
 export interface Session {
   readonly self: ReplicaId;
   readonly instance: StorageInstance;
   readonly log: LogStorage;
+  readonly snapshots: SnapshotStorage;
   readonly core: Raft;
+  /** From which the state machine was restored at this opening; null when it held as much or more. */
+  readonly restoredFrom: SnapshotMeta | null;
 }
 
-/** @throws whatever the storage refuses with; nothing is left open then. */
+export interface SessionSettings {
+  readonly id: NodeId;
+  readonly group: GroupId;
+  readonly raft: RaftOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Opens the storage, brings the state machine at least up to the latest snapshot, and begins a core there. A
+ * reopened storage finds a running state machine, which is left alone unless the snapshot is ahead of it.
+ *
+ * @param forget - the incarnation that the cluster does not take for a member any more, if there is one: the
+ *   storage is emptied of it, and what follows is another server.
+ * @throws whatever the storage refuses with, StateMachineFailed, or Retired when the forgotten incarnation
+ *   lives on in the state machine, which cannot be emptied; nothing is left open then.
+ */
 export async function openSession(
   storage: Storage,
-  settings: {
-    readonly id: NodeId;
-    readonly group: GroupId;
-    readonly raft: RaftOptions;
-    readonly clock: Clock;
-    readonly random: Random;
-  },
-  appliedIndex: () => number,
+  settings: SessionSettings,
+  applier: Pick<Applier<unknown, unknown>, 'appliedIndex' | 'restore'>,
+  forget: Incarnation | null,
 ): Promise<Session> {
-  const instance = await storage.open({ id: settings.id });
+  const instance = await storage.open({ id: settings.id, ...(forget === null ? {} : { forget }) });
   try {
+    if (forget !== null && applier.appliedIndex > 0) {
+      throw Retired.wentBack({ id: settings.id, incarnation: forget });
+    }
     const log = await instance.openLog(settings.group);
+    const snapshots = instance.snapshots(settings.group);
+    const snapshot = await snapshots.latest();
+    refuseGap(log.recovered.floor.index, snapshot);
+    const isBehind = snapshot !== null && applier.appliedIndex < snapshot.index;
+    if (isBehind) {
+      await applier.restore(
+        snapshot,
+        new SnapshotContent(snapshots, snapshot, settings.raft.snapshotChunkBytes),
+      );
+    }
     const self = replicaOf(instance.identity);
     const core = new Raft(
       {
@@ -37,15 +75,27 @@ export async function openSession(
         options: settings.raft,
         now: settings.clock.now(),
         recovered: log.recovered,
-        appliedIndex: appliedIndex(),
+        snapshot,
+        appliedIndex: applier.appliedIndex,
       },
       settings.random,
     );
-    return { self, instance, log, core };
+    return { self, instance, log, snapshots, core, restoredFrom: isBehind ? snapshot : null };
   } catch (error) {
     await instance.close().catch(() => {});
     throw error;
   }
+}
+
+/** A floor becomes durable only after its snapshot, which is dropped only for a later one. */
+function refuseGap(floorIndex: number, snapshot: SnapshotMeta | null): void {
+  if (floorIndex <= (snapshot?.index ?? 0)) return;
+  throw new StorageRefused(
+    'damaged',
+    `the log begins after entry ${floorIndex}, but ` +
+      (snapshot === null ? 'there is no whole snapshot' : `the latest snapshot ends at ${snapshot.index}`) +
+      '. Keep a copy, then empty the directory: the replica comes back from the others.',
+  );
 }
 
 function replicaOf({ id, incarnation, boot }: StorageIdentity): ReplicaId {

@@ -8,8 +8,8 @@ export interface ApplyMeta {
 
 /**
  * The user's replicated program. `apply` must be deterministic: the same commands in the same order give
- * the same state and results on every replica. Commands may be applied again after a restart, from the
- * start of the log or from the last snapshot, into a fresh state machine.
+ * the same state and results on every replica. After a restart the last snapshot is restored, and commands
+ * are applied again from there, or from the start of the log where there is none, into a fresh state machine.
  *
  * @typeParam Command - what is proposed.
  * @typeParam Result - what `apply`, and so `propose`, returns.
@@ -21,9 +21,20 @@ export interface StateMachine<Command, Result, Query, Answer> {
   apply(command: Command, meta: ApplyMeta): Result | Promise<Result>;
   /** Answers from the present state and changes nothing. */
   query(query: Query): Answer | Promise<Answer>;
-  /** The state as of this call, in chunks. Reserved: replicas do not take snapshots yet. */
+  /**
+   * The state as of this call, in chunks. Called between two commands; what it returns is read while further
+   * commands are applied, and must not show them: copy, or share structure. The same state should give the same
+   * bytes on every replica, so that a broken transfer can go on from another leader.
+   *
+   * Without it no snapshot is ever taken, and the log grows for ever.
+   */
   snapshot?(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
-  /** Replaces the state with a snapshot's. Reserved: replicas do not take snapshots yet. */
+  /**
+   * Replaces the whole state by a snapshot's, whatever it was. Reading `chunks` fails when the content is not
+   * what was stored; pass that on.
+   *
+   * Without it a replica that meets a snapshot, its own or a leader's, stops with StateMachineFailed.
+   */
   restore?(chunks: AsyncIterable<Uint8Array>): void | Promise<void>;
 }
 

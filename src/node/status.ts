@@ -1,9 +1,12 @@
-import type { Configuration } from '../raft/configuration.ts';
+import { progressOfChange } from '../raft/active-change.ts';
+import { type Configuration, isMember, type Metadata } from '../raft/configuration.ts';
 import type { Index, Term } from '../raft/entry.ts';
-import type { Role } from '../raft/event.ts';
-import type { ClusterId, Incarnation, NodeId } from '../raft/identity.ts';
+import type { MembershipProgress, Role } from '../raft/event.ts';
+import type { ClusterId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
+import type { JoinOutcome } from '../raft/message.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
+import type { QuorumStatus } from './quorum-status.ts';
 
 /** One replica as it sees itself, at one moment. Plain data. */
 export interface NodeStatus {
@@ -22,19 +25,40 @@ export interface NodeStatus {
   readonly lastIndex: Index;
   /** Entries up to here survive a crash. */
   readonly durableIndex: Index;
+  /** The log begins after this entry; everything up to it is in a snapshot. */
+  readonly floorIndex: Index;
+  /** The latest durable one here; null when there is none. `size` in bytes. */
+  readonly snapshot: { readonly index: Index; readonly term: Term; readonly size: number } | null;
   readonly configuration: Configuration;
+  /** Whether enough voters are heard to decide anything, and who is missing. */
+  readonly quorum: QuorumStatus;
+  /** Leader: the change of the membership it carries out; null when there is none. */
+  readonly change: { readonly id: RequestId; readonly progress: MembershipProgress } | null;
+  /** Who asked this replica to be let in lately, the latest last. */
+  readonly newcomers: readonly NewcomerStatus[];
   /** Leader: how far each other member is; empty otherwise. */
   readonly peers: readonly PeerStatus[];
-  /** Present while this replica tries to found the cluster. */
+  /** Present while a cluster is to be founded, and something keeps it from being so. */
   readonly bootstrap?: BootstrapWaiting;
 }
 
 export interface PeerStatus {
   readonly id: NodeId;
-  readonly mode: 'probe' | 'replicate';
+  readonly incarnation: Incarnation;
+  readonly mode: RaftState['progress'][number]['mode'];
   readonly matchIndex: Index;
   /** Milliseconds since the last heartbeat that it answered was sent; null when none was. */
   readonly contactMsAgo: number | null;
+}
+
+export interface NewcomerStatus {
+  readonly id: NodeId;
+  readonly incarnation: Incarnation;
+  readonly address: string;
+  readonly metadata: Metadata;
+  /** What it was answered. */
+  readonly answer: JoinOutcome;
+  readonly askedMsAgo: number;
 }
 
 export function latestConfiguration(state: RaftState): Configuration {
@@ -57,8 +81,32 @@ export function leaderOf(state: RaftState): { id: NodeId; address: string } | nu
 export function peersOf(state: RaftState, now: number): PeerStatus[] {
   return state.progress.map(({ member, mode, matchIndex, contactAt }) => ({
     id: member.id,
+    incarnation: member.incarnation,
     mode,
     matchIndex,
     contactMsAgo: contactAt === null ? null : now - contactAt,
   }));
+}
+
+/** Whoever is a member meanwhile is none. */
+export function newcomersOf(state: RaftState): NewcomerStatus[] {
+  const configuration = latestConfiguration(state);
+  const strangers = state.newcomers.filter(({ member }) => !isMember(configuration, member));
+  return strangers.map(({ member, address, metadata, answer, heardAt }) => ({
+    id: member.id,
+    incarnation: member.incarnation,
+    address,
+    metadata,
+    answer,
+    askedMsAgo: state.now - heardAt,
+  }));
+}
+
+export function changeOf(state: RaftState): NodeStatus['change'] {
+  const { change } = state;
+  return change === null ? null : { id: change.changeId, progress: progressOfChange(state, change) };
+}
+
+export function snapshotOf({ snapshot }: RaftState): NodeStatus['snapshot'] {
+  return snapshot === null ? null : { index: snapshot.index, term: snapshot.term, size: snapshot.size };
 }

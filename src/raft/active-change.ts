@@ -107,6 +107,10 @@ export function proposeMembership(
  * old majority takes part in every decision of the old and of the joint configuration alike, so it cannot be
  * bypassed; and C_new alone decides only where the joint configuration was committed and *left for C_new*
  * by one leader, which appends either C_new after it or C_old, never both.
+ *
+ * A successor is another leader: its predecessor may have left the joint configuration for a C_new that it
+ * alone holds. Only the majority of C_new can keep that one from leading again, so before going back to C_old
+ * an entry of the own term has to be committed by both.
  */
 export function abortMembership(context: Context): MembershipResult {
   const { state } = context;
@@ -114,6 +118,7 @@ export function abortMembership(context: Context): MembershipResult {
   const configuration = currentConfiguration(state);
   const { change } = state;
   if (change === null && !isJoint(configuration)) return refuse('no-change', 'no change is under way');
+  if (!ownTermIsCommitted(state)) return refuseUncommittedTerm(state);
   if (change?.phase === 'leaving-joint') {
     return refuse(
       'change-in-progress',
@@ -179,16 +184,15 @@ function refusal(state: RaftState, expected: ConfigurationId | null): RefusedMem
   if (expected !== null && configuration.id !== expected) {
     return refuse('configuration-changed', `the configuration is ${configuration.id}, not ${expected}`);
   }
-  if (!ownTermIsCommitted(state)) {
-    return refuse(
-      'term-not-committed',
-      `nothing of term ${state.hardState.term} is committed yet; try again`,
-    );
-  }
+  if (!ownTermIsCommitted(state)) return refuseUncommittedTerm(state);
   if (state.change !== null || isJoint(configuration) || (latest?.index ?? 0) > state.commitIndex) {
     return refuse('change-in-progress', 'another change of the membership is not finished');
   }
   return null;
+}
+
+function refuseUncommittedTerm({ hardState }: RaftState): RefusedMembership {
+  return refuse('term-not-committed', `nothing of term ${hardState.term} is committed yet; try again`);
 }
 
 function ownTermIsCommitted(state: RaftState): boolean {
@@ -201,7 +205,7 @@ function advanceCatchUp(context: Context, change: ActiveChange): void {
   for (const one of change.catchUp) {
     const progress = state.progress.find(({ member }) => sameMember(member, one.member));
     if (progress === undefined) continue;
-    if (noteReached(one, progress.matchIndex, 0)) {
+    if (noteReached(one, progress.matchIndex, progress.transfer?.acknowledgedOffset ?? 0)) {
       change.giveUpAt = state.now + state.options.catchUpTimeoutMs;
     }
     if (one.caughtUp || progress.matchIndex < one.roundTarget) continue;

@@ -2,7 +2,14 @@ import { bootOf } from './boots.ts';
 import type { DropReason } from './event.ts';
 import type { ClusterId } from './identity.ts';
 import { sameMember } from './identity.ts';
-import type { AppendEntries, Envelope, JoinRequest, Message, RaftMessage } from './message.ts';
+import type {
+  AppendEntries,
+  Envelope,
+  InstallSnapshot,
+  JoinRequest,
+  Message,
+  RaftMessage,
+} from './message.ts';
 import type { RaftState } from './state.ts';
 
 /** Why an envelope is not acted upon, whatever the present role and term; null to go on with it. */
@@ -68,9 +75,32 @@ function isSound(message: RaftMessage, clusterId: ClusterId): boolean {
         isCount(message.verifiedIndex - message.matchIndex) &&
         message.promiseMs >= 0
       );
+    case 'InstallSnapshot':
+      return message.term > 0 && isSoundChunk(message);
+    case 'InstallSnapshotResponse':
+      return (
+        message.snapshotIndex > 0 &&
+        message.snapshotTerm > 0 &&
+        isPosition(message.snapshotIndex, message.snapshotTerm) &&
+        isCount(message.offset)
+      );
     default:
       return false;
   }
+}
+
+/** Of a snapshot of committed entries, so not of a later term than the leader's; bytes only from inside it. */
+function isSoundChunk({ term, snapshot, offset, data }: InstallSnapshot): boolean {
+  return (
+    snapshot.index > 0 &&
+    isPosition(snapshot.index, snapshot.term) &&
+    snapshot.term <= term &&
+    isCount(snapshot.size) &&
+    isCount(offset) &&
+    offset + data.length <= snapshot.size &&
+    // Only the question how far the receiver is comes without bytes.
+    (data.length > 0 || offset === snapshot.size)
+  );
 }
 
 /** Entries follow one another, and terms never fall along a log nor pass the leader's. */

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import type { Index } from './entry.ts';
+import { InvariantViolation } from './invariant-violation.ts';
 import { firstCachedIndex } from './log.ts';
 import { noteMembership } from './membership.ts';
 
@@ -24,6 +25,11 @@ export function issueApply(context: Context): void {
   const { appliedIndex, applyingIndex, commitIndex, log, options } = state;
   if (applyingIndex > appliedIndex || commitIndex <= appliedIndex) return;
   const from = appliedIndex + 1;
+  if (from <= log.floorIndex) {
+    throw new InvariantViolation(
+      `entry ${from} is to be applied, but the log begins after ${log.floorIndex}`,
+    );
+  }
   let to = from + options.applyEntriesMax - 1;
   if (to > commitIndex) to = commitIndex;
   const firstCached = firstCachedIndex(log);
@@ -35,5 +41,14 @@ export function issueApply(context: Context): void {
 /** The state machine finished everything up to `index`. Anything but what was handed out is no news. */
 export function onApplied(context: Context, index: Index): void {
   const { state } = context;
+  if (state.restoring !== null) return;
   if (index > state.appliedIndex && index <= state.applyingIndex) state.appliedIndex = index;
+}
+
+/** The state machine holds what the snapshot up to `index` holds. */
+export function onRestored(context: Context, index: Index): void {
+  const { state } = context;
+  if (state.restoring === null || index !== state.restoring.index) return;
+  state.appliedIndex = index;
+  state.restoring = null;
 }

@@ -8,9 +8,12 @@ import type { RaftState } from './state.ts';
 export function canonical(state: RaftState): string {
   const { now, writes } = state;
   const ago = (moment: number | null): number | null => (moment === null ? null : moment - now);
-  const loads = state.progress.flatMap(({ loading }) => (loading === null ? [] : [loading.sequence]));
+  const requests = [
+    ...state.progress.flatMap(({ loading, transfer }) => [loading, transfer?.loading?.loadId]),
+    state.receiving?.transferId,
+  ].flatMap((id) => (id == null ? [] : [id.sequence]));
   let oldest = writes[0]?.writeId.sequence ?? state.lastSequence + 1;
-  for (const sequence of loads) if (sequence < oldest) oldest = sequence;
+  for (const sequence of requests) if (sequence < oldest) oldest = sequence;
 
   const { electionTimeoutMinMs } = state.options;
   const heardAgo = ago(state.leaderHeardAt);
@@ -27,6 +30,7 @@ export function canonical(state: RaftState): string {
         heartbeat: ago(state.timers.heartbeat),
         quorum: ago(state.timers.quorum),
         membership: ago(state.timers.membership),
+        transfer: ago(state.timers.transfer),
       },
       // What has run out does not matter any more, however long ago.
       silentUntil: state.silentUntil > now ? state.silentUntil - now : 0,
@@ -35,6 +39,14 @@ export function canonical(state: RaftState): string {
       rounds: state.rounds.map(({ round, sentAt }) => ({ round, sentAt: sentAt - now })),
       lastSequence: state.lastSequence + 1 - oldest,
       leadingSince: ago(state.leadingSince),
+      pacing: {
+        ...state.pacing,
+        until: state.pacing.until !== null && state.pacing.until > now ? state.pacing.until - now : null,
+      },
+      receiving:
+        state.receiving === null
+          ? null
+          : { ...state.receiving, transferId: state.receiving.transferId.sequence - oldest },
       boots: state.boots.map((known) => ({ ...known, heardAt: ago(known.heardAt) })),
       newcomers: state.newcomers.map((newcomer) => ({ ...newcomer, heardAt: ago(newcomer.heardAt) })),
       change:
@@ -52,11 +64,26 @@ export function canonical(state: RaftState): string {
       progress: state.progress.map((progress) => ({
         ...progress,
         contactAt: ago(progress.contactAt),
+        recoveringAt: ago(progress.recoveringAt),
         departing:
           progress.departing === null
             ? null
             : { ...progress.departing, until: progress.departing.until - now },
         loading: progress.loading === null ? null : progress.loading.sequence - oldest,
+        transfer:
+          progress.transfer === null
+            ? null
+            : {
+                ...progress.transfer,
+                progressAt: progress.transfer.progressAt - now,
+                loading:
+                  progress.transfer.loading === null
+                    ? null
+                    : {
+                        ...progress.transfer.loading,
+                        loadId: progress.transfer.loading.loadId.sequence - oldest,
+                      },
+              },
       })),
     },
     (_key, value: unknown) => (value instanceof Uint8Array ? [...value] : value),

@@ -7,6 +7,7 @@ import { currentConfiguration } from './membership.ts';
 import type { Envelope, Message } from './message.ts';
 import type { Progress } from './progress.ts';
 import type { SnapshotMeta } from './snapshot.ts';
+import type { ReceivingSnapshot } from './snapshot-receive.ts';
 import type { RaftState } from './state.ts';
 
 /** One line each, the same bytes for the same thing: what traces are made of. */
@@ -151,6 +152,9 @@ export function describeState(state: RaftState): string {
     `applied=${state.appliedIndex}`,
     `voters=${describeConfiguration(currentConfiguration(state))}`,
     ...(log.floorIndex > 0 ? [`floor=${log.floorIndex}/${log.floorTerm}`] : []),
+    ...(state.snapshot === null ? [] : [describeSnapshot(state.snapshot)]),
+    ...describeReceiving(state.receiving),
+    ...(state.restoring === null ? [] : [`restoring ${state.restoring.index}/${state.restoring.term}`]),
     ...(state.now < state.silentUntil ? [`silent for ${state.silentUntil - state.now} ms`] : []),
     ...(state.failed ? ['failed'] : []),
     ...state.progress.map(describeProgress),
@@ -158,13 +162,24 @@ export function describeState(state: RaftState): string {
 }
 
 export function describeProgress(progress: Progress): string {
-  const flow =
-    progress.mode === 'probe'
-      ? progress.probeRound === null
-        ? 'idle'
-        : 'waiting'
-      : `inflight=${progress.inflight.length}`;
-  return `[${progress.member.id} ${progress.mode} match=${progress.matchIndex} next=${progress.nextIndex} ${flow}]`;
+  const { member, mode, matchIndex, nextIndex } = progress;
+  return `[${member.id} ${mode} match=${matchIndex} next=${nextIndex} ${describeFlow(progress)}]`;
+}
+
+function describeFlow({ probeRound, inflight, transfer, mode }: Progress): string {
+  if (transfer !== null) {
+    const { snapshot, acknowledgedOffset } = transfer;
+    return `snapshot=${snapshot.index}/${snapshot.term} offset=${acknowledgedOffset ?? '?'} of ${snapshot.size}`;
+  }
+  if (mode === 'probe') return probeRound === null ? 'idle' : 'waiting';
+  return `inflight=${inflight.length}`;
+}
+
+function describeReceiving(receiving: ReceivingSnapshot | null): string[] {
+  if (receiving === null) return [];
+  const { snapshot, writtenOffset, stored } = receiving;
+  const far = stored ? 'stored' : `offset=${writtenOffset} of ${snapshot.size}`;
+  return [`receiving ${snapshot.index}/${snapshot.term} ${far}`];
 }
 
 /** Terms of the whole log, run by run: `1x3 2x1` is 1 1 1 2. */
@@ -197,7 +212,7 @@ function describeSnapshot({ index, term, size }: SnapshotMeta): string {
   return `snapshot=${index}/${term} size=${size}`;
 }
 
-function describeConfiguration({ voters, outgoing, learners }: Configuration): string {
+export function describeConfiguration({ voters, outgoing, learners }: Configuration): string {
   const names = (set: readonly Member[]): string => set.map(({ id }) => id).join(',');
   return (
     (names(voters) || 'none') +

@@ -162,7 +162,9 @@ function recordOf<Key extends string>(
 
 function stringOf(value: unknown, where: string, pattern: RegExp): string {
   if (typeof value !== 'string' || !pattern.test(value)) {
-    throw new MalformedEntry(`${where} is ${JSON.stringify(value) ?? 'missing'}`);
+    // Not quoted when it is an object: nested deep enough, that is more than the stack holds.
+    const found = typeof value === 'object' && value !== null ? 'an object' : JSON.stringify(value);
+    throw new MalformedEntry(`${where} is ${found ?? 'missing'}`);
   }
   return value;
 }

@@ -8,6 +8,7 @@ import { becomeProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
 import { onAcknowledged, progressOf } from './replication.ts';
 import { becomeFollower } from './roles.ts';
+import { onTransferRound } from './snapshot-transfer.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -62,6 +63,10 @@ export function handleHeartbeatResponse(context: Context, from: ReplicaId, messa
 
   if (progress.mode === 'probe') {
     if (progress.probeRound !== null && progress.probeRound < message.round) progress.probeRound = null;
+    return;
+  }
+  if (progress.mode === 'snapshot') {
+    onTransferRound(progress, message.round);
     return;
   }
   // An append sent before this round should have come before it. If it did not, it was lost, or will

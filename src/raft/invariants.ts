@@ -1,6 +1,7 @@
 import { entryBytes } from './entry.ts';
 import { sameMember } from './identity.ts';
 import { firstCachedIndex, lastTerm, termAt } from './log.ts';
+import type { SnapshotTransfer } from './progress.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -14,6 +15,7 @@ export function checkInvariants(state: RaftState): string[] {
     if (!fact) findings.push(`${state.self.id}: ${name} (${values.map((v) => String(v)).join(', ')})`);
   };
   checkCursors(state, holds);
+  checkSnapshots(state, holds);
   checkDurable(state, holds);
   checkLogEnds(state, holds);
   checkRole(state, holds);
@@ -76,6 +78,32 @@ function checkCursors(state: RaftState, holds: Holds): void {
   holds(settledIndex <= log.lastIndex, 'settledIndex <= lastIndex', settledIndex, log.lastIndex);
   holds(log.floorIndex <= settledIndex, 'floorIndex <= settledIndex', log.floorIndex, settledIndex);
   holds(verifiedIndex <= log.lastIndex, 'verifiedIndex <= lastIndex', verifiedIndex, log.lastIndex);
+}
+
+function checkSnapshots(state: RaftState, holds: Holds): void {
+  const { log, snapshot, receiving, restoring, appliedIndex, applyingIndex } = state;
+  const snapshotIndex = snapshot?.index ?? 0;
+  holds(log.floorIndex <= snapshotIndex, 'floorIndex <= snapshot.index', log.floorIndex, snapshotIndex);
+  holds(
+    log.floorIndex <= (restoring?.index ?? appliedIndex),
+    'what is not applied is in the log or being restored',
+    log.floorIndex,
+    appliedIndex,
+  );
+  holds(
+    restoring === null || (restoring.index === applyingIndex && appliedIndex < applyingIndex),
+    'a restore is handed out as a range is',
+    restoring?.index,
+    applyingIndex,
+  );
+  if (receiving !== null) {
+    const { writtenOffset, handedOffset, complete, stored, waiting, snapshot: coming } = receiving;
+    holds(writtenOffset <= handedOffset, 'writtenOffset <= handedOffset', writtenOffset, handedOffset);
+    holds(handedOffset <= coming.size, 'handedOffset <= size', handedOffset, coming.size);
+    holds(!complete || handedOffset === coming.size, 'complete is all of it', handedOffset, coming.size);
+    holds(!stored || complete, 'only what is complete is stored', stored, complete);
+    holds(!complete || waiting.length === 0, 'nothing waits behind the end', waiting.length);
+  }
 }
 
 function checkDurable(state: RaftState, holds: Holds): void {
@@ -151,7 +179,9 @@ function checkRole(state: RaftState, holds: Holds): void {
     hardState.term,
   );
   holds(
-    !leads || termAt(state.log, state.termStartIndex) === hardState.term,
+    !leads ||
+      state.termStartIndex <= state.log.floorIndex ||
+      termAt(state.log, state.termStartIndex) === hardState.term,
     'a leader knows where its term begins',
     state.termStartIndex,
   );
@@ -165,15 +195,17 @@ function checkRole(state: RaftState, holds: Holds): void {
 function checkProgress(state: RaftState, holds: Holds): void {
   const { log } = state;
   for (const progress of state.progress) {
-    const { matchIndex, nextIndex, inflight } = progress;
+    const { matchIndex, nextIndex, inflight, transfer, mode } = progress;
     const name = progress.member.id;
     holds(matchIndex < nextIndex, `matchIndex < nextIndex of ${name}`, matchIndex, nextIndex);
     holds(nextIndex <= log.lastIndex + 1, `nextIndex <= lastIndex + 1 of ${name}`, nextIndex, log.lastIndex);
     holds(
-      progress.mode === 'replicate' || inflight.length === 0,
-      `a probe of ${name} has no window`,
+      mode === 'replicate' || inflight.length === 0,
+      `only replication to ${name} has a window`,
       inflight.length,
     );
+    holds((mode === 'snapshot') === (transfer !== null), `a transfer to ${name} is a mode`, mode);
+    if (transfer !== null) checkTransfer(name, transfer, holds);
     let bytes = 0;
     let lastIndex = matchIndex;
     for (const sent of inflight) {
@@ -184,4 +216,23 @@ function checkProgress(state: RaftState, holds: Holds): void {
     holds(lastIndex < nextIndex, `the window of ${name} is behind nextIndex`, lastIndex, nextIndex);
     holds(bytes === progress.inflightBytes, `inflightBytes of ${name}`, progress.inflightBytes, bytes);
   }
+}
+
+function checkTransfer(name: string, transfer: SnapshotTransfer, holds: Holds): void {
+  const { acknowledgedOffset, nextOffset, snapshot, inflight, loading } = transfer;
+  const acknowledged = acknowledgedOffset ?? 0;
+  holds(acknowledged <= nextOffset, `${name} has written what was sent`, acknowledged, nextOffset);
+  holds(nextOffset <= snapshot.size, `nextOffset <= size for ${name}`, nextOffset, snapshot.size);
+  let end = acknowledged;
+  for (const { endOffset } of inflight) {
+    holds(endOffset > end, `the chunks for ${name} are in order`, end, endOffset);
+    end = endOffset;
+  }
+  holds(end <= nextOffset, `the chunks for ${name} end before the next`, end, nextOffset);
+  holds(
+    loading === null || loading.offset === nextOffset,
+    `what is loaded for ${name} comes next`,
+    loading?.offset,
+    nextOffset,
+  );
 }

@@ -128,7 +128,7 @@ export function trimCache(state: RaftState): void {
   evict(log, upTo, options.cacheBytesMax);
 }
 
-function tellConfiguration(context: Context, rolledBack: boolean): void {
+export function tellConfiguration(context: Context, rolledBack: boolean): void {
   const latest = context.state.configurations.at(-1);
   if (latest === undefined) return;
   emit(context, { kind: 'configuration-changed', ...latest, rolledBack });

@@ -133,6 +133,29 @@ export function truncate(log: LogState, index: Index): void {
   log.lastIndex = index - 1;
 }
 
+/** Forgets every entry up to `index`, which the log holds: it is the new floor. */
+export function dropPrefix(log: LogState, index: Index): void {
+  const term = termAt(log, index) ?? log.floorTerm;
+  const [covering, ...later] = log.runs.slice(runOf(log, index));
+  const next = later[0]?.firstIndex ?? log.lastIndex + 1;
+  const keepsSome = covering !== undefined && next > index + 1;
+  log.runs = keepsSome ? [{ term: covering.term, firstIndex: index + 1 }, ...later] : later;
+  const dropped = log.cache.splice(0, Math.max(0, index - firstCachedIndex(log) + 1));
+  for (const entry of dropped) log.cacheBytes -= entryBytes(entry);
+  log.floorIndex = index;
+  log.floorTerm = term;
+}
+
+/** Forgets everything: the log begins, and ends, after `index`. */
+export function reset(log: LogState, index: Index, term: Term): void {
+  log.floorIndex = index;
+  log.floorTerm = term;
+  log.lastIndex = index;
+  log.runs = [];
+  log.cache = [];
+  log.cacheBytes = 0;
+}
+
 /**
  * Forgets the oldest cached entries up to `upTo` once the cache is above `bytesMax`, down to three
  * quarters of it. Removing from the front moves the whole rest, so it is done only when at least a

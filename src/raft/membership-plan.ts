@@ -38,17 +38,13 @@ export function planMembership(
   const mistake = mistakeIn(configuration, change);
   if (mistake !== null) return { accepted: false, ...mistake };
   const { promote = [], demote = [], remove = [] } = change;
-  const leaving = new Set<NodeId>(remove);
   const roles = new Draft(configuration);
 
   for (const id of remove) roles.remove(id);
   for (const id of promote) roles.move(id, 'voters');
   for (const id of demote) roles.move(id, 'learners');
   for (const { role, ...member } of change.add ?? []) roles.add(plain(member), role ?? 'voter');
-  for (const { id, by } of change.replace ?? []) {
-    roles.replace(id, plain(by));
-    leaving.add(id);
-  }
+  for (const { id, by } of change.replace ?? []) roles.replace(id, plain(by));
   for (const { id, ...changes } of change.update ?? []) roles.update(id, changes);
 
   const target = roles.result();
@@ -70,7 +66,7 @@ export function planMembership(
 }
 
 class Draft {
-  readonly #sets: { voters: Member[]; learners: Member[] };
+  #sets: { voters: Member[]; learners: Member[] };
   readonly #retired: MemberId[];
 
   constructor({ voters, learners, retired }: Configuration) {
@@ -101,24 +97,23 @@ class Draft {
     this.#sets[role === 'voter' ? 'voters' : 'learners'].push(member);
   }
 
-  /** In its predecessor's place and role. Its own name under another incarnation is over for ever. */
+  /**
+   * In its predecessor's place and role. Its own name under other incarnations is over for ever: there are two
+   * of those where a server was emptied again while it was coming back.
+   */
   replace(id: NodeId, by: Member): void {
-    // It may be a learner already, waiting to take over.
-    const others = (set: readonly Member[]): Member[] => set.filter((one) => !sameMember(one, by));
-    const swap = (one: Member): Member => (one.id === id ? by : one);
-    const leaving = [...this.#sets.voters, ...this.#sets.learners].find(
-      (one) => one.id === id && !sameMember(one, by),
-    );
-    const wasVoter = leaving !== undefined && this.#sets.voters.includes(leaving);
-    if (wasVoter) {
-      this.#sets.voters = others(this.#sets.voters).map(swap);
-      this.#sets.learners = others(this.#sets.learners);
-    } else {
-      this.#sets.learners = others(this.#sets.learners).map(swap);
-    }
-    if (leaving !== undefined && by.id === id) {
-      this.#retired.push({ id, incarnation: leaving.incarnation });
-    }
+    const leaves = (one: Member): boolean => one.id === id && !sameMember(one, by);
+    const leaving = [...this.#sets.voters, ...this.#sets.learners].filter(leaves);
+    // A voter comes first. `by` may be a learner already, waiting to take over.
+    const [predecessor] = leaving;
+    const taken = (set: readonly Member[]): Member[] =>
+      set
+        .filter((one) => !sameMember(one, by))
+        .map((one) => (one === predecessor ? by : one))
+        .filter((one) => !leaves(one));
+    this.#sets = { voters: taken(this.#sets.voters), learners: taken(this.#sets.learners) };
+    if (by.id !== id) return;
+    for (const { incarnation } of leaving) this.#retired.push({ id, incarnation });
   }
 
   update(id: NodeId, changes: { readonly address?: string; readonly metadata?: Member['metadata'] }): void {
@@ -166,7 +161,9 @@ function mistakeIn(configuration: Configuration, change: MembershipChange): Mist
     }
   }
   for (const { id, by } of replace) {
-    if (by.id !== id && configuration.voters.some((member) => member.id === by.id)) {
+    const isVoting = (member: Member): boolean =>
+      by.id === id ? sameMember(member, by) : member.id === by.id;
+    if (configuration.voters.some(isVoting)) {
       return mistake('already-member', `${by.id} is a voter already`);
     }
     if (isMember(configuration, by) && by.id === id && membersNamed(configuration, id).length === 1) {
@@ -246,11 +243,15 @@ export function beforeJoint(
   joint: Configuration,
   learnersBefore: readonly Member[] | null,
 ): MembershipPlan['target'] {
-  const learners = learnersBefore ?? joint.learners;
+  const { outgoing: voters } = joint;
+  const learners = (learnersBefore ?? joint.learners).filter(
+    (one) => !voters.some((voter) => sameMember(voter, one)),
+  );
+  const stays = [...voters, ...learners];
   return {
-    voters: joint.outgoing,
-    learners: learners.filter((one) => !joint.outgoing.some((voter) => sameMember(voter, one))),
-    retired: joint.retired.filter((one) => !joint.outgoing.some((voter) => sameMember(voter, one))),
+    voters,
+    learners,
+    retired: joint.retired.filter((one) => !stays.some((member) => sameMember(member, one))),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Member } from './configuration.ts';
 import type { Index } from './entry.ts';
 import type { RequestId } from './identity.ts';
 import type { RaftOptions } from './options.ts';
+import type { SnapshotMeta } from './snapshot.ts';
 
 /**
  * What a leader knows of one peer, kept per (incarnation, boot): a new boot starts again.
@@ -12,13 +13,16 @@ export interface Progress {
   member: Member;
   /** null until the peer was heard. */
   boot: number | null;
-  /** `probe`: one append at a time, to find where the logs agree. `replicate`: pipelined. */
-  mode: 'probe' | 'replicate';
+  /**
+   * `probe`: one append at a time, to find where the logs agree. `replicate`: pipelined. `snapshot`: it needs
+   * entries from below the floor, so no appends, but the snapshot that holds them.
+   */
+  mode: 'probe' | 'replicate' | 'snapshot';
   /** Durable on the peer and equal to the leader's log up to here. Moves only forward within a boot. */
   matchIndex: Index;
-  /** The next entry to send. Moves ahead optimistically in `replicate`. */
+  /** The next entry to send. Moves ahead optimistically in `replicate`; in `snapshot` it follows the snapshot. */
   nextIndex: Index;
-  /** Appends under way in `replicate`, oldest first; none in `probe`. */
+  /** Appends under way in `replicate`, oldest first; none otherwise. */
   inflight: { readonly lastIndex: Index; readonly bytes: number; readonly round: number }[];
   inflightBytes: number;
   /**
@@ -32,8 +36,33 @@ export interface Progress {
   contactAt: number | null;
   /** A load of old entries is under way for it. */
   loading: RequestId | null;
+  /** `snapshot`: how far it is with it; null otherwise. */
+  transfer: SnapshotTransfer | null;
+  /** It got a snapshot and goes on with the entries after it: when it last got further. null: it does not. */
+  recoveringAt: number | null;
   /** Set when the configuration in force does not list it any more. */
   departing: Departing | null;
+}
+
+/** One snapshot on its way to one peer; see snapshot-transfer.ts. */
+export interface SnapshotTransfer {
+  readonly snapshot: SnapshotMeta;
+  /** How the transfer is announced once the peer answers. */
+  readonly begins: 'begun' | 'restarted';
+  /** The peer has written everything before it; null until it said so, and nothing is sent before. */
+  acknowledgedOffset: number | null;
+  /** Where the next chunk to send begins; `acknowledgedOffset <= nextOffset <= snapshot.size`. */
+  nextOffset: number;
+  /** Chunks sent and not acknowledged, oldest first, each with the heartbeat round when it was sent. */
+  inflight: { readonly endOffset: number; readonly round: number }[];
+  /** Something was lost: one chunk at a time, until one gets through. */
+  cautious: boolean;
+  /** The round when the peer was last asked how far it is; null once it may be asked (again). */
+  askedRound: number | null;
+  /** The chunk being read from the own storage. */
+  loading: { readonly loadId: RequestId; readonly offset: number; readonly length: number } | null;
+  /** When the peer last got further. */
+  progressAt: number;
 }
 
 /** A peer on its way out: it gets the entry that removes it, and nothing after that. */
@@ -59,6 +88,8 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     answeredRound: 0,
     contactAt: null,
     loading: null,
+    transfer: null,
+    recoveringAt: null,
     departing: null,
   };
 }
@@ -67,6 +98,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
 export function restartProgress(progress: Progress, boot: number, nextIndex: Index): void {
   progress.boot = boot;
   progress.matchIndex = 0;
+  progress.recoveringAt = null;
   becomeProbe(progress, nextIndex);
 }
 
@@ -78,11 +110,18 @@ export function becomeProbe(progress: Progress, nextIndex: Index): void {
   progress.inflight = [];
   progress.inflightBytes = 0;
   progress.loading = null;
+  progress.transfer = null;
 }
 
 export function becomeReplicate(progress: Progress, nextIndex: Index): void {
   becomeProbe(progress, nextIndex);
   progress.mode = 'replicate';
+}
+
+export function becomeSnapshot(progress: Progress, transfer: SnapshotTransfer): void {
+  becomeProbe(progress, transfer.snapshot.index + 1);
+  progress.mode = 'snapshot';
+  progress.transfer = transfer;
 }
 
 /** A full window holds back further appends; the last one may overshoot the bytes. */

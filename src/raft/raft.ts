@@ -8,9 +8,10 @@ import {
   refuseStaleAppend,
   refuseStaleHeartbeat,
 } from './append-entries.ts';
-import { issueApply, onApplied } from './applying.ts';
+import { issueApply, onApplied, onRestored } from './applying.ts';
 import { bootWentBack, noteBoot } from './boots.ts';
 import { foundCluster, joinCluster } from './bootstrap.ts';
+import { compact, snapshotTaken } from './compaction.ts';
 import type { Configuration, ConfigurationId } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
@@ -24,11 +25,12 @@ import {
 } from './election.ts';
 import type { Entry, Index, Term } from './entry.ts';
 import type { ClockAnomaly } from './event.ts';
+import { issueFloor } from './floor.ts';
 import { handleHeartbeatResponse, onQuorumTimeout, sendHeartbeats } from './heartbeats.ts';
 import type { ClusterId, ReplicaId, RequestId } from './identity.ts';
 import { cachedRange, termAt } from './log.ts';
 import { issueWrite, markPersisted } from './log-changes.ts';
-import { configurationAt, selfIsSoleVoter } from './membership.ts';
+import { configurationAt, decidesAlone } from './membership.ts';
 import type { MembershipChange } from './membership-change.ts';
 import type { Envelope, RaftMessage } from './message.ts';
 import { handleJoinRequest, resumeReplacement, tellBootWentBack } from './newcomers.ts';
@@ -37,6 +39,16 @@ import type { Proposal, ProposeResult } from './proposals.ts';
 import { propose } from './proposals.ts';
 import { advanceCommit, handleAppendEntriesResponse, onLoaded, replicate } from './replication.ts';
 import { becomeFollower } from './roles.ts';
+import type { SnapshotMeta } from './snapshot.ts';
+import {
+  finishReceiving,
+  handleInstallSnapshot,
+  onSnapshotFailed,
+  onSnapshotStored,
+  onSnapshotWritten,
+  refuseStaleSnapshot,
+} from './snapshot-receive.ts';
+import { handleInstallSnapshotResponse, onSnapshotLoaded } from './snapshot-transfer.ts';
 import type { RaftStart } from './start.ts';
 import { initialState } from './start.ts';
 import type { RaftState } from './state.ts';
@@ -66,6 +78,8 @@ export class Raft {
    */
   constructor(start: RaftStart, random: RandomSource) {
     this.#context = { state: initialState(start, random), random, effects: [] };
+    // A crash came after a snapshot had been stored, and before the log began after it.
+    if (this.state.log.floorIndex > start.recovered.floor.index) issueFloor(this.#context);
     this.#campaignIfAlone();
   }
 
@@ -80,10 +94,15 @@ export class Raft {
     return due === null ? null : due - this.state.clockOffsetMs;
   }
 
-  /** What is to be done since the last call. One write at most, with everything that changed. */
+  /**
+   * What is to be done since the last call. One write, with everything that changed, and one more wherever the
+   * log's floor moved.
+   */
   takeEffects(): Effect[] {
     const { state } = this.#context;
     if (!state.failed) {
+      finishReceiving(this.#context);
+      compact(this.#context);
       sayWhatMayBeSaid(this.#context);
       if (state.role === 'leader') advanceMembership(this.#context);
       if (state.role === 'leader') replicate(this.#context);
@@ -189,6 +208,41 @@ export class Raft {
     if (this.#begin(now)) onApplied(this.#context, index);
   }
 
+  /**
+   * The embedder stored a snapshot of its own state machine, complete and durable. The log may be forgotten
+   * below `keepFrom`.
+   *
+   * @throws InvariantViolation when it holds what is not committed, or not what the log holds.
+   */
+  snapshotTaken(now: number, meta: SnapshotMeta, keepFrom: Index): void {
+    if (this.#begin(now)) snapshotTaken(this.#context, meta, keepFrom);
+  }
+
+  /** The bytes that a load-snapshot effect asked for; null when they could not be read. */
+  snapshotLoaded(now: number, loadId: RequestId, data: Uint8Array | null): void {
+    if (this.#begin(now)) onSnapshotLoaded(this.#context, loadId, data);
+  }
+
+  /** Everything of the transfer before `offset` is written, and its next chunk may come. */
+  snapshotWritten(now: number, transferId: RequestId, offset: number): void {
+    if (this.#begin(now)) onSnapshotWritten(this.#context, transferId, offset);
+  }
+
+  /** The received snapshot is complete, verified and durable. */
+  snapshotStored(now: number, transferId: RequestId): void {
+    if (this.#begin(now)) onSnapshotStored(this.#context, transferId);
+  }
+
+  /** What was received is not what it was said to be; nothing of it is kept. */
+  snapshotFailed(now: number, transferId: RequestId): void {
+    if (this.#begin(now)) onSnapshotFailed(this.#context, transferId);
+  }
+
+  /** The state machine holds what the snapshot up to `index` holds. */
+  restored(now: number, index: Index): void {
+    if (this.#begin(now)) onRestored(this.#context, index);
+  }
+
   /** The embedder saw what the core cannot see, such as `now` and the wall clock going different ways. */
   clockAnomaly(now: number, anomaly: ClockAnomaly, byMs: number): void {
     if (this.#begin(now)) onClockAnomaly(this.#context, anomaly, byMs);
@@ -200,6 +254,8 @@ export class Raft {
     const { timers, clockOffsetMs } = this.state;
     // Compared as `deadline` shows it, so that rounding cannot make a deadline that is never reached.
     const due = (timer: number | null): boolean => timer !== null && timer - clockOffsetMs <= now;
+    // The drain that follows sends what may go now.
+    if (due(timers.transfer)) timers.transfer = null;
     if (due(timers.quorum)) onQuorumTimeout(this.#context);
     if (due(timers.heartbeat)) {
       sendHeartbeats(this.#context);
@@ -236,7 +292,7 @@ export class Raft {
   }
 
   #campaignIfAlone(): void {
-    if (selfIsSoleVoter(this.state)) onElectionTimeout(this.#context);
+    if (decidesAlone(this.state)) onElectionTimeout(this.#context);
   }
 
   /**
@@ -270,6 +326,12 @@ export class Raft {
       case 'HeartbeatResponse':
         if (this.#termRule(from, message)) handleHeartbeatResponse(context, from, message);
         break;
+      case 'InstallSnapshot':
+        if (this.#termRule(from, message)) handleInstallSnapshot(context, from, message);
+        break;
+      case 'InstallSnapshotResponse':
+        if (this.#termRule(from, message)) handleInstallSnapshotResponse(context, from, message);
+        break;
     }
   }
 
@@ -290,6 +352,7 @@ export class Raft {
     if (message.kind === 'RequestVote') send(context, from, { kind: 'VoteResponse', term, granted: false });
     else if (message.kind === 'AppendEntries') refuseStaleAppend(context, from, message);
     else if (message.kind === 'Heartbeat') refuseStaleHeartbeat(context, from);
+    else if (message.kind === 'InstallSnapshot') refuseStaleSnapshot(context, from, message);
     else drop(context, from.id, 'stale-term');
     return true;
   }

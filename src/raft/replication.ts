@@ -12,6 +12,7 @@ import type { AppendEntriesResponse, AppendRejected } from './message.ts';
 import type { Progress } from './progress.ts';
 import { becomeProbe, becomeReplicate, noteMatch, noteSent, windowHasRoom } from './progress.ts';
 import { releaseUncommitted } from './proposals.ts';
+import { beginTransfer, endTransferAt, sendSnapshots } from './snapshot-transfer.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -19,10 +20,17 @@ import type { RaftState } from './state.ts';
  * whatever its window allows; the handlers below only change what is known of a peer.
  */
 export function replicate(context: Context): void {
-  for (const progress of context.state.progress) {
+  const { state } = context;
+  for (const progress of state.progress) {
+    // Below the floor only a snapshot helps; who was removed is not worth one.
+    if (progress.mode !== 'snapshot' && progress.nextIndex <= state.log.floorIndex) {
+      if (progress.departing !== null) continue;
+      beginTransfer(state, progress);
+    }
     if (progress.mode === 'probe') sendProbe(context, progress);
-    else sendEntries(context, progress);
+    else if (progress.mode === 'replicate') sendEntries(context, progress);
   }
+  sendSnapshots(context);
 }
 
 /** The message's term is the own one. */
@@ -49,7 +57,17 @@ export function onAcknowledged(
   progress: Progress,
   { matchIndex, verifiedIndex }: { readonly matchIndex: Index; readonly verifiedIndex: Index },
 ): void {
-  if (noteMatch(progress, matchIndex)) advanceCommit(context);
+  if (noteMatch(progress, matchIndex)) {
+    const { state } = context;
+    // With what is committed it has caught up.
+    if (progress.recoveringAt !== null)
+      progress.recoveringAt = matchIndex < state.commitIndex ? state.now : null;
+    advanceCommit(context);
+  }
+  if (progress.mode === 'snapshot') {
+    endTransferAt(context, progress, { matchIndex, verifiedIndex });
+    return;
+  }
   // In a probe nextIndex - 1 is where the logs were to be compared: they agree there.
   if (progress.mode === 'probe' && verifiedIndex >= progress.nextIndex - 1) {
     becomeReplicate(progress, verifiedIndex + 1);
@@ -101,6 +119,7 @@ export function onLoaded(context: Context, loadId: RequestId, entries: readonly 
  * never to what it is known to hold. See `lastIndexNotAfterTerm` for the argument.
  */
 function onRejected(state: RaftState, progress: Progress, message: AppendRejected): void {
+  if (progress.mode === 'snapshot') return;
   const stale =
     progress.mode === 'probe'
       ? message.rejectedIndex !== progress.nextIndex - 1
@@ -112,7 +131,6 @@ function onRejected(state: RaftState, progress: Progress, message: AppendRejecte
 
 function sendProbe(context: Context, progress: Progress): void {
   const { log, options, lastRound } = context.state;
-  // Below the floor only a snapshot helps.
   if (progress.probeRound !== null || progress.nextIndex <= log.floorIndex) return;
   // Entries may come along, but none are loaded for a comparison that may well fail.
   const endIndex = progress.departing?.index ?? log.lastIndex;
@@ -153,7 +171,6 @@ function sendAppend(context: Context, progress: Progress, entries: readonly Entr
 
 function load(context: Context, progress: Progress): void {
   const { state } = context;
-  if (progress.nextIndex <= state.log.floorIndex) return;
   const lastUncached = firstCachedIndex(state.log) - 1;
   const loadId = nextRequestId(state);
   progress.loading = loadId;

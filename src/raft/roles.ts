@@ -6,6 +6,7 @@ import type { Role } from './event.ts';
 import type { MemberId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import { saveHardState } from './log-changes.ts';
+import { noPacing } from './snapshot-transfer.ts';
 
 /** Term, role and known leader change here and nowhere else. */
 
@@ -24,6 +25,8 @@ export function becomeFollower(context: Context, term: Term, reason: string): vo
     state.leadingSince = null;
     state.timers.heartbeat = null;
     state.timers.quorum = null;
+    state.timers.transfer = null;
+    state.pacing = { ...noPacing };
     supersedeChange(context);
     setLeader(context, null);
   }

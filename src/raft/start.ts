@@ -5,9 +5,11 @@ import { armElectionTimer } from './election-timer.ts';
 import type { ConfigurationEntry, Index, Term, TermRun } from './entry.ts';
 import type { ClusterId, GroupId, ReplicaId } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
-import { selfIsSoleVoter } from './membership.ts';
+import { decidesAlone } from './membership.ts';
 import type { RaftOptions, RandomSource } from './options.ts';
 import { raftOptionMistakes } from './options.ts';
+import type { SnapshotMeta } from './snapshot.ts';
+import { noPacing } from './snapshot-transfer.ts';
 import type { RaftState } from './state.ts';
 import { noTimers } from './timers.ts';
 
@@ -29,7 +31,15 @@ export interface RaftStart {
     readonly runs: readonly TermRun[];
     readonly configurations: readonly ConfigurationEntry[];
   };
-  /** What the running state machine has applied; 0 at a cold start; may lie beyond the log's end. */
+  /**
+   * The latest durable snapshot. When it is ahead of the log, or the log holds another term at its index, the
+   * log is replaced by it: a crash came between the two.
+   */
+  readonly snapshot: SnapshotMeta | null;
+  /**
+   * What the state machine holds, restored from the snapshot where it was behind it; 0 for nothing. It may lie
+   * beyond the log's end, if it went on running while the storage was reopened.
+   */
   readonly appliedIndex: Index;
 }
 
@@ -38,13 +48,15 @@ export interface RaftStart {
  * snapshot covers and what the running state machine has applied.
  */
 export function initialState(start: RaftStart, random: RandomSource): RaftState {
-  const { self, group, clusterId, options, now, recovered, appliedIndex } = start;
+  const { self, group, clusterId, options, now, snapshot, appliedIndex } = start;
   const mistakes = raftOptionMistakes(options);
   if (mistakes.length > 0) throw new RangeError(`invalid Raft options: ${mistakes.join('; ')}`);
-  checkRecovered(recovered);
+  checkRecovered(start.recovered);
+  checkSnapshot(start);
 
+  const recovered = reconcile(start.recovered, snapshot);
   const { floor, hardState, lastIndex } = recovered;
-  const knownCommitted = appliedIndex > floor.index ? appliedIndex : floor.index;
+  const settledIndex = snapshot?.index ?? floor.index;
   const state: RaftState = {
     self: { ...self },
     group,
@@ -69,14 +81,19 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
       { index: floor.index, configuration: floor.configuration ?? emptyConfiguration },
       ...recovered.configurations.map(({ index, configuration }) => ({ index, configuration })),
     ],
-    commitIndex: knownCommitted,
-    settledIndex: floor.index,
-    appliedIndex: knownCommitted,
-    applyingIndex: knownCommitted,
+    commitIndex: appliedIndex,
+    settledIndex,
+    appliedIndex,
+    applyingIndex: appliedIndex,
+    snapshot,
+    keepFrom: floor.index + 1,
+    receiving: null,
+    restoring: null,
     verifiedIndex: 0,
-    durable: { index: lastIndex, hardState },
+    durable: { index: lastIndex, hardState: start.recovered.hardState },
     writes: [],
-    unissued: null,
+    unissued:
+      hardState === start.recovered.hardState ? null : { hardState: true, cutFrom: null, appendFrom: null },
     lastSequence: 0,
     silentUntil: now,
     leaderHeardAt: null,
@@ -88,6 +105,7 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     quorumConfirmedAt: null,
     termStartIndex: 0,
     uncommittedBytes: 0,
+    pacing: { ...noPacing },
     leadingSince: null,
     change: null,
     newcomers: [],
@@ -98,7 +116,7 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     failed: false,
   };
   state.wasMember = state.configurations.some(
-    ({ index, configuration }) => index <= knownCommitted && isMember(configuration, self),
+    ({ index, configuration }) => index <= appliedIndex && isMember(configuration, self),
   );
   if (mayHavePromised(state)) state.silentUntil = now + options.electionTimeoutMinMs;
   armElectionTimer({ state, random, effects: [] });
@@ -109,10 +127,55 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
  * The previous run may have told a leader, just before it ended, that it votes for nobody else for one
  * election timeout (dissertation 6.4.1, and CheckQuorum). That is not on disk, so it is kept by saying
  * nothing for as long. In term 0 no leader was ever answered, since an answer needs a durable term; and
- * a sole voter has nobody to deceive.
+ * who decides alone has nobody to deceive.
  */
 function mayHavePromised(state: RaftState): boolean {
-  return state.hardState.term > 0 && !selfIsSoleVoter(state);
+  return state.hardState.term > 0 && !decidesAlone(state);
+}
+
+/**
+ * The log after a snapshot that it does not hold is the snapshot alone. That loses nothing: what the snapshot
+ * covers is committed, and whatever the log holds beyond it follows on other entries than the committed ones,
+ * or is nothing at all. The snapshot's term may even be one that the hard state never reached (its last
+ * entries were committed by others, and applied here before they were durable); then nothing was said here
+ * in that term, so to be in it without a vote takes nothing back.
+ */
+function reconcile(recovered: RaftStart['recovered'], snapshot: SnapshotMeta | null): RaftStart['recovered'] {
+  if (snapshot === null || recoveredTermAt(recovered, snapshot.index) === snapshot.term) return recovered;
+  const { index, term, configuration } = snapshot;
+  const { hardState } = recovered;
+  return {
+    hardState: term > hardState.term ? { term, votedFor: null } : hardState,
+    floor: { index, term, configuration },
+    lastIndex: index,
+    runs: [],
+    configurations: [],
+  };
+}
+
+function recoveredTermAt({ floor, lastIndex, runs }: RaftStart['recovered'], index: Index): Term | null {
+  if (index > lastIndex) return null;
+  let { term } = floor;
+  for (const run of runs) if (run.firstIndex <= index) ({ term } = run);
+  return term;
+}
+
+/**
+ * A floor is written only after its snapshot is durable, and a snapshot is replaced only by a later one. A state
+ * machine behind its snapshot would be given the entries after it, and never those before.
+ */
+function checkSnapshot({ recovered: { floor }, snapshot, appliedIndex }: RaftStart): void {
+  const index = snapshot?.index ?? 0;
+  if (appliedIndex < index) {
+    throw new InvariantViolation(
+      `the state machine holds the entries up to ${appliedIndex}, and was not restored from the snapshot of ${index}`,
+    );
+  }
+  if (index >= floor.index && (index > floor.index || (snapshot?.term ?? 0) === floor.term)) return;
+  throw new InvariantViolation(
+    `the log begins after ${floor.index}/${floor.term}, but the latest snapshot is ` +
+      (snapshot === null ? 'none' : `${snapshot.index}/${snapshot.term}`),
+  );
 }
 
 /** The storage asserted these when it wrote them; a core that started from anything else could do harm. */

@@ -8,6 +8,9 @@ import type { ClusterId, GroupId, MemberId, ReplicaId, RequestId } from './ident
 import type { Newcomer } from './newcomers.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
+import type { SnapshotMeta } from './snapshot.ts';
+import type { ReceivingSnapshot } from './snapshot-receive.ts';
+import type { SnapshotPacing } from './snapshot-transfer.ts';
 import type { Timers } from './timers.ts';
 
 /** The whole of one core: plain data, so it can be cloned, hashed, printed and explored. */
@@ -48,6 +51,15 @@ export interface RaftState {
   /** The last entry handed out to be applied; `appliedIndex <= applyingIndex <= commitIndex`. */
   applyingIndex: Index;
 
+  /** The latest durable snapshot here, taken or received; it reaches at least the floor. null: none. */
+  snapshot: SnapshotMeta | null;
+  /** The first entry that the embedder wants kept; compaction.ts may keep more. */
+  keepFrom: Index;
+  /** Follower: what it has of a leader's snapshot that is not installed yet. */
+  receiving: ReceivingSnapshot | null;
+  /** The state machine is being restored from this, up to `applyingIndex`; null when it is not. */
+  restoring: SnapshotMeta | null;
+
   /** Follower: the log was found equal to the leader's up to here, in this term. Leader: its last index. */
   verifiedIndex: Index;
   durable: Durable;
@@ -80,6 +92,8 @@ export interface RaftState {
   /** The first index of the leader's own term (its no-op); 0 when not leading. */
   termStartIndex: Index;
   uncommittedBytes: number;
+  /** Leader: when and to whom the next bytes of a snapshot may go. */
+  pacing: SnapshotPacing;
   /** Leader: since when; null otherwise. */
   leadingSince: number | null;
   /** Leader: the change of the membership it carries out. */

@@ -8,9 +8,17 @@ export interface Timers {
   quorum: number | null;
   /** Leader: give up a change whose new members get no further. */
   membership: number | null;
+  /** Leader: the next chunk of a snapshot may go. */
+  transfer: number | null;
 }
 
-export const noTimers: Timers = { election: null, heartbeat: null, quorum: null, membership: null };
+export const noTimers: Timers = {
+  election: null,
+  heartbeat: null,
+  quorum: null,
+  membership: null,
+  transfer: null,
+};
 
 /** The earliest of them; null when none is set. */
 export function earliest(timers: Timers): number | null {
@@ -18,5 +26,6 @@ export function earliest(timers: Timers): number | null {
   if (timers.heartbeat !== null && (due === null || timers.heartbeat < due)) due = timers.heartbeat;
   if (timers.quorum !== null && (due === null || timers.quorum < due)) due = timers.quorum;
   if (timers.membership !== null && (due === null || timers.membership < due)) due = timers.membership;
+  if (timers.transfer !== null && (due === null || timers.transfer < due)) due = timers.transfer;
   return due;
 }

@@ -1,4 +1,4 @@
-import type { NodeId } from '../raft/identity.ts';
+import { type NodeId, sameMember } from '../raft/identity.ts';
 import type { HandshakeRefusal, TransportIdentity } from './contract.ts';
 import { MalformedFrame } from './errors.ts';
 import { HeaderReader } from './header-reader.ts';
@@ -58,10 +58,11 @@ export function judgeHello(hello: Hello | OtherVersion, local: TransportIdentity
       message: `${sender.id} looks for ${receiver}, but this is ${local.id}: check the addresses of ${receiver} and ${local.id}`,
     };
   }
-  if (sender.id === local.id) {
+  // Another incarnation of one's own id is another server: one may be taking the other's place.
+  if (sameMember(sender, local)) {
     return {
       reason: 'other-receiver',
-      message: `the dialler calls itself ${local.id}, as this replica does: give every replica an id of its own`,
+      message: `the dialler calls itself ${local.id}, incarnation ${local.incarnation}, as this replica does: check the address of ${local.id}, and give every replica a data directory of its own`,
     };
   }
   return judgeCluster(sender, local);

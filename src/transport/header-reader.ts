@@ -1,5 +1,5 @@
 import { MalformedFrame } from './errors.ts';
-import { hexIdPattern, namePattern } from './header-writer.ts';
+import { digestPattern, hexIdPattern, namePattern } from './header-writer.ts';
 
 /**
  * Reads the header at the start of `bytes`, value by value, by hand: a general decoder makes whatever
@@ -80,9 +80,38 @@ export class HeaderReader {
   }
 
   hexIdOrNull(what: string): string | null {
-    if (this.#bytes[this.position] !== 0xc0) return this.hexId(what);
+    return this.nothing() ? null : this.hexId(what);
+  }
+
+  /** A SHA-256. */
+  digest(what: string): string {
+    const value = this.text(what);
+    if (!digestPattern.test(value)) {
+      throw new MalformedFrame(`${what} ${JSON.stringify(value)} is not 64 lower-case hex digits`);
+    }
+    return value;
+  }
+
+  /** Any Unicode. */
+  unicode(what: string): string {
+    const first = this.#byte(what);
+    let length = first & 0x1f;
+    if (first === 0xd9) length = this.#shortest(this.#uint(1, what), 0x20, what);
+    else if (first === 0xda) length = this.#shortest(this.#uint(2, what), 0x100, what);
+    else if ((first & 0xe0) !== 0xa0) return this.#unexpected(what, 'a string', first);
+    const start = this.#take(length, what);
+    try {
+      return utf8.decode(this.#bytes.subarray(start, this.position));
+    } catch (cause) {
+      throw new MalformedFrame(`${what} is not UTF-8`, { cause });
+    }
+  }
+
+  /** Whether the next value is null; then it is passed. */
+  nothing(): boolean {
+    if (this.#bytes[this.position] !== 0xc0) return false;
     this.position += 1;
-    return null;
+    return true;
   }
 
   #number(what: string, expected: string): number {
@@ -128,3 +157,5 @@ export class HeaderReader {
 }
 
 const printable = /^[ -~]*$/;
+/** A byte-order mark is a character like others: left out, it would make two encodings of one text. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,12 +1,14 @@
 import { Packr } from 'msgpackr';
 import { MalformedFrame } from './errors.ts';
 
-type HeaderValue = string | number | boolean | null | readonly number[];
+type HeaderValue = string | number | boolean | null | readonly number[] | readonly string[];
 
 /** 1 to 64 characters of `A-Z a-z 0-9 . _ -`: a NodeId or a GroupId. */
 export const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 /** 16 lower-case hex digits: an Incarnation or a ClusterId. */
 export const hexIdPattern = /^[0-9a-f]{16}$/;
+/** 64 lower-case hex digits: a SHA-256. */
+export const digestPattern = /^[0-9a-f]{64}$/;
 
 /**
  * Writes a header: one msgpack array of fixed positions. Its methods mirror the reader's and assert the
@@ -52,6 +54,27 @@ export class HeaderWriter {
 
   hexIdOrNull(what: string, value: string | null): this {
     return value === null ? this.#push(null) : this.hexId(what, value);
+  }
+
+  digest(what: string, value: string): this {
+    if (!digestPattern.test(value)) {
+      throw new MalformedFrame(`${what} ${JSON.stringify(value)} is not 64 lower-case hex digits`);
+    }
+    return this.#push(value);
+  }
+
+  nothing(): this {
+    return this.#push(null);
+  }
+
+  /** The caller has checked it. */
+  checkedText(value: string): this {
+    return this.#push(value);
+  }
+
+  /** The caller has checked them: Unicode without lone surrogates. */
+  texts(values: readonly string[]): this {
+    return this.#push(values);
   }
 
   /** The caller has checked them: integers, 0 or more. */

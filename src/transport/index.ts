@@ -1,4 +1,9 @@
-export { type ConformanceFixture, type ConformanceHooks, transportConformance } from './conformance.ts';
+export {
+  addressingConformance,
+  type ConformanceFixture,
+  type ConformanceHooks,
+  transportConformance,
+} from './conformance.ts';
 export type {
   HandshakeRefusal,
   LocalEndpoint,

@@ -1,9 +1,9 @@
 import type { Clock } from '../doors/clock.ts';
-import type { NodeId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
 import type { LocalEndpoint, Peer, Transport, TransportIdentity, TransportStats } from './contract.ts';
 import { newCounters } from './counters.ts';
 import { MalformedFrame, TransportFailed } from './errors.ts';
+import { PeerTable } from './peer-table.ts';
 import { decodeEnvelope, encodeEnvelope } from './wire.ts';
 
 export interface MemoryNetworkOptions {
@@ -59,10 +59,10 @@ interface Fabric {
 const linkKey = (link: MemoryLink): string => JSON.stringify([link.from, link.to]);
 
 class MemoryTransport implements Transport {
+  readonly address: string;
   readonly #fabric: Fabric;
-  readonly #address: string;
   readonly #counters = newCounters();
-  readonly #addresses = new Map<NodeId, string>();
+  readonly #peers = new PeerTable();
   #queuedBytes = 0;
   #local: LocalEndpoint | null = null;
   #identity: TransportIdentity | null = null;
@@ -70,19 +70,19 @@ class MemoryTransport implements Transport {
 
   constructor(fabric: Fabric, address: string) {
     this.#fabric = fabric;
-    this.#address = address;
+    this.address = address;
   }
 
   async open(local: LocalEndpoint): Promise<void> {
     if (this.#local || this.#closed) {
       throw new TransportFailed('this transport was opened before; make a new one for every open');
     }
-    if (this.#fabric.endpoints.has(this.#address)) {
+    if (this.#fabric.endpoints.has(this.address)) {
       throw new TransportFailed(
-        `the address ${JSON.stringify(this.#address)} is in use on this memory network: close the endpoint that has it, or choose another`,
+        `the address ${JSON.stringify(this.address)} is in use on this memory network: close the endpoint that has it, or choose another`,
       );
     }
-    this.#fabric.endpoints.set(this.#address, this);
+    this.#fabric.endpoints.set(this.address, this);
     this.#local = local;
     this.#identity = local.identity;
   }
@@ -92,19 +92,18 @@ class MemoryTransport implements Transport {
   }
 
   setPeers(peers: readonly Peer[]): void {
-    this.#addresses.clear();
-    for (const peer of peers) this.#addresses.set(peer.id, peer.address);
+    this.#peers.set(peers);
   }
 
   send(envelope: Envelope): void {
-    const address = this.#addresses.get(envelope.to.id);
+    const address = this.#peers.find(envelope.to)?.address;
     if (address === undefined) {
       this.#counters.droppedUnknownPeer += 1;
       return;
     }
     const receiver = this.#fabric.endpoints.get(address);
     const open = this.#local !== null && !this.#closed;
-    if (!open || !receiver || this.#fabric.isCut({ from: this.#address, to: address })) {
+    if (!open || !receiver || this.#fabric.isCut({ from: this.address, to: address })) {
       this.#counters.droppedDisconnected += 1;
       return;
     }
@@ -117,7 +116,7 @@ class MemoryTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    if (this.#fabric.endpoints.get(this.#address) === this) this.#fabric.endpoints.delete(this.#address);
+    if (this.#fabric.endpoints.get(this.address) === this) this.#fabric.endpoints.delete(this.address);
     this.#closed = true;
   }
 
@@ -130,7 +129,7 @@ class MemoryTransport implements Transport {
       this.#local?.observe({
         kind: 'bad-frame',
         peer: envelope.to.id,
-        address: this.#address,
+        address: this.address,
         reason: `not sent: ${error.reason}`,
       });
       return null;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TimerHandle } from '../doors/clock.ts';
-import type { NodeId } from '../raft/identity.ts';
+import type { MemberId, NodeId } from '../raft/identity.ts';
 import { formatAddress } from './address.ts';
 import type { HandshakeRefusal } from './contract.ts';
 import { MalformedFrame } from './errors.ts';
@@ -20,7 +20,7 @@ export interface InboundOwner {
 /** A connection that a peer dialled, to send to this side. Nothing is answered on it but signs of life. */
 export class TcpInbound {
   /** Who dialled; null until the handshake succeeded. */
-  sender: NodeId | null = null;
+  sender: MemberId | null = null;
   readonly #context: TcpContext;
   readonly #owner: InboundOwner;
   readonly #socket: FramedSocket;
@@ -57,16 +57,16 @@ export class TcpInbound {
     if (this.#refused) return;
     if (this.sender === null) this.#onHello(body);
     else if (body.length === 0) this.#answerLife();
-    else this.#onEnvelope(body, this.sender);
+    else this.#onEnvelope(body, this.sender.id);
   }
 
   #onHello(body: Uint8Array): void {
     const { identity, settings } = this.#context;
     const hello = decodeHello(body);
-    const sender = 'sender' in hello ? hello.sender.id : null;
+    const sender = 'sender' in hello ? hello.sender : null;
     const refusal = judgeHello(hello, identity);
     if (refusal) {
-      this.#tellRefusal(sender, refusal.reason, refusal.message);
+      this.#tellRefusal(sender?.id ?? null, refusal.reason, refusal.message);
       // The handshake's timer stays: it ends the connection if the other side does not.
       this.#socket.end(encodeFrame(encodeRefusal(refusal)));
       return;
@@ -87,7 +87,8 @@ export class TcpInbound {
   #onEnvelope(body: Uint8Array, sender: NodeId): void {
     const envelope = decodeEnvelope(body);
     const { counters, identity, local } = this.#context;
-    // The handshake said who speaks and to whom; an envelope that says otherwise is forged or astray.
+    // The handshake said who speaks and to whom; an envelope that says otherwise is forged or astray. The
+    // incarnation may have become another since: a replica that reopened its storage keeps its connections.
     if (envelope.from.id !== sender) {
       throw new MalformedFrame(`an envelope from ${envelope.from.id} on the connection of ${sender}`);
     }
@@ -104,7 +105,8 @@ export class TcpInbound {
       return;
     }
     this.#context.counters.badFrames += 1;
-    this.#context.local.observe({ kind: 'bad-frame', peer: this.sender, address: this.#address, reason });
+    const { id } = this.sender;
+    this.#context.local.observe({ kind: 'bad-frame', peer: id, address: this.#address, reason });
     this.destroy(`bad frame: ${reason}`);
   }
 

@@ -1,12 +1,22 @@
 import { connect } from 'node:net';
 import type { TimerHandle } from '../doors/clock.ts';
+import type { NodeId } from '../raft/identity.ts';
 import { parseAddress } from './address.ts';
-import type { HandshakeRefusal, Peer } from './contract.ts';
+import type { HandshakeRefusal } from './contract.ts';
 import { MalformedFrame } from './errors.ts';
 import { encodeFrame } from './frame.ts';
 import { FramedSocket } from './framed-socket.ts';
 import { encodeHello, judgeAnswer } from './handshake.ts';
 import { lifeFrame, type TcpContext } from './tcp-context.ts';
+
+/**
+ * Whom a link reaches: whoever has the id at the address. Its incarnation is no matter: two entries that
+ * differ in nothing else mean one process, before and after it was emptied, and one connection serves both.
+ */
+export interface LinkTarget {
+  readonly id: NodeId;
+  readonly address: string;
+}
 
 /**
  * The connection to one peer, which this side dials and sends on; what the peer sends comes on the one
@@ -17,7 +27,7 @@ import { lifeFrame, type TcpContext } from './tcp-context.ts';
  * closes nothing, and the kernel would go on taking bytes for it for minutes.
  */
 export class TcpLink {
-  readonly peer: Peer;
+  readonly peer: LinkTarget;
   readonly #context: TcpContext;
   #phase: 'waiting' | 'connecting' | 'greeting' | 'ready' | 'closed' = 'waiting';
   #socket: FramedSocket | null = null;
@@ -34,10 +44,10 @@ export class TcpLink {
   /** `takenBytes` at the last question. */
   #takenBytes = 0;
 
-  constructor(context: TcpContext, peer: Peer) {
+  /** It waits for `wake`. */
+  constructor(context: TcpContext, peer: LinkTarget) {
     this.#context = context;
     this.peer = peer;
-    this.#dial();
   }
 
   get ready(): boolean {
@@ -54,7 +64,7 @@ export class TcpLink {
     this.#socket?.write(frame);
   }
 
-  /** The peer was heard: if this side waits to dial, now is the time. */
+  /** The peer was heard, or nothing was dialled yet: if this side waits to dial, now is the time. */
   wake(): void {
     if (this.#phase !== 'waiting') return;
     this.#failures = 0;

@@ -1,14 +1,15 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { NodeId } from '../raft/identity.ts';
+import type { MemberId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
 import { formatAddress } from './address.ts';
 import type { LocalEndpoint, Peer, Transport, TransportIdentity, TransportStats } from './contract.ts';
 import { newCounters } from './counters.ts';
 import { MalformedFrame, TransportFailed } from './errors.ts';
 import { frameHeadBytes, sealFrame } from './frame.ts';
+import { PeerTable } from './peer-table.ts';
 import type { TcpContext } from './tcp-context.ts';
 import { TcpInbound } from './tcp-inbound.ts';
-import { TcpLink } from './tcp-link.ts';
+import { type LinkTarget, TcpLink } from './tcp-link.ts';
 import { type TcpSettings, type TcpTransportOptions, tcpSettings } from './tcp-settings.ts';
 import { encodeEnvelope } from './wire.ts';
 
@@ -36,11 +37,15 @@ class TcpEndpoint implements TcpTransport {
   #context: TcpContext | null = null;
   #server: Server | null = null;
   #listenPort: number;
-  #peers: readonly Peer[] = [];
-  readonly #links = new Map<NodeId, TcpLink>();
+  readonly #peers = new PeerTable();
+  /** By id and address. */
+  readonly #links = new Map<string, TcpLink>();
+  /** The link of each entry of `#peers` but this endpoint's own. */
+  readonly #linkOf = new Map<Peer, TcpLink>();
   /** Connections accepted and not yet welcomed, oldest first. */
   readonly #strangers = new Set<TcpInbound>();
-  readonly #inbound = new Map<NodeId, TcpInbound>();
+  /** By the pair that dialled: a stray process with a member's id does not push out that member's connection. */
+  readonly #inbound = new Map<string, TcpInbound>();
 
   constructor(settings: TcpSettings) {
     this.#settings = settings;
@@ -78,16 +83,20 @@ class TcpEndpoint implements TcpTransport {
   }
 
   setIdentity(identity: TransportIdentity): void {
-    if (this.#context) this.#context.identity = identity;
+    if (!this.#context) return;
+    this.#context.identity = identity;
+    // Which entries are this endpoint's own may have changed.
+    if (this.#state === 'open') this.#connect(this.#context);
   }
 
   setPeers(peers: readonly Peer[]): void {
-    this.#peers = [...peers];
-    if (this.#state === 'open' && this.#context) this.#connect(this.#context);
+    const changed = this.#peers.set(peers);
+    if (changed && this.#state === 'open' && this.#context) this.#connect(this.#context);
   }
 
   send(envelope: Envelope): void {
-    const link = this.#links.get(envelope.to.id);
+    const peer = this.#peers.find(envelope.to);
+    const link = peer && this.#linkOf.get(peer);
     if (!link) {
       this.#counters.droppedUnknownPeer += 1;
     } else if (!link.ready) {
@@ -113,25 +122,41 @@ class TcpEndpoint implements TcpTransport {
     });
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
+    this.#linkOf.clear();
     for (const inbound of [...this.#strangers, ...this.#inbound.values()]) inbound.destroy('endpoint closed');
     await stopped;
   }
 
-  /** Makes the links those that `#peers` asks for. */
+  /** Makes the links those that `#peers` asks for; those that it still asks for stay as they are. */
   #connect(context: TcpContext): void {
-    const wanted = new Map(this.#peers.map((peer) => [peer.id, peer]));
-    wanted.delete(context.identity.id);
-    for (const [id, link] of this.#links) {
-      if (wanted.get(id)?.address === link.peer.address) continue;
-      this.#links.delete(id);
+    const wanted = this.#peers.peers.filter((peer) => !this.#isSelf(peer, context.identity));
+    const keys = new Set(wanted.map(linkKey));
+    for (const [key, link] of this.#links) {
+      if (keys.has(key)) continue;
+      this.#links.delete(key);
       link.close();
     }
-    for (const [id, peer] of wanted) {
-      if (!this.#links.has(id)) this.#links.set(id, new TcpLink(context, peer));
+    this.#linkOf.clear();
+    const added: TcpLink[] = [];
+    for (const peer of wanted) {
+      let link = this.#links.get(linkKey(peer));
+      if (!link) {
+        link = new TcpLink(context, peer);
+        this.#links.set(linkKey(peer), link);
+        added.push(link);
+      }
+      this.#linkOf.set(peer, link);
     }
+    // Last: whoever is told of a failure may set other peers.
+    for (const link of added) link.wake();
   }
 
-  #encode(envelope: Envelope, peer: Peer): Uint8Array | null {
+  /** What this replica was before it was emptied is listed at its own address, and is gone. */
+  #isSelf(peer: Peer, self: TransportIdentity): boolean {
+    return peer.id === self.id && (peer.incarnation === self.incarnation || peer.address === this.address);
+  }
+
+  #encode(envelope: Envelope, peer: LinkTarget): Uint8Array | null {
     try {
       const frame = encodeEnvelope(envelope, frameHeadBytes);
       const bodyBytes = frame.length - frameHeadBytes;
@@ -166,9 +191,8 @@ class TcpEndpoint implements TcpTransport {
       onWelcomed: (welcomed) => this.#onWelcomed(welcomed),
       onClosed: (closed) => {
         this.#strangers.delete(closed);
-        if (closed.sender !== null && this.#inbound.get(closed.sender) === closed) {
-          this.#inbound.delete(closed.sender);
-        }
+        const key = closed.sender && pairKey(closed.sender);
+        if (key !== null && this.#inbound.get(key) === closed) this.#inbound.delete(key);
       },
     });
     this.#strangers.add(inbound);
@@ -183,10 +207,11 @@ class TcpEndpoint implements TcpTransport {
   #onWelcomed(inbound: TcpInbound): void {
     this.#strangers.delete(inbound);
     if (inbound.sender === null) return;
+    const key = pairKey(inbound.sender);
     // A peer dials again only after giving the older connection up, though this side may not see it closed.
-    this.#inbound.get(inbound.sender)?.destroy('replaced by a newer connection');
-    this.#inbound.set(inbound.sender, inbound);
-    this.#links.get(inbound.sender)?.wake();
+    this.#inbound.get(key)?.destroy('replaced by a newer connection');
+    this.#inbound.set(key, inbound);
+    for (const link of this.#links.values()) if (link.peer.id === inbound.sender.id) link.wake();
   }
 
   #noRoom(context: TcpContext, message: string): void {
@@ -200,6 +225,9 @@ class TcpEndpoint implements TcpTransport {
     });
   }
 }
+
+const linkKey = ({ id, address }: LinkTarget): string => `${id} ${address}`;
+const pairKey = ({ id, incarnation }: MemberId): string => `${id} ${incarnation}`;
 
 /** Accepted connections in all. */
 const CONNECTIONS_MAX = 1024;

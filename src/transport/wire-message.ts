@@ -3,6 +3,14 @@ import { MalformedFrame } from './errors.ts';
 import type { HeaderReader } from './header-reader.ts';
 import type { HeaderWriter } from './header-writer.ts';
 import { readEntries, writeEntries } from './wire-entries.ts';
+import {
+  readBootstrapAnswer,
+  readBootstrapQuery,
+  readJoinAnswer,
+  readJoinRequest,
+  writeMembershipMessage,
+} from './wire-membership.ts';
+import { checkChunk, readSnapshotChunk, writeSnapshotChunk } from './wire-snapshot.ts';
 
 /** Kinds by number. A number is never given to another kind. */
 const Code = {
@@ -17,6 +25,10 @@ const Code = {
   HeartbeatResponse: 9,
   BootstrapQuery: 10,
   BootstrapAnswer: 11,
+  InstallSnapshot: 12,
+  InstallSnapshotResponse: 13,
+  JoinRequest: 14,
+  JoinAnswer: 15,
 } as const;
 
 /**
@@ -80,11 +92,22 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
         .integer('verifiedIndex', message.verifiedIndex)
         .duration('promiseMs', message.promiseMs);
       return noPayloads;
-    case 'BootstrapQuery':
-      writer.integer('kind', Code.BootstrapQuery);
+    case 'InstallSnapshot':
+      writer.integer('kind', Code.InstallSnapshot).integer('term', message.term, 1);
+      return writeSnapshotChunk(message, writer);
+    case 'InstallSnapshotResponse':
+      writer
+        .integer('kind', Code.InstallSnapshotResponse)
+        .integer('term', message.term, 1)
+        .integer('snapshotIndex', message.snapshotIndex, 1)
+        .integer('snapshotTerm', message.snapshotTerm, 1)
+        .integer('offset', message.offset);
       return noPayloads;
+    case 'JoinRequest':
+    case 'JoinAnswer':
+    case 'BootstrapQuery':
     case 'BootstrapAnswer':
-      writer.integer('kind', Code.BootstrapAnswer).flag(message.empty);
+      writeMembershipMessage(message, writer.integer('kind', Code[message.kind]));
       return noPayloads;
   }
 }
@@ -103,7 +126,8 @@ export function readMessage(reader: HeaderReader, valueCount: number, bytes: Uin
   }
   const message = readFields(code, reader, bytes);
   checkMessage(message);
-  if (message.kind !== 'AppendEntries' && reader.position !== bytes.length) {
+  const hasPayloads = message.kind === 'AppendEntries' || message.kind === 'InstallSnapshot';
+  if (!hasPayloads && reader.position !== bytes.length) {
     throw new MalformedFrame(`${bytes.length - reader.position} bytes after a ${message.kind}`);
   }
   return message;
@@ -120,8 +144,12 @@ const VALUES: Readonly<Record<number, number>> = {
   [Code.AppendRejected]: 5,
   [Code.Heartbeat]: 4,
   [Code.HeartbeatResponse]: 6,
-  [Code.BootstrapQuery]: 1,
-  [Code.BootstrapAnswer]: 2,
+  [Code.BootstrapQuery]: 2,
+  [Code.BootstrapAnswer]: 3,
+  [Code.InstallSnapshot]: 8,
+  [Code.InstallSnapshotResponse]: 5,
+  [Code.JoinRequest]: 4,
+  [Code.JoinAnswer]: 4,
 };
 
 // The properties below are evaluated, so the values are read, in the order they are written.
@@ -183,10 +211,24 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
         verifiedIndex: reader.integer('verifiedIndex'),
         promiseMs: reader.duration('promiseMs'),
       };
+    case Code.InstallSnapshot:
+      return readSnapshotChunk(reader.integer('term', 1), reader, bytes);
+    case Code.InstallSnapshotResponse:
+      return {
+        kind: 'InstallSnapshotResponse',
+        term: reader.integer('term', 1),
+        snapshotIndex: reader.integer('snapshotIndex', 1),
+        snapshotTerm: reader.integer('snapshotTerm', 1),
+        offset: reader.integer('offset'),
+      };
+    case Code.JoinRequest:
+      return readJoinRequest(reader);
+    case Code.JoinAnswer:
+      return readJoinAnswer(reader);
     case Code.BootstrapQuery:
-      return { kind: 'BootstrapQuery' };
+      return readBootstrapQuery(reader);
     case Code.BootstrapAnswer:
-      return { kind: 'BootstrapAnswer', empty: reader.flag('empty') };
+      return readBootstrapAnswer(reader);
     default:
       throw new MalformedFrame(`unknown message kind ${code}`);
   }
@@ -208,6 +250,12 @@ function checkMessage(message: Message): void {
     case 'HeartbeatResponse':
       checkMatch(message);
       return;
+    case 'InstallSnapshot':
+      checkChunk(message);
+      return;
+    case 'InstallSnapshotResponse':
+      checkTermOf('snapshot', message.snapshotTerm, message.term);
+      return;
     default:
       return;
   }
@@ -218,6 +266,10 @@ function checkPosition(what: string, index: number, logTerm: number, term: numbe
   if ((index === 0) !== (logTerm === 0)) {
     throw new MalformedFrame(`${what}Index ${index} with ${what}Term ${logTerm}`);
   }
+  checkTermOf(what, logTerm, term);
+}
+
+function checkTermOf(what: string, logTerm: number, term: number): void {
   if (logTerm > term) throw new MalformedFrame(`${what}Term ${logTerm} is beyond term ${term}`);
 }
 

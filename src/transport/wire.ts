@@ -6,12 +6,13 @@ import { readMessage, writeMessage } from './wire-message.ts';
 
 /**
  * The bytes of an envelope: one msgpack array as header (wire version, who to whom, message kind, the
- * fields of that kind by position), and after it the payloads of the entries, raw and end to end.
+ * fields of that kind by position), and after it what is large, raw and end to end: the payloads of the
+ * entries, or a snapshot's configuration and data.
  * One envelope has one encoding. The same facts are checked when encoding and when decoding.
  */
 
 /** Told in the handshake and written in every envelope. Any change of the format is another version. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /**
  * The envelope as bytes of its own, sharing nothing with it.

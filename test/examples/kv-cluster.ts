@@ -1,45 +1,67 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../bench/free-ports.ts';
 import { formatMembers, type KvMember } from '../../examples/kv/member-list.ts';
+import type { Configuration, Metrics, NodeStatus } from '../../src/index.ts';
 
 const SERVER = fileURLToPath(new URL('../../dist/examples/kv/server.js', import.meta.url));
 
-/** Three replicas of examples/kv as real processes. */
-export class KvCluster {
-  readonly members: readonly KvMember[];
-  readonly #directory: string;
-  readonly #backend: string;
-  readonly #children = new Map<string, ChildProcess>();
-  readonly output: string[] = [];
+/** How a replica comes into the cluster, as its command line says it. */
+type Entrance = readonly string[];
 
-  private constructor(members: readonly KvMember[], directory: string, backend: string) {
+/** Replicas of examples/kv as real processes: three at first, more by `join`. */
+export class KvCluster {
+  /** Those that are asked; whoever was replaced is taken out. */
+  members: readonly KvMember[];
+  readonly output: string[] = [];
+  readonly #directory: string;
+  readonly #flags: readonly string[];
+  readonly #entrances = new Map<string, Entrance>();
+  readonly #children = new Map<string, ChildProcess>();
+
+  private constructor(members: readonly KvMember[], directory: string, flags: readonly string[]) {
     this.members = members;
     this.#directory = directory;
-    this.#backend = backend;
+    this.#flags = flags;
   }
 
-  static async start(directory: string, backend: 'files' | 'level'): Promise<KvCluster> {
-    const ports = await freePorts(6);
-    const members = [0, 1, 2].map((i) => ({
-      id: `n${i + 1}`,
-      raft: `127.0.0.1:${ports[i]}`,
-      http: `127.0.0.1:${ports[i + 3]}`,
-    }));
-    const cluster = new KvCluster(members, directory, backend);
-    for (const { id } of members) cluster.spawn(id);
+  static async start(
+    directory: string,
+    backend: 'files' | 'level',
+    flags: readonly string[] = [],
+  ): Promise<KvCluster> {
+    const members = await membersOn(['n1', 'n2', 'n3']);
+    const cluster = new KvCluster(members, directory, ['--backend', backend, ...flags]);
+    for (const { id } of members) {
+      cluster.#entrances.set(id, ['--members', formatMembers(members)]);
+      cluster.spawn(id);
+    }
     return cluster;
   }
 
+  /** Starts a replica that knows itself and one seed, by its Raft address alone. */
+  async join(id: string, seedId: string): Promise<void> {
+    const [self] = await membersOn([id]);
+    const seed = this.members.find((member) => member.id === seedId);
+    if (self === undefined || seed === undefined) throw new Error(`no seed ${seedId}`);
+    const seedText = `${seed.id}=${seed.raft}`;
+    this.#entrances.set(id, ['--join', seedText, '--raft', self.raft, '--http', self.http]);
+    this.members = [...this.members, self];
+    this.spawn(id);
+  }
+
+  /** With the flags of its first start. */
   spawn(id: string): void {
     const child = spawn(
       process.execPath,
       [
         SERVER,
-        ...['--id', id, '--members', formatMembers(this.members), '--backend', this.#backend],
-        ...['--dir', join(this.#directory, id), '--log-level', 'warn'],
+        ...['--id', id, '--dir', join(this.#directory, id), '--log-level', 'warn'],
+        ...(this.#entrances.get(id) ?? []),
+        ...this.#flags,
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
@@ -51,14 +73,28 @@ export class KvCluster {
 
   async kill(id: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#children.get(id);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || hasEnded(child)) return;
     const gone = once(child, 'exit');
     child.kill(signal);
     await gone;
   }
 
+  /** Removes all that a killed replica had on its disk. */
+  async wipe(id: string): Promise<void> {
+    await rm(join(this.#directory, id), { recursive: true });
+  }
+
+  /** The exit code of a replica that ends by itself; it is asked for nothing any more. */
+  async ended(id: string, withinMs: number): Promise<number | null> {
+    const child = this.#children.get(id);
+    if (child === undefined) throw new Error(`${id} was never started`);
+    if (!hasEnded(child)) await once(child, 'exit', { signal: AbortSignal.timeout(withinMs) });
+    this.members = this.members.filter((member) => member.id !== id);
+    return child.exitCode;
+  }
+
   async stop(): Promise<void> {
-    await Promise.all(this.members.map(({ id }) => this.kill(id)));
+    await Promise.all([...this.#children.keys()].map((id) => this.kill(id)));
   }
 
   /** What a replica answers; null while it is down. */
@@ -72,17 +108,89 @@ export class KvCluster {
     }
   }
 
+  status(id: string): Promise<(NodeStatus & { readonly metrics: Metrics }) | null> {
+    return this.ask(id, '/status');
+  }
+
+  /** The member that answers a write sent to `id`: itself, or where its answer redirects to. */
+  async leaderToldBy(id: string): Promise<string | undefined> {
+    const member = this.members.find((m) => m.id === id);
+    const response = await fetch(`http://${member?.http}/keys/probe`, {
+      method: 'PUT',
+      body: '',
+      redirect: 'manual',
+      signal: AbortSignal.timeout(5_000),
+    });
+    const location = response.headers.get('location');
+    if (response.status !== 307) return response.ok ? id : undefined;
+    return this.members.find(({ http }) => location === `http://${http}/keys/probe`)?.id;
+  }
+
+  /**
+   * Changes the membership through the replica `at`, again for as long as it is refused because another
+   * change is not finished, or the leader is new. @throws Error with what was answered instead.
+   */
+  async changeMembers(
+    at: string,
+    method: 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<Configuration> {
+    const member = this.members.find((m) => m.id === at);
+    return eventually(`${method} ${path} ${JSON.stringify(body)}`, 20_000, async () => {
+      const response = await fetch(`http://${member?.http}${path}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(20_000),
+      });
+      const answer = (await response.json()) as Configuration & { reason?: string };
+      if (response.ok) return answer;
+      const passes = response.status === 503 || TRANSIENT.has(answer.reason ?? '');
+      const told = `${response.status} ${JSON.stringify(answer)}`;
+      if (!passes) throw new Error(told);
+      this.output.push(`${method} ${path} at ${at}: ${told}\n`);
+      return null;
+    });
+  }
+
   /** The replica that says it leads, in the highest term; waits for one. */
   async leader(withinMs = 20_000): Promise<string> {
     return eventually('a replica leads', withinMs, async () => {
       let found: { id: string; term: number } | null = null;
       for (const { id } of this.members) {
-        const status = await this.ask<{ role: string; term: number }>(id, '/status');
+        const status = await this.status(id);
         if (status?.role === 'leader' && status.term > (found?.term ?? 0)) found = { id, term: status.term };
       }
       return found?.id ?? null;
     });
   }
+
+  /** What each member holds, once all have applied equally much. Only while nobody writes. */
+  async agreedValues(): Promise<Map<string, Readonly<Record<string, string>>>> {
+    return eventually('all replicas agree', 20_000, async () => {
+      const ids = this.members.map(({ id }) => id);
+      const dumps = await Promise.all(
+        ids.map((id) => this.ask<{ appliedIndex: number; values: Record<string, string> }>(id, '/dump')),
+      );
+      const agreed = dumps.every((dump) => dump !== null && dump.appliedIndex === dumps[0]?.appliedIndex);
+      return agreed ? new Map(ids.map((id, i) => [id, dumps[i]?.values ?? {}])) : null;
+    });
+  }
+}
+
+const TRANSIENT: ReadonlySet<string> = new Set(['term-not-committed', 'change-in-progress']);
+
+async function membersOn(ids: readonly string[]): Promise<KvMember[]> {
+  const ports = await freePorts(2 * ids.length);
+  return ids.map((id, i) => ({
+    id,
+    raft: `127.0.0.1:${ports[i]}`,
+    http: `127.0.0.1:${ports[i + ids.length]}`,
+  }));
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 /** Asks until the answer is not null. @throws Error naming `what` when the time is over. */

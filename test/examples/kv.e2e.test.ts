@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, KvCluster } from './kv-cluster.ts';
+import { KvWriter } from './kv-writer.ts';
 
 const KILLS = 5;
 
@@ -17,54 +18,6 @@ afterEach(async (context) => {
   directory = null;
 });
 
-/** Writes one key after another until told to stop; what was acknowledged must never be lost. */
-class Writer {
-  readonly acknowledged = new Map<string, string>();
-  attempted = 0;
-  longestGapMs = 0;
-  readonly #cluster: KvCluster;
-  #stopping = false;
-
-  constructor(cluster: KvCluster) {
-    this.#cluster = cluster;
-  }
-
-  async run(): Promise<void> {
-    let lastAt = performance.now();
-    for (let turn = 0; !this.#stopping; ) {
-      const { http } = this.#cluster.members[turn % this.#cluster.members.length] ?? { http: '' };
-      this.attempted += 1;
-      const key = `key-${this.attempted}`;
-      const value = `value-${this.attempted}`;
-      if (await put(http, key, value)) {
-        this.acknowledged.set(key, value);
-        this.longestGapMs = Math.max(this.longestGapMs, performance.now() - lastAt);
-        lastAt = performance.now();
-      } else {
-        turn += 1;
-      }
-    }
-  }
-
-  stop(): void {
-    this.#stopping = true;
-  }
-}
-
-async function put(http: string, key: string, body: string): Promise<boolean> {
-  try {
-    const response = await fetch(`http://${http}/keys/${key}`, {
-      method: 'PUT',
-      body,
-      signal: AbortSignal.timeout(1_000),
-    });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
-  }
-}
-
 describe.each(['files', 'level'] as const)('three real processes, logs on disk in %s', (backend) => {
   it(`lose no acknowledged write when their leader is killed ${KILLS} times`, {
     timeout: 120_000,
@@ -73,7 +26,7 @@ describe.each(['files', 'level'] as const)('three real processes, logs on disk i
     const running = await KvCluster.start(directory, backend);
     cluster = running;
     await running.leader();
-    const writer = new Writer(running);
+    const writer = new KvWriter(running);
     const writing = writer.run();
 
     for (let kill = 1; kill <= KILLS; kill += 1) {
@@ -93,18 +46,9 @@ describe.each(['files', 'level'] as const)('three real processes, logs on disk i
     writer.stop();
     await writing;
 
-    const dumps = await eventually('all three replicas agree', 20_000, async () => {
-      const all = await Promise.all(
-        running.members.map(({ id }) =>
-          running.ask<{ appliedIndex: number; values: Record<string, string> }>(id, '/dump'),
-        ),
-      );
-      const [first] = all;
-      return first && all.every((dump) => dump?.appliedIndex === first.appliedIndex) ? all : null;
-    });
-    for (const [position, dump] of dumps.entries()) {
-      const lost = [...writer.acknowledged].filter(([key, value]) => dump?.values[key] !== value);
-      expect(lost, `acknowledged writes lost on n${position + 1}`).toEqual([]);
+    for (const [id, values] of await running.agreedValues()) {
+      const lost = [...writer.acknowledged].filter(([key, value]) => values[key] !== value);
+      expect(lost, `acknowledged writes lost on ${id}`).toEqual([]);
     }
     expect(writer.acknowledged.size).toBeGreaterThan(KILLS * 70);
     console.log(

@@ -31,7 +31,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((node) => node.close()));
 });
 
-const fast = { electionTimeoutMinMs: 60, electionTimeoutMaxMs: 120, heartbeatIntervalMs: 15 };
+const fast = { electionTimeoutMinMs: 200, electionTimeoutMaxMs: 400, heartbeatIntervalMs: 20 };
 
 async function openNode(
   options: Partial<RaftNodeOptions<number, number, string, number>> & { id: string },

@@ -135,6 +135,8 @@ describe('a message with numbers that cannot be is malformed', () => {
         'AppendEntriesResponse',
         'Heartbeat',
         'HeartbeatResponse',
+        'InstallSnapshot',
+        'InstallSnapshotResponse',
       ),
       term: number,
       lastLogIndex: number,
@@ -154,8 +156,30 @@ describe('a message with numbers that cannot be is malformed', () => {
       hintTerm: number,
       round: number,
       promiseMs: number,
+      // Mostly of the right kind, or none would ever be complete.
+      snapshot: fc.record({
+        index: fc.constantFrom(3, 4, 5, 6, -1, 0, Number.NaN),
+        term: fc.constantFrom(1, 2, 2, 0, 0.5),
+        size: fc.constantFrom(0, 1, 2, 2, -1, 2 ** 53),
+        configuration: fc.constant(votersOf('n1', 'n2', 'n3')),
+        digest: fc.constantFrom('one', 'other'),
+      }),
+      offset: fc.constantFrom(0, 0, 0, 1, 2, -1, 0.5),
+      data: fc.uint8Array({ maxLength: 2 }),
+      snapshotIndex: number,
+      snapshotTerm: number,
     });
     let acted = 0;
+    let received = 0;
+    const store = (n1: Single): void => {
+      for (const { transferId, offset, data, snapshot } of n1.chunks.splice(0)) {
+        received += 1;
+        n1.core.snapshotWritten(n1.now, transferId, offset + data.length);
+        if (offset + data.length === snapshot.size) n1.core.snapshotStored(n1.now, transferId);
+      }
+      for (const { snapshot } of n1.restores.splice(0)) n1.core.restored(n1.now, snapshot.index);
+      n1.drain();
+    };
     fc.assert(
       fc.property(
         fc.array(
@@ -171,8 +195,14 @@ describe('a message with numbers that cannot be is malformed', () => {
             const entries = fields.entries.map(([index, term]) => command(index, term));
             try {
               n1.at(n1.now);
-              n1.hear(from, { ...fields, entries } as unknown as Message, boot);
+              // Most chunks come from the leader of the term, or none would get far.
+              const { hardState, leader } = n1.state;
+              const isChunk = fields.kind === 'InstallSnapshot' && ms % 4 > 0;
+              const term = isChunk ? hardState.term : fields.term;
+              const sender = isChunk && leader !== null ? leader.id : from;
+              n1.hear(sender, { ...fields, entries, term } as unknown as Message, isChunk ? 3 : boot);
               if (ms % 3 > 0) n1.persistAll();
+              if (ms % 5 > 0) store(n1);
             } catch (error) {
               // Two leaders of one term, or a conflict below the commit index: random leaders do that.
               if (error instanceof InvariantViolation) return;
@@ -185,5 +215,6 @@ describe('a message with numbers that cannot be is malformed', () => {
       { numRuns: 500 },
     );
     expect(acted).toBeGreaterThan(50);
+    expect(received).toBeGreaterThan(5);
   });
 });

@@ -1,5 +1,16 @@
 import type { Configuration, Member } from '../../src/raft/configuration.ts';
-import type { ApplyEffect, HardState, LoadEffect, WriteEffect } from '../../src/raft/effect.ts';
+import type {
+  AbandonSnapshotEffect,
+  ApplyEffect,
+  Effect,
+  HardState,
+  LoadEffect,
+  LoadSnapshotEffect,
+  LogFloor,
+  ReceiveSnapshotEffect,
+  RestoreEffect,
+  WriteEffect,
+} from '../../src/raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../../src/raft/entry.ts';
 import type { RaftEvent } from '../../src/raft/event.ts';
 import type { ReplicaId } from '../../src/raft/identity.ts';
@@ -8,6 +19,21 @@ import type { Envelope, Message } from '../../src/raft/message.ts';
 import type { RaftOptions, RandomSource } from '../../src/raft/options.ts';
 import { defaultRaftOptions } from '../../src/raft/options.ts';
 import { Raft } from '../../src/raft/raft.ts';
+import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
+import type { FakeDisk, StoredSnapshot } from './fake-disk.ts';
+import {
+  fakeDisk,
+  latestSnapshot,
+  noFloor,
+  restoredFrom,
+  snapshotOf,
+  snapshotOn,
+  storeSnapshot,
+  writeChunk,
+  writeOldest,
+} from './fake-disk.ts';
+
+export { type FakeDisk, writeOldest } from './fake-disk.ts';
 
 /** A small generator of our own (mulberry32), so that a seed means the same everywhere. */
 export function seeded(seed: number): RandomSource {
@@ -61,18 +87,6 @@ export function runsOf(entries: readonly Entry[]): TermRun[] {
   return runs;
 }
 
-/** What a replica's storage holds: `entries` and `hardState` survive a crash, `pending` does not. */
-export interface FakeDisk {
-  boot: number;
-  /** 1 for the first disk of a replica; an emptied one is the next. */
-  life: number;
-  hardState: HardState;
-  entries: Entry[];
-  pending: WriteEffect[];
-  /** While false, writes wait for `persist`. */
-  persistsAtOnce: boolean;
-}
-
 export interface FakeReplica {
   readonly id: string;
   disk: FakeDisk;
@@ -81,6 +95,8 @@ export interface FakeReplica {
   applying: ApplyEffect | null;
   appliesAtOnce: boolean;
   loads: LoadEffect[];
+  snapshotLoads: LoadSnapshotEffect[];
+  restoring: RestoreEffect | null;
   /** What its state machine was given, in this life of the process. */
   applied: Entry[];
   readonly events: RaftEvent[];
@@ -122,11 +138,13 @@ export class Cluster {
           : { entries: [], hardState: { term: 0, votedFor: null } });
     this.replicas = ids.map((id) => ({
       id,
-      disk: { boot: 0, life: 1, ...start(id), pending: [], persistsAtOnce: true },
+      disk: fakeDisk(start(id)),
       core: null,
       applying: null,
       appliesAtOnce: true,
       loads: [],
+      snapshotLoads: [],
+      restoring: null,
       applied: [],
       events: [],
     }));
@@ -150,10 +168,11 @@ export class Cluster {
     const target = this.replica(id);
     const { disk } = target;
     disk.boot += 1;
-    disk.pending = [];
-    target.applying = null;
-    target.loads = [];
+    this.#forgetUnfinished(target);
+    const snapshot = latestSnapshot(disk);
     if (!keepApplied) target.applied = [];
+    if (snapshot !== null && target.applied.length < snapshot.meta.index)
+      target.applied = restoredFrom(snapshot);
     target.core = new Raft(
       {
         self: replica(id, disk.boot, disk.life),
@@ -163,11 +182,12 @@ export class Cluster {
         now: this.now,
         recovered: {
           hardState: disk.hardState,
-          floor: { index: 0, term: 0, configuration: null },
-          lastIndex: disk.entries.length,
+          floor: disk.floor,
+          lastIndex: disk.floor.index + disk.entries.length,
           runs: runsOf(disk.entries),
           configurations: disk.entries.filter((entry) => entry.kind === 'configuration'),
         },
+        snapshot: snapshot?.meta ?? null,
         appliedIndex: target.applied.length,
       },
       this.#random,
@@ -179,22 +199,25 @@ export class Cluster {
   crash(id: string): void {
     const target = this.replica(id);
     target.core = null;
-    target.disk.pending = [];
+    this.#forgetUnfinished(target);
   }
 
   /** The process dies, its disk is emptied, and it starts again as another incarnation. */
   wipe(id: string): void {
     const target = this.replica(id);
     this.crash(id);
-    target.disk = {
-      boot: 0,
-      life: target.disk.life + 1,
-      entries: [],
-      hardState: { term: 0, votedFor: null },
-      pending: [],
-      persistsAtOnce: true,
-    };
+    target.disk = fakeDisk({ entries: [], hardState: { term: 0, votedFor: null } }, target.disk.life + 1);
     this.start(id);
+  }
+
+  #forgetUnfinished(target: FakeReplica): void {
+    target.disk.pending = [];
+    target.disk.chunks = [];
+    target.disk.receiving = null;
+    target.applying = null;
+    target.restoring = null;
+    target.loads = [];
+    target.snapshotLoads = [];
   }
 
   /** Takes the effects of one core and does what they say. */
@@ -203,24 +226,60 @@ export class Cluster {
     if (core === null) return;
     for (let effects = core.takeEffects(); effects.length > 0; effects = core.takeEffects()) {
       for (const effect of effects) {
-        if (effect.kind === 'write') disk.pending.push(effect);
-        else if (effect.kind === 'apply') target.applying = effect;
-        else if (effect.kind === 'load') target.loads.push(effect);
-        else if (effect.kind === 'event') target.events.push(effect.event);
-        else if (effect.kind === 'send') {
-          this.onSend(target, effect.envelope);
-          this.network.push(effect.envelope);
-        }
+        this.#take(target, effect);
       }
-      if (target.appliesAtOnce) this.finishApply(target);
+      if (target.appliesAtOnce) {
+        this.finishApply(target);
+        this.finishRestore(target);
+      }
       if (disk.persistsAtOnce) {
         while (disk.pending.length > 0) this.persistOne(target);
         while (target.loads.length > 0) this.finishLoad(target);
+        while (target.snapshotLoads.length > 0) this.finishSnapshotLoad(target);
+        while (disk.chunks.length > 0) this.finishChunk(target);
       }
     }
     const findings = checkInvariants(core.state);
     if (findings.length > 0) throw new Error(findings.join('\n'));
     this.onStep(target);
+  }
+
+  #take(target: FakeReplica, effect: Effect): void {
+    const { disk } = target;
+    switch (effect.kind) {
+      case 'write':
+        disk.pending.push(effect);
+        break;
+      case 'apply':
+        target.applying = effect;
+        break;
+      case 'load':
+        target.loads.push(effect);
+        break;
+      case 'load-snapshot':
+        target.snapshotLoads.push(effect);
+        break;
+      case 'receive-snapshot':
+        disk.chunks.push(effect);
+        break;
+      case 'abandon-snapshot':
+        disk.chunks = disk.chunks.filter(
+          ({ transferId }) => transferId.sequence !== effect.transferId.sequence,
+        );
+        if (disk.receiving?.transferId.sequence === effect.transferId.sequence) disk.receiving = null;
+        break;
+      case 'restore':
+        if (target.applying !== null) throw new Error(`${target.id} restores while it applies`);
+        target.restoring = effect;
+        break;
+      case 'event':
+        target.events.push(effect.event);
+        break;
+      case 'send':
+        this.onSend(target, effect.envelope);
+        this.network.push(effect.envelope);
+        break;
+    }
   }
 
   /** The oldest write of a replica becomes durable and is reported. */
@@ -240,7 +299,8 @@ export class Cluster {
     if (core === null || applying === null) return;
     target.applying = null;
     const { from, to } = applying;
-    const entries = core.cachedEntries(from, to) ?? disk.entries.slice(from - 1, to);
+    const { index: floor } = disk.floor;
+    const entries = core.cachedEntries(from, to) ?? disk.entries.slice(from - floor - 1, to - floor);
     if (entries.length !== to - from + 1 || from !== target.applied.length + 1) {
       throw new Error(`${target.id} cannot apply ${from}..${to} after ${target.applied.length}`);
     }
@@ -251,8 +311,56 @@ export class Cluster {
   finishLoad(target: FakeReplica, failed = false): void {
     const load = target.loads.shift();
     if (load === undefined) return;
-    const entries = target.disk.entries.slice(load.from - 1, load.to).slice(0, 3);
-    target.core?.loaded(this.now, load.loadId, failed ? null : entries);
+    const { floor, entries } = target.disk;
+    const gone = load.from <= floor.index;
+    const read = gone || failed ? null : entries.slice(load.from - floor.index - 1, load.to - floor.index);
+    target.core?.loaded(this.now, load.loadId, read?.slice(0, 3) ?? null);
+  }
+
+  finishSnapshotLoad(target: FakeReplica, failed = false): void {
+    const load = target.snapshotLoads.shift();
+    if (load === undefined) return;
+    const stored = failed ? undefined : snapshotOn(target.disk, load.snapshot);
+    const data = stored?.data.slice(load.offset, load.offset + load.length) ?? null;
+    target.core?.snapshotLoaded(this.now, load.loadId, data);
+  }
+
+  /** The oldest chunk of a snapshot is written and reported. */
+  finishChunk(target: FakeReplica): void {
+    const written = writeChunk(target.disk);
+    if (written === null) return;
+    const { transferId, offset, data } = written.chunk;
+    target.core?.snapshotWritten(this.now, transferId, offset + data.length);
+    if (written.end === 'stored') target.core?.snapshotStored(this.now, transferId);
+    if (written.end === 'failed') target.core?.snapshotFailed(this.now, transferId);
+  }
+
+  finishRestore(target: FakeReplica): void {
+    const { core, restoring, disk } = target;
+    if (core === null || restoring === null) return;
+    target.restoring = null;
+    const stored = snapshotOn(disk, restoring.snapshot);
+    if (stored === undefined) throw new Error(`${target.id} restores what it does not hold`);
+    if (stored.meta.index <= target.applied.length) throw new Error(`${target.id} goes back by restoring`);
+    target.applied = restoredFrom(stored);
+    core.restored(this.now, stored.meta.index);
+  }
+
+  /** Stores a snapshot of the state machine as of `index`, and lets the log begin after it but for `keep` entries. */
+  compact(id: string, index = this.replica(id).applied.length, keep = 0): SnapshotMeta {
+    const target = this.replica(id);
+    const stored = this.snapshotOf(id, index);
+    storeSnapshot(target.disk, stored);
+    this.core(id).snapshotTaken(this.now, stored.meta, index + 1 - keep);
+    this.drain(target);
+    return stored.meta;
+  }
+
+  /** Of its state machine as of `index`; it is stored nowhere. */
+  snapshotOf(id: string, index: Index): StoredSnapshot {
+    const { applied } = this.replica(id);
+    const { term } = applied[index - 1] ?? { term: 0 };
+    return snapshotOf(applied, { index, term, configuration: this.core(id).configurationAt(index) });
   }
 
   /** Delivers one message, wherever it is in the network. */
@@ -350,21 +458,6 @@ export class Cluster {
   }
 }
 
-/** Does one pending write on the disk; it is not reported yet. */
-export function writeOldest(disk: FakeDisk): WriteEffect | undefined {
-  const write = disk.pending.shift();
-  if (write === undefined) return undefined;
-  if (write.hardState !== undefined) disk.hardState = write.hardState;
-  if (write.cutFrom !== undefined) disk.entries.splice(write.cutFrom - 1);
-  for (const entry of write.entries) {
-    if (entry.index !== disk.entries.length + 1) {
-      throw new Error(`a write appends entry ${entry.index} to a log of ${disk.entries.length}`);
-    }
-    disk.entries.push(entry);
-  }
-  return write;
-}
-
 /** One core with a message box: says what comes, sees what goes. */
 export class Single {
   now = 0;
@@ -374,11 +467,18 @@ export class Single {
   readonly writes: WriteEffect[] = [];
   readonly applies: ApplyEffect[] = [];
   readonly loads: LoadEffect[] = [];
+  readonly snapshotLoads: LoadSnapshotEffect[] = [];
+  readonly chunks: ReceiveSnapshotEffect[] = [];
+  readonly abandoned: AbandonSnapshotEffect[] = [];
+  readonly restores: RestoreEffect[] = [];
 
   constructor(
     settings: {
       readonly configuration?: Configuration;
+      /** Those after the floor. */
       readonly entries?: readonly Entry[];
+      readonly floor?: LogFloor;
+      readonly snapshot?: SnapshotMeta;
       readonly hardState?: HardState;
       readonly appliedIndex?: Index;
       readonly options?: Partial<RaftOptions>;
@@ -389,6 +489,7 @@ export class Single {
     const entries = settings.entries ?? [
       configurationEntry(settings.configuration ?? votersOf('n1', 'n2', 'n3')),
     ];
+    const floor = settings.floor ?? noFloor;
     this.core = new Raft(
       {
         self: replica('n1', settings.boot ?? 1),
@@ -398,12 +499,13 @@ export class Single {
         now: 0,
         recovered: {
           hardState: settings.hardState ?? { term: entries.at(-1)?.term ?? 0, votedFor: null },
-          floor: { index: 0, term: 0, configuration: null },
-          lastIndex: entries.length,
+          floor,
+          lastIndex: floor.index + entries.length,
           runs: runsOf(entries),
           configurations: entries.filter((entry) => entry.kind === 'configuration'),
         },
-        appliedIndex: settings.appliedIndex ?? 0,
+        snapshot: settings.snapshot ?? null,
+        appliedIndex: settings.appliedIndex ?? settings.snapshot?.index ?? 0,
       },
       seeded(1),
     );
@@ -459,6 +561,10 @@ export class Single {
       else if (effect.kind === 'write') this.writes.push(effect);
       else if (effect.kind === 'apply') this.applies.push(effect);
       else if (effect.kind === 'load') this.loads.push(effect);
+      else if (effect.kind === 'load-snapshot') this.snapshotLoads.push(effect);
+      else if (effect.kind === 'receive-snapshot') this.chunks.push(effect);
+      else if (effect.kind === 'abandon-snapshot') this.abandoned.push(effect);
+      else this.restores.push(effect);
     }
     const findings = [...checkInvariants(this.state), ...checkWholeLog(this.state)];
     if (findings.length > 0) throw new Error(findings.join('\n'));

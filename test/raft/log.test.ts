@@ -7,16 +7,18 @@ import {
   cachedBatch,
   cachedRange,
   countHeld,
+  dropPrefix,
   evict,
   firstCachedIndex,
   isUpToDate,
   lastIndexNotAfterTerm,
   lastTerm,
+  reset,
   termAt,
   truncate,
 } from '../../src/raft/log.ts';
 import type { LogState } from '../../src/raft/state.ts';
-import { command } from './harness.ts';
+import { command, runsOf } from './harness.ts';
 
 const noLog = (): LogState => ({
   floorIndex: 0,
@@ -53,6 +55,44 @@ describe('terms of a log', () => {
         expect(lastTerm(log)).toBe(list.at(-1) ?? 0);
       }),
     );
+  });
+
+  test('survive a forgotten beginning as in a plain list', () => {
+    fc.assert(
+      fc.property(terms, fc.array(fc.nat(25), { minLength: 1, maxLength: 3 }), (list, cuts) => {
+        const log = logOfTerms(list);
+        let floor = 0;
+        for (const cut of cuts) {
+          if (cut <= floor || cut > list.length) continue;
+          floor = cut;
+          dropPrefix(log, floor);
+          for (const index of list.keys()) {
+            const expected = index + 1 < floor ? null : (list[index] ?? null);
+            expect(termAt(log, index + 1)).toBe(expected);
+          }
+          expect(log.runs).toEqual(
+            runsOf(list.map((term, position) => command(position + 1, term)).slice(floor)),
+          );
+          expect(log.cache.map(({ index }) => index)).toEqual(
+            [...list.keys()].slice(floor).map((at) => at + 1),
+          );
+          expect(log.cacheBytes).toBe(log.cache.reduce((sum, entry) => sum + entryBytes(entry), 0));
+          expect(lastTerm(log)).toBe(list.at(-1));
+        }
+      }),
+    );
+  });
+
+  test('of a log that was evicted beyond its new floor stay as they are', () => {
+    const log = logOfTerms([1, 1, 2, 2, 3]);
+    evict(log, 4, 0);
+    dropPrefix(log, 2);
+    expect(log).toMatchObject({ floorIndex: 2, floorTerm: 1, lastIndex: 5 });
+    expect(log.cache.map(({ index }) => index)).toEqual([5]);
+    reset(log, 9, 4);
+    expect(log).toEqual({ floorIndex: 9, floorTerm: 4, lastIndex: 9, runs: [], cache: [], cacheBytes: 0 });
+    append(log, command(10, 4));
+    expect(log.runs).toEqual([{ term: 4, firstIndex: 10 }]);
   });
 
   test('below the floor are unknown, at the floor known', () => {

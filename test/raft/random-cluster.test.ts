@@ -6,7 +6,8 @@ import type { Entry, Index, Term } from '../../src/raft/entry.ts';
 import { termAt } from '../../src/raft/log.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
-import { Cluster, type FakeReplica, seeded, writeOldest } from './harness.ts';
+import { entryOn, latestSnapshot, storeSnapshot, writeChunk, writeOldest } from './fake-disk.ts';
+import { Cluster, type FakeReplica, seeded } from './harness.ts';
 
 /** Weights of what happens next. */
 interface Weights {
@@ -23,6 +24,8 @@ interface Weights {
   readonly failWrite: number;
   readonly jump: number;
   readonly cut: number;
+  readonly compact: number;
+  readonly restore: number;
 }
 
 interface Profile {
@@ -46,6 +49,8 @@ const rough: Weights = {
   failWrite: 2,
   jump: 1,
   cut: 3,
+  compact: 8,
+  restore: 60,
 };
 
 const profiles = {
@@ -88,6 +93,11 @@ class Chaos {
         applyEntriesMax: 2,
         uncommittedBytesMax: 600,
         cacheBytesMax: 150,
+        snapshotChunkBytes: 4000,
+        snapshotChunksInflightMax: 3,
+        // Now this, now that: none, a few and all.
+        snapshotPinnedEntriesMax: seed % 3 === 0 ? 1000 : seed % 3,
+        snapshotBytesPerSecondMax: seed % 2 === 0 ? 0 : 200_000,
         ...profile.options,
       },
     });
@@ -130,14 +140,35 @@ class Chaos {
       this.cluster.drain(target);
     },
     load: (target) => {
-      if (target.core !== null) this.cluster.finishLoad(target, this.#random.integer(0, 5) === 0);
+      if (target.core === null) return;
+      this.cluster.finishLoad(target, this.#random.integer(0, 5) === 0);
+      this.cluster.finishSnapshotLoad(target, this.#random.integer(0, 8) === 0);
+      this.cluster.finishChunk(target);
       this.cluster.drain(target);
     },
-    crash: ({ id, disk }) => {
+    crash: (target) => {
+      const { id, disk, core, applied } = target;
       // What was being written may have reached the disk, or a part of it, without being reported.
       let reached = this.#random.integer(0, disk.pending.length + 1);
       for (; reached > 0; reached -= 1) writeOldest(disk);
+      if (this.#random.integer(0, 2) === 0) writeChunk(disk);
+      const isNew = applied.length > (latestSnapshot(disk)?.meta.index ?? 0);
+      if (core !== null && isNew && this.#random.integer(0, 2) === 0) {
+        storeSnapshot(disk, this.cluster.snapshotOf(id, applied.length));
+      }
       this.cluster.crash(id);
+    },
+    compact: (target) => {
+      const { id, core, applied, disk } = target;
+      const from = latestSnapshot(disk)?.meta.index ?? 0;
+      if (core === null || target.restoring !== null || applied.length <= from) return;
+      const index =
+        this.#random.integer(0, 3) === 0 ? this.#random.integer(from, applied.length) : applied.length;
+      if (index > from) this.cluster.compact(id, index, this.#random.integer(0, 6));
+    },
+    restore: (target) => {
+      this.cluster.finishRestore(target);
+      this.cluster.drain(target);
     },
     restart: ({ id, core }) => {
       if (core === null) this.cluster.start(id);
@@ -193,6 +224,7 @@ class Chaos {
         this.leaders.set(hardState.term, id);
         // Leader Completeness: whatever was committed in earlier terms is in its log.
         for (const entry of this.committed) {
+          if (entry.index < log.floorIndex) continue;
           if (termAt(log, entry.index) !== entry.term) {
             throw new Error(`leader ${id} of term ${hardState.term} misses ${entry.index}/${entry.term}`);
           }
@@ -202,6 +234,8 @@ class Chaos {
       }
     }
     for (let index = this.committed.length + 1; index <= state.settledIndex; index += 1) {
+      if (index < log.floorIndex)
+        throw new Error(`a snapshot of ${id} holds ${index}, which nobody committed`);
       this.#checkOnQuorum(index, termAt(log, index) ?? -1);
       const entry = core.cachedEntries(index, index)?.[0];
       this.committed.push(entry ?? { kind: 'noop', index, term: termAt(log, index) ?? -1 });
@@ -222,7 +256,9 @@ class Chaos {
   /** At the moment it is first known to be committed, an entry is on the disks of a majority. */
   #checkOnQuorum(index: Index, term: Term): void {
     const { replicas } = this.cluster;
-    const holders = replicas.filter(({ disk }) => disk.entries[index - 1]?.term === term).length;
+    const holders = replicas.filter(
+      ({ disk }) => entryOn(disk, index)?.term === term || (latestSnapshot(disk)?.meta.index ?? 0) >= index,
+    ).length;
     if (holders * 2 <= replicas.length) {
       throw new Error(`${index}/${term} is committed and on ${holders} of ${replicas.length} disks`);
     }
@@ -246,10 +282,13 @@ class Chaos {
     ) {
       const leader = this.cluster.replica(to.id);
       if (disk.hardState.term !== message.term) throw new Error(`${says}: the term is not on disk`);
-      const own = disk.entries[message.matchIndex - 1];
-      if (message.matchIndex > 0 && own === undefined) throw new Error(`${says}: match beyond its disk`);
+      // What a durable snapshot covers is found after a crash, whatever the log on the disk still holds there.
+      if (message.matchIndex <= (latestSnapshot(disk)?.meta.index ?? 0)) return;
+      const own = entryOn(disk, message.matchIndex);
+      if (own === undefined) throw new Error(`${says}: match beyond its disk`);
       const { core } = leader;
-      if (own === undefined || core?.state.role !== 'leader' || termOf(leader) !== message.term) return;
+      if (core?.state.role !== 'leader' || termOf(leader) !== message.term) return;
+      if (own.index < core.state.log.floorIndex) return;
       if (termAt(core.state.log, own.index) !== own.term) throw new Error(`${says}: another entry`);
     }
   }
@@ -260,7 +299,8 @@ class Chaos {
     for (const [position, one] of logs.entries()) {
       for (const other of logs.slice(position + 1)) {
         let agreed = true;
-        for (let index = 1; index <= one.lastIndex && index <= other.lastIndex; index += 1) {
+        const first = Math.max(1, one.floorIndex, other.floorIndex);
+        for (let index = first; index <= one.lastIndex && index <= other.lastIndex; index += 1) {
           const same = termAt(one, index) === termAt(other, index);
           if (same && !agreed) throw new Error(`two logs agree at ${index} and not before`);
           agreed = same;
@@ -317,11 +357,19 @@ function drive(seed: number, replicas: number, steps: number, profile: Profile):
 describe('a cluster of bare cores, driven by chance', () => {
   test.each([
     // A chaos in which nothing ever happens would prove nothing: what happens at least, in one run of many.
-    { name: 'calm', runs: 30, elections: 1, committed: 50, truncated: 0 },
-    { name: 'rough', runs: 50, elections: 2, committed: 10, truncated: 0.3 },
-    { name: 'turbulent', runs: 120, elections: 5, committed: 30, truncated: 0.7 },
+    { name: 'calm', runs: 20, elections: 1, committed: 50, truncated: 0, compacted: 10, installed: 0.5 },
+    { name: 'rough', runs: 35, elections: 2, committed: 10, truncated: 0.3, compacted: 5, installed: 0.5 },
+    {
+      name: 'turbulent',
+      runs: 75,
+      elections: 5,
+      committed: 30,
+      truncated: 0.7,
+      compacted: 4,
+      installed: 0.4,
+    },
   ] as const)('keeps every promise of Raft, and recovers once all heals: $name', (expected) => {
-    const seen = { runs: 0, elections: 0, committed: 0, truncated: 0 };
+    const seen = { runs: 0, elections: 0, committed: 0, truncated: 0, compacted: 0, installed: 0 };
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom(1, 2, 3, 3, 3, 4, 5, 5), (seed, replicas) => {
         const chaos = drive(seed, replicas, 12_000, profiles[expected.name]);
@@ -333,7 +381,10 @@ describe('a cluster of bare cores, driven by chance', () => {
         seen.elections += chaos.leaders.size;
         seen.committed += chaos.committed.length;
         for (const { events } of chaos.cluster.replicas) {
-          seen.truncated += events.filter(({ kind }) => kind === 'log-truncated').length;
+          const count = (wanted: string): number => events.filter(({ kind }) => kind === wanted).length;
+          seen.truncated += count('log-truncated');
+          seen.compacted += count('log-compacted');
+          seen.installed += count('snapshot-installed');
         }
       }),
       { numRuns: expected.runs },
@@ -341,6 +392,8 @@ describe('a cluster of bare cores, driven by chance', () => {
     expect(seen.elections / seen.runs).toBeGreaterThanOrEqual(expected.elections);
     expect(seen.committed / seen.runs).toBeGreaterThanOrEqual(expected.committed);
     expect(seen.truncated / seen.runs).toBeGreaterThanOrEqual(expected.truncated);
+    expect(seen.compacted / seen.runs).toBeGreaterThanOrEqual(expected.compacted);
+    expect(seen.installed / seen.runs).toBeGreaterThanOrEqual(expected.installed);
   });
 
   test('does the same, to the last bit, for the same seed', () => {

@@ -4,6 +4,7 @@ import { type Configuration, isJoint, isVoter, members } from '../../src/raft/co
 import type { Entry, Term } from '../../src/raft/entry.ts';
 import { termAt } from '../../src/raft/log.ts';
 import type { Envelope } from '../../src/raft/message.ts';
+import { latestSnapshot } from './fake-disk.ts';
 import { Cluster, type FakeReplica, group, memberOf, seeded, writeOldest } from './harness.ts';
 
 const IDS = [...'abcdef'];
@@ -32,6 +33,7 @@ class Churn {
         inflightBytesMax: 200,
         applyEntriesMax: 2,
         cacheBytesMax: 150,
+        snapshotChunkBytes: 4000,
         catchUpTimeoutMs: 3000,
         checkQuorum: this.#random.integer(0, 3) > 0,
       },
@@ -47,7 +49,8 @@ class Churn {
     if (roll < 560) this.#withMessage((envelope) => cluster.deliver(envelope));
     else if (roll < 585) this.#withMessage((envelope) => this.#remove(envelope));
     else if (roll < 610) this.#withMessage((envelope) => cluster.network.push(envelope));
-    else if (roll < 760) cluster.persist(target.id, this.#random.integer(1, 4));
+    else if (roll < 760) this.#persist(target);
+    else if (roll < 764) this.#compact(target);
     else if (roll < 900) this.#tick();
     else if (roll < 940) this.#propose(target);
     else if (roll < 975) this.#change(target);
@@ -79,6 +82,18 @@ class Churn {
   leader(): FakeReplica | null {
     const [leader] = this.cluster.leaders.sort((x, y) => termOf(y) - termOf(x));
     return leader ?? null;
+  }
+
+  #persist(target: FakeReplica): void {
+    this.cluster.finishLoad(target);
+    this.cluster.finishSnapshotLoad(target);
+    this.cluster.finishChunk(target);
+    this.cluster.persist(target.id, this.#random.integer(1, 4));
+  }
+
+  #compact({ id, core, applied, disk }: FakeReplica): void {
+    if (core === null || applied.length <= (latestSnapshot(disk)?.meta.index ?? 0)) return;
+    this.cluster.compact(id, applied.length, this.#random.integer(0, 4));
   }
 
   #tick(): void {
@@ -139,7 +154,9 @@ class Churn {
     const remembering = configuration.voters.filter((voter) => {
       const { core, disk: other } = this.cluster.replica(voter.id);
       return (
-        voter.id !== id && core?.state.self.incarnation === voter.incarnation && other.entries.length > 0
+        voter.id !== id &&
+        core?.state.self.incarnation === voter.incarnation &&
+        other.floor.index + other.entries.length > 0
       );
     });
     if (remembering.length * 2 <= configuration.voters.length) return;
@@ -205,18 +222,23 @@ class Churn {
       if (known !== undefined) throw new Error(`two leaders of term ${hardState.term}: ${known} and ${id}`);
       this.leaders.set(hardState.term, id);
       for (const { index, term } of this.committed) {
+        if (index < log.floorIndex) continue;
         if (termAt(log, index) !== term)
           throw new Error(`leader ${id} of ${hardState.term} misses ${index}/${term}`);
       }
     }
-    for (let index = 1; index <= settledIndex; index += 1) {
+    for (let index = Math.max(1, log.floorIndex); index <= settledIndex; index += 1) {
       const term = termAt(log, index);
       const known = this.committed[index - 1];
       if (known !== undefined && known.term !== term)
         throw new Error(`${id} took ${index}/${term} for committed`);
       if (known !== undefined) continue;
+      if (index !== this.committed.length + 1)
+        throw new Error(`a snapshot of ${id} holds what nobody committed`);
       this.committed.push({ kind: 'noop', index, term: term ?? -1 });
-      const configuration = configurations.find((one) => one.index === index)?.configuration;
+      const configuration = configurations.find(
+        (one) => one.configuration.id === `${index}.${term}`,
+      )?.configuration;
       if (configuration !== undefined) this.#checkConfiguration(configuration);
     }
   }

@@ -27,10 +27,22 @@ const empty: RaftStart = {
     runs: [],
     configurations: [],
   },
+  snapshot: null,
   appliedIndex: 0,
 };
-const startWith = (recovered: Partial<RaftStart['recovered']>) => () =>
-  new Raft({ ...empty, recovered: { ...empty.recovered, ...recovered } }, seeded(1));
+const snapshotAt7 = { index: 7, term: 3, configuration: voters, size: 5, digest: 'f00d' };
+const startWith =
+  (recovered: Partial<RaftStart['recovered']>, snapshot: RaftStart['snapshot'] = null) =>
+  () =>
+    new Raft(
+      {
+        ...empty,
+        recovered: { ...empty.recovered, ...recovered },
+        snapshot,
+        appliedIndex: snapshot?.index ?? 0,
+      },
+      seeded(1),
+    );
 
 describe('options', () => {
   test('the defaults are sound', () => {
@@ -109,14 +121,115 @@ describe('what was recovered is checked', () => {
   });
 
   test('a log that begins at a snapshot is sound, and the snapshot’s configuration in force', () => {
-    const raft = startWith({
-      hardState: { term: 4, votedFor: null },
-      floor: { index: 7, term: 3, configuration: voters },
-      lastIndex: 9,
-      runs: [{ term: 3, firstIndex: 8 }],
-    })();
+    const raft = startWith(
+      {
+        hardState: { term: 4, votedFor: null },
+        floor: { index: 7, term: 3, configuration: voters },
+        lastIndex: 9,
+        runs: [{ term: 3, firstIndex: 8 }],
+      },
+      snapshotAt7,
+    )();
     expect(raft.state).toMatchObject({ commitIndex: 7, appliedIndex: 7, settledIndex: 7 });
     expect(raft.deadline).toBeGreaterThanOrEqual(500);
+  });
+});
+
+describe('a snapshot that a crash left beside another log', () => {
+  const hardState = { term: 3, votedFor: replica('n2') };
+  const heldLog = {
+    hardState,
+    lastIndex: 9,
+    runs: [
+      { term: 1, firstIndex: 1 },
+      { term: 3, firstIndex: 6 },
+    ],
+  };
+  const open = (
+    recovered: Partial<RaftStart['recovered']>,
+    snapshot: RaftStart['snapshot'],
+    appliedIndex = 7,
+  ) => {
+    const raft = new Raft(
+      { ...empty, recovered: { ...empty.recovered, ...recovered }, snapshot, appliedIndex },
+      seeded(1),
+    );
+    return { state: raft.state, writes: raft.takeEffects().filter((effect) => effect.kind === 'write') };
+  };
+  const floor = { index: 7, term: 3, configuration: voters };
+
+  test('is ahead of it: the log is the snapshot, and the storage is told so first of all', () => {
+    const { state, writes } = open(
+      { hardState, lastIndex: 6, runs: [{ term: 1, firstIndex: 1 }] },
+      snapshotAt7,
+    );
+    expect(state).toMatchObject({
+      log: { floorIndex: 7, floorTerm: 3, lastIndex: 7, runs: [] },
+      commitIndex: 7,
+      settledIndex: 7,
+      appliedIndex: 7,
+      durable: { index: 7 },
+      hardState,
+    });
+    expect(state.configurations).toEqual([{ index: 7, configuration: voters }]);
+    expect(writes).toMatchObject([{ floor, entries: [] }]);
+  });
+
+  test('has another last entry: nothing of the log stays', () => {
+    const runs = [
+      { term: 1, firstIndex: 1 },
+      { term: 2, firstIndex: 7 },
+    ];
+    const { state, writes } = open({ hardState, lastIndex: 9, runs }, snapshotAt7);
+    expect(state.log).toMatchObject({ floorIndex: 7, floorTerm: 3, lastIndex: 7, runs: [] });
+    expect(writes).toMatchObject([{ floor, entries: [] }]);
+  });
+
+  test('is of a term that the hard state never reached: the term rises, without a vote', () => {
+    const old = { term: 2, votedFor: replica('n2') };
+    const { state, writes } = open(
+      { hardState: old, lastIndex: 6, runs: [{ term: 1, firstIndex: 1 }] },
+      snapshotAt7,
+    );
+    expect(state.hardState).toEqual({ term: 3, votedFor: null });
+    expect(state.durable.hardState).toEqual(old);
+    expect(writes).toMatchObject([
+      { hardState: { term: 3, votedFor: null }, entries: [] },
+      { floor, entries: [] },
+    ]);
+  });
+
+  test('is covered by it: the log stays whole, and what the snapshot covers is committed', () => {
+    const { state, writes } = open(heldLog, snapshotAt7);
+    expect(state).toMatchObject({
+      log: { floorIndex: 0, lastIndex: 9 },
+      commitIndex: 7,
+      settledIndex: 7,
+      keepFrom: 1,
+      snapshot: snapshotAt7,
+    });
+    expect(writes).toEqual([]);
+  });
+
+  test('is behind what the running state machine applied, which is not applied again', () => {
+    const { state } = open(heldLog, snapshotAt7, 12);
+    expect(state).toMatchObject({ commitIndex: 12, settledIndex: 7, appliedIndex: 12 });
+  });
+
+  test('stops it when the state machine was not restored from it', () => {
+    expect(() => open(heldLog, snapshotAt7, 6)).toThrow('was not restored from the snapshot of 7');
+    expect(() => open(heldLog, snapshotAt7, 7)).not.toThrow();
+  });
+
+  test.each<[string, RaftStart['snapshot'], string]>([
+    ['is missing', null, 'the log begins after 7/3, but the latest snapshot is none'],
+    ['ends below the floor', { ...snapshotAt7, index: 6 }, 'the latest snapshot is 6/3'],
+    ['is of another term at the floor', { ...snapshotAt7, term: 2 }, 'the latest snapshot is 7/2'],
+  ])('stops it when it %s', (_what, snapshot, message) => {
+    const recovered = { hardState, floor, lastIndex: 7 };
+    expect(startWith(recovered, snapshot)).toThrow(InvariantViolation);
+    expect(startWith(recovered, snapshot)).toThrow(message);
+    expect(startWith(recovered, snapshotAt7)).not.toThrow();
   });
 });
 
@@ -133,6 +246,8 @@ describe('an append against a snapshot’s floor', () => {
           runs: [{ term: 3, firstIndex: 8 }],
           configurations: [],
         },
+        snapshot: snapshotAt7,
+        appliedIndex: 7,
       },
       seeded(1),
     );

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
-import type { Configuration } from '../../src/raft/configuration.ts';
+import type { Configuration, Metadata } from '../../src/raft/configuration.ts';
 import type { Entry } from '../../src/raft/entry.ts';
-import type { AppendEntries, Envelope, Message } from '../../src/raft/message.ts';
+import type {
+  AppendEntries,
+  BootstrapMember,
+  Envelope,
+  InstallSnapshot,
+  JoinOutcome,
+  Message,
+} from '../../src/raft/message.ts';
 
 /** Plain objects only: the decoder makes no others, and comparisons are strict. */
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
@@ -30,12 +37,30 @@ const match = fc.tuple(number, number).map(([a, b]) => ({
   verifiedIndex: Math.max(a, b),
 }));
 
+const hex = (digits: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: digits, maxLength: digits });
+
+const metadataText = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
+  fc.constantFrom('', '7', '__proto__', '\uFEFFx', 'x'.repeat(255), 'ü'.repeat(255), '\u{1F600}'.repeat(127)),
+);
+
+const metadata: fc.Arbitrary<Metadata> = fc
+  .array(fc.tuple(metadataText, metadataText), { maxLength: 32 })
+  .map((pairs) => Object.fromEntries(pairs));
+
+const memberId = record({ id: name, incarnation: hexId });
+
 const configuration: fc.Arbitrary<Configuration> = (() => {
-  const members = fc.array(
-    record({ id: name, incarnation: hexId, address: fc.string({ unit: 'grapheme', maxLength: 20 }) }),
-    { maxLength: 3 },
-  );
-  return record({ voters: members, outgoing: members, learners: members });
+  const plain = { id: name, incarnation: hexId, address: fc.string({ unit: 'grapheme', maxLength: 20 }) };
+  const members = fc.array(fc.oneof(record(plain), record({ ...plain, metadata })), { maxLength: 3 });
+  return record({
+    id: fc.tuple(number, number).map(([index, term]) => `${index}.${term}`),
+    voters: members,
+    outgoing: members,
+    learners: members,
+    retired: fc.array(memberId, { maxLength: 3 }),
+  });
 })();
 
 type EntryBody =
@@ -85,6 +110,48 @@ const appendEntries: fc.Arbitrary<AppendEntries> = fc
     };
   });
 
+const installSnapshot: fc.Arbitrary<InstallSnapshot> = fc
+  .record({
+    position: positive.chain((term) =>
+      record({ term: fc.constant(term), ofTerm: fc.integer({ min: 1, max: term }) }),
+    ),
+    index: positive,
+    configuration,
+    digest: hex(64),
+    offset: fc.oneof(fc.nat(300), fc.constantFrom(2 ** 32, 2 ** 40)),
+    data: fc.uint8Array({ maxLength: 60 }),
+    rest: fc.constantFrom(0, 0, 1, 300, 2 ** 33),
+  })
+  .map(({ position, index, configuration, digest, offset, data, rest }) => ({
+    kind: 'InstallSnapshot',
+    term: position.term,
+    snapshot: { index, term: position.ofTerm, configuration, size: offset + data.length + rest, digest },
+    offset,
+    data,
+  }));
+
+const address = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 255 });
+
+const bootstrapMembers: fc.Arbitrary<BootstrapMember[]> = fc.oneof(
+  { weight: 5, arbitrary: fc.array(record({ id: name, address }), { maxLength: 4 }) },
+  { weight: 1, arbitrary: fc.array(record({ id: name, address }), { minLength: 15, maxLength: 64 }) },
+);
+
+const otherMembers: fc.Arbitrary<BootstrapMember[] | null> = fc.option(bootstrapMembers);
+const someLeader: fc.Arbitrary<BootstrapMember | null> = fc.option(record({ id: name, address }));
+
+const joinOutcome = fc.constantFrom<JoinOutcome[]>(
+  'ask-leader',
+  'listed',
+  'replacing',
+  'waiting-for-operator',
+  'waiting-for-change',
+  'member-is-alive',
+  'retired',
+  'boot-went-back',
+  'other-cluster',
+);
+
 const voteRequest = <K extends 'RequestPreVote' | 'RequestVote'>(kind: K) =>
   positive.chain((term) =>
     positionIn(term).map((last) => ({ kind, term, lastLogIndex: last.index, lastLogTerm: last.term })),
@@ -133,8 +200,34 @@ export const messages = {
       match,
     )
     .map(([rest, said]) => ({ ...rest, ...said })),
-  BootstrapQuery: fc.constant({ kind: 'BootstrapQuery' as const }),
-  BootstrapAnswer: record({ kind: fc.constant('BootstrapAnswer' as const), empty: fc.boolean() }),
+  InstallSnapshot: installSnapshot,
+  InstallSnapshotResponse: positive.chain((term) =>
+    record({
+      kind: fc.constant('InstallSnapshotResponse' as const),
+      term: fc.constant(term),
+      snapshotIndex: positive,
+      snapshotTerm: fc.integer({ min: 1, max: term }),
+      offset: number,
+    }),
+  ),
+  JoinRequest: record({
+    kind: fc.constant('JoinRequest' as const),
+    address,
+    metadata,
+    lastLogIndex: number,
+  }),
+  JoinAnswer: record({
+    kind: fc.constant('JoinAnswer' as const),
+    answer: joinOutcome,
+    boot: positive,
+    leader: someLeader,
+  }),
+  BootstrapQuery: record({ kind: fc.constant('BootstrapQuery' as const), members: bootstrapMembers }),
+  BootstrapAnswer: record({
+    kind: fc.constant('BootstrapAnswer' as const),
+    empty: fc.boolean(),
+    otherMembers,
+  }),
 } satisfies { readonly [K in Message['kind']]: fc.Arbitrary<Message> };
 
 export const envelopeWith = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>

@@ -9,8 +9,7 @@ transportConformance({ describe, it }, 'memory', (): ConformanceFixture => {
   return {
     endpoint(at) {
       made += 1;
-      const address = at ?? `endpoint ${made}`;
-      return { transport: network.transport(address), address: () => address };
+      return network.transport(at ?? `endpoint ${made}`);
     },
   };
 });
@@ -20,8 +19,7 @@ transportConformance(
   'TCP',
   (): ConformanceFixture => ({
     endpoint(at) {
-      const transport = tcpTransport({ listen: at ?? '127.0.0.1:0', reconnect: { fromMs: 5, toMs: 20 } });
-      return { transport, address: () => transport.address };
+      return tcpTransport({ listen: at ?? '127.0.0.1:0', reconnect: { fromMs: 5, toMs: 20 } });
     },
   }),
 );

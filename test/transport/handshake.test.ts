@@ -20,6 +20,10 @@ const identity = (id: string, clusterId: string | null = null): TransportIdentit
   boot: 2,
   clusterId,
 });
+const reborn = (id: string, clusterId: string): TransportIdentity => ({
+  ...identity(id, clusterId),
+  incarnation: '00000000000000bb',
+});
 const one = '1111111111111111';
 const two = '2222222222222222';
 
@@ -37,7 +41,12 @@ describe('a hello', () => {
     ['of neither a cluster', hear(identity('a'), 'b', identity('b')), 'welcome'],
     ['of another cluster', hear(identity('a', one), 'b', identity('b', two)), 'other-cluster'],
     ['for another replica', hear(identity('a', one), 'c', identity('b', one)), 'other-receiver'],
-    ["under the receiver's own id", hear(identity('b', one), 'b', identity('b', one)), 'other-receiver'],
+    ['of the very pair that it reaches', hear(identity('b', one), 'b', identity('b', one)), 'other-receiver'],
+    [
+      "of another incarnation of the receiver's id",
+      hear(reborn('b', one), 'b', identity('b', one)),
+      'welcome',
+    ],
   ];
   for (const [what, verdict, expected] of table) {
     it(`${what}: ${expected}`, () => {
@@ -49,7 +58,7 @@ describe('a hello', () => {
     const body = new Packr({ useRecords: false }).pack(['kontiki', 7, { anything: [1, 2] }]);
     expect(judgeHello(decodeHello(body), identity('b'))).toMatchObject({
       reason: 'other-version',
-      message: expect.stringContaining('speaks protocol version 7, this one 1'),
+      message: expect.stringContaining('speaks protocol version 7, this one 2'),
     });
   });
 
@@ -85,7 +94,7 @@ describe('an answer', () => {
   });
 
   it('of another version is told so', () => {
-    const body = new Packr({ useRecords: false }).pack(['kontiki', 2, 'refused', 'other-version', 'x']);
+    const body = new Packr({ useRecords: false }).pack(['kontiki', 1, 'refused', 'other-version', 'x']);
     expect(judgeAnswer(body, 'b', identity('a'))?.reason).toBe('other-version');
   });
 });

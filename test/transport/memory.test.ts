@@ -11,8 +11,8 @@ async function openPair(network: MemoryNetwork): Promise<{ a: Transport; receive
     const identity = { id, incarnation: '00000000000000aa', boot: 1, clusterId: null };
     await transport.open({ identity, receive: (envelope) => received.push(envelope), observe: () => {} });
     transport.setPeers([
-      { id: 'a', address: 'a' },
-      { id: 'b', address: 'b' },
+      { id: 'a', incarnation: null, address: 'a' },
+      { id: 'b', incarnation: null, address: 'b' },
     ]);
     return transport;
   };
@@ -26,7 +26,7 @@ const query = (from: string, to: string): Envelope => ({
   group: 'default',
   from: { id: from, incarnation: '00000000000000aa', boot: 1 },
   to: { id: to, incarnation: null },
-  message: { kind: 'BootstrapQuery' },
+  message: { kind: 'BootstrapQuery', members: [] },
 });
 
 const microtasks = (): Promise<void> => new Promise((resolve) => queueMicrotask(resolve));

@@ -4,7 +4,16 @@ import { nodeClock } from '../../src/doors/node-clock.ts';
 import { encodeFrame } from '../../src/transport/frame.ts';
 import { tcpTransport } from '../../src/transport/tcp.ts';
 import { encodeEnvelope } from '../../src/transport/wire.ts';
-import { append, envelope, identityOf, type RawPeer, TcpWorld, until, wait } from './tcp-world.ts';
+import {
+  append,
+  envelope,
+  identityOf,
+  OTHER_INCARNATION,
+  type RawPeer,
+  TcpWorld,
+  until,
+  wait,
+} from './tcp-world.ts';
 
 let world: TcpWorld;
 beforeEach(() => {
@@ -114,7 +123,7 @@ describe('a peer whose address makes no sense', () => {
   it('is told of, and harms nobody else', async () => {
     const a = await world.open('a');
     const b = await world.open('b');
-    a.know({ id: 'lost', address: 'somewhere' }, b);
+    a.know({ id: 'lost', incarnation: null, address: 'somewhere' }, b);
     expect(await a.hears('disconnected')).toMatchObject({
       peer: 'lost',
       reason: expect.stringContaining('"somewhere" is no address: expected host:port'),
@@ -225,6 +234,19 @@ describe('a half-open peer', () => {
     newer.message(envelope('b', 'a'));
     await until(() => a.received.length === 1, 'a message on the newer connection');
     expect(newer.closed).toBe(false);
+  });
+
+  it("under a member's id, but of another incarnation, leaves the member its connection", async () => {
+    const a = await world.open('a');
+    const member = await world.dialAs('b', a);
+    const stray = await world.dialAs('b', a, OTHER_INCARNATION);
+    const strayAnew = await world.dialAs('b', a, OTHER_INCARNATION);
+    await stray.closes();
+    member.message(envelope('b', 'a'));
+    await until(() => a.received.length === 1, 'a message of the member');
+    strayAnew.message(envelope('b', 'a'));
+    await until(() => a.received.length === 2, 'a message of the stray process');
+    expect([member.closed, strayAnew.closed]).toEqual([false, false]);
   });
 });
 

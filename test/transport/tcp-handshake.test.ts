@@ -35,7 +35,7 @@ describe('a handshake is refused, and both sides hear why,', () => {
   it('when another replica lives at the address', async () => {
     const a = await world.open('a');
     const b = await world.open('b');
-    a.know({ id: 'c', address: b.address });
+    a.know({ id: 'c', incarnation: null, address: b.address });
     expect(await a.hears('refused')).toMatchObject({ peer: 'c', reason: 'other-receiver' });
     expect(await b.hears('refused')).toMatchObject({
       peer: 'a',
@@ -44,12 +44,12 @@ describe('a handshake is refused, and both sides hear why,', () => {
     });
   });
 
-  it('when two replicas have one id', async () => {
+  it('when two replicas are one pair', async () => {
     const b = await world.open('b');
     const twin = await world.dialAs('b', b);
     expect(judgeAnswer(twin.bodies[0] ?? new Uint8Array(0), 'b', identityOf('b'))).toMatchObject({
       reason: 'other-receiver',
-      message: expect.stringContaining('give every replica an id of its own'),
+      message: expect.stringContaining('give every replica a data directory of its own'),
     });
     expect(await b.hears('refused')).toMatchObject({ peer: 'b', reason: 'other-receiver' });
   });
@@ -57,7 +57,7 @@ describe('a handshake is refused, and both sides hear why,', () => {
   it('by a replica that speaks a later version', async () => {
     const a = await world.open('a');
     const later = await world.serve('later', (raw) => {
-      raw.onBody = () => raw.frame(packr.pack(['kontiki', 2, 'whatever', ['version', 2, 'says']]));
+      raw.onBody = () => raw.frame(packr.pack(['kontiki', 3, 'whatever', ['version', 3, 'says']]));
     });
     a.know(later);
     expect(await a.hears('refused')).toMatchObject({ peer: 'later', reason: 'other-version' });
@@ -66,11 +66,11 @@ describe('a handshake is refused, and both sides hear why,', () => {
   it('of a replica that speaks a later version', async () => {
     const a = await world.open('a');
     const later = await world.dial(a);
-    later.frame(packr.pack(['kontiki', 2, { from: 'later' }]));
+    later.frame(packr.pack(['kontiki', 3, { from: 'later' }]));
     expect(await a.hears('refused')).toMatchObject({
       peer: null,
       reason: 'other-version',
-      message: expect.stringContaining('speaks protocol version 2, this one 1'),
+      message: expect.stringContaining('speaks protocol version 3, this one 2'),
     });
     await until(() => later.bodies.length > 0, 'the refusal');
     expect(judgeAnswer(later.bodies[0] ?? new Uint8Array(0), 'a', identityOf('later'))?.reason).toBe(

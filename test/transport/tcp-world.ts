@@ -20,9 +20,16 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimer(ms, resolve));
 
-export const identityOf = (id: string, clusterId: string | null = null): TransportIdentity => ({
+export const INCARNATION = '00000000000000aa';
+export const OTHER_INCARNATION = '00000000000000bb';
+
+export const identityOf = (
+  id: string,
+  clusterId: string | null = null,
+  incarnation: string = INCARNATION,
+): TransportIdentity => ({
   id,
-  incarnation: '00000000000000aa',
+  incarnation,
   boot: 1,
   clusterId,
 });
@@ -30,11 +37,11 @@ export const identityOf = (id: string, clusterId: string | null = null): Transpo
 export const envelope = (
   from: string,
   to: string,
-  message: Message = { kind: 'BootstrapQuery' },
+  message: Message = { kind: 'BootstrapQuery', members: [] },
 ): Envelope => ({
   clusterId: null,
   group: 'default',
-  from: { id: from, incarnation: '00000000000000aa', boot: 1 },
+  from: { id: from, incarnation: INCARNATION, boot: 1 },
   to: { id: to, incarnation: null },
   message,
 });
@@ -88,9 +95,9 @@ export class TcpWorld {
   }
 
   /** A connection that has finished its handshake as `id`. */
-  async dialAs(id: string, to: Peer): Promise<RawPeer> {
+  async dialAs(id: string, to: Peer, incarnation: string = INCARNATION): Promise<RawPeer> {
     const raw = await this.dial(to);
-    raw.frame(encodeHello({ sender: identityOf(id), receiver: to.id }));
+    raw.frame(encodeHello({ sender: identityOf(id, null, incarnation), receiver: to.id }));
     await until(() => raw.bodies.length > 0, 'the answer to the hello');
     return raw;
   }
@@ -109,7 +116,7 @@ export class TcpWorld {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const bound = server.address();
     const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
-    return { id, address: `127.0.0.1:${port}` };
+    return { id, incarnation: null, address: `127.0.0.1:${port}` };
   }
 
   /** A server that welcomes whoever comes, and then does what it is told to. */
@@ -132,6 +139,7 @@ export class TcpWorld {
 
 export class TcpReplica implements Peer {
   readonly id: string;
+  readonly incarnation = INCARNATION;
   readonly transport: TcpTransport;
   readonly received: Envelope[] = [];
   readonly events: TransportEvent[] = [];
@@ -146,7 +154,7 @@ export class TcpReplica implements Peer {
   }
 
   know(...peers: readonly Peer[]): void {
-    this.transport.setPeers(peers.map(({ id, address }) => ({ id, address })));
+    this.transport.setPeers(peers.map(({ id, incarnation, address }) => ({ id, incarnation, address })));
   }
 
   /** Sends until the other has received one of this side's messages more. */

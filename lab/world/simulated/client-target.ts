@@ -11,7 +11,7 @@ export function clientTarget(
 ): ClientTarget {
   const refused = (): Promise<KvResult> => Promise.reject(new NotLeader(null));
   return {
-    replicas: (): readonly NodeId[] => cluster.replicas,
+    replicas: (): readonly NodeId[] => cluster.machineIds,
     propose: (replica, command, options) =>
       cluster.machine(replica).call((node) => node.propose(command, options)) ?? refused(),
     read: (replica, query, options) =>

@@ -1,12 +1,18 @@
+import { Removed, Retired } from '../../../src/node/errors.ts';
 import type { Observation } from '../../../src/node/observation.ts';
 import type { StateMachine } from '../../../src/node/state-machine.ts';
+import { type Configuration, members } from '../../../src/raft/configuration.ts';
 import type { NodeId } from '../../../src/raft/identity.ts';
+import type { RaftState } from '../../../src/raft/state.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../../src/transport/wire.ts';
-import type { WorldObservation } from '../../checkers/checker.ts';
+import type { Violation, WorldObservation } from '../../checkers/checker.ts';
+import { idsUpTo } from '../../scenario/membership-checks.ts';
 import type { DurationRange, Scenario } from '../../scenario/scenario.ts';
-import type { Link, LinkTrouble, World } from '../world.ts';
-import { SimulatedMachine } from './machine.ts';
+import { Operator } from '../operator.ts';
+import type { Link, LinkTrouble, OrderedChange, World } from '../world.ts';
+import { type DiskCopy, type EntryFlags, SimulatedMachine } from './machine.ts';
 import { type LinkQuality, SimulatedNetwork } from './network.ts';
+import { askForChange, settledConfiguration } from './operate.ts';
 import type { RangeUs } from './random.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -17,31 +23,52 @@ export interface Leadership {
   readonly term: number;
 }
 
+export interface ClusterOptions<Command, Result, Query, Answer> {
+  readonly simulation: Simulation;
+  readonly scenario: Scenario;
+  /** A fresh one for each start of a process on this machine. */
+  readonly stateMachine: (machine: NodeId) => StateMachine<Command, Result, Query, Answer>;
+  readonly observe: (observation: WorldObservation) => void;
+  /** A change of the membership that did not come about in time. */
+  readonly found: (violation: Violation) => void;
+}
+
+const MEMBERSHIP_WITHIN_MS = 20_000;
+/** A removed replica that does not stop by itself is stopped by the operator. */
+const LEAVES_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 100;
+
 /** Replicas on machines in one network, and what faults can do to them. */
 export class SimulatedCluster<Command, Result, Query, Answer> implements World {
-  readonly replicas: readonly NodeId[];
+  static readonly membershipWithin = 'membership-within';
+  readonly machineIds: readonly NodeId[];
   readonly machines: ReadonlyMap<NodeId, SimulatedMachine<Command, Result, Query, Answer>>;
   /** Every leadership so far, in order of their beginnings. */
   readonly leaderships: Leadership[] = [];
+  readonly #options: ClusterOptions<Command, Result, Query, Answer>;
   readonly #simulation: Simulation;
   readonly #network: SimulatedNetwork;
+  readonly #operator: Operator;
+  readonly #founders: readonly NodeId[];
+  readonly #doubles = new Map<NodeId, SimulatedMachine<Command, Result, Query, Answer>>();
   /** The term each replica leads, as of its last step. */
   readonly #leads = new Map<NodeId, number>();
-  readonly #observe: (observation: WorldObservation) => void;
+  /** What the latest leader goes by; null before the first. */
+  #inForce: { readonly term: number; readonly configuration: Configuration } | null = null;
+  #voters: readonly NodeId[];
+  /** Those that an operator asked to leave, and that did not come back. */
+  readonly #leaving = new Set<NodeId>();
 
-  constructor(
-    simulation: Simulation,
-    scenario: Scenario,
-    stateMachine: (replica: NodeId) => StateMachine<Command, Result, Query, Answer>,
-    observe: (observation: WorldObservation) => void,
-  ) {
-    this.#simulation = simulation;
-    this.#observe = observe;
-    const { cluster, disk, network } = scenario;
-    this.replicas = Array.from({ length: cluster.replicas }, (_, i) => `n${i + 1}`);
+  constructor(options: ClusterOptions<Command, Result, Query, Answer>) {
+    this.#options = options;
+    this.#simulation = options.simulation;
+    const { cluster, network, expect } = options.scenario;
+    this.#founders = idsUpTo(cluster.replicas);
+    this.#voters = this.#founders;
+    this.machineIds = idsUpTo(cluster.replicas + cluster.spares);
     this.#network = new SimulatedNetwork({
-      simulation,
-      random: simulation.random.stream('network'),
+      simulation: this.#simulation,
+      random: this.#simulation.random.stream('network'),
       codec: { encode: encodeEnvelope, decode: decodeEnvelope },
       quality: {
         latency: rangeUs(network.latency),
@@ -49,21 +76,19 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
         duplicatePerMille: network.duplicatePerMille,
       },
     });
-    this.machines = new Map(
-      this.replicas.map((id) => [
-        id,
-        new SimulatedMachine({
-          simulation,
-          network: this.#network,
-          id,
-          members: this.replicas,
-          cluster,
-          disk,
-          stateMachine,
-          observe: (observation) => this.#onObservation(id, observation),
-        }),
-      ]),
-    );
+    this.machines = new Map(this.machineIds.map((id) => [id, this.#build(id, id, () => this.#flagsOf(id))]));
+    this.#operator = new Operator({
+      cluster: {
+        leader: () => this.leader(),
+        ask: (replica, change, timeoutMs) => askForChange(this.machine(replica), change, timeoutMs),
+        settled: () => this.settled(),
+      },
+      nowMs: () => this.nowMs,
+      schedule: (delayMs, label, callback) => this.#schedule(delayMs, label, callback),
+      withinMs: expect.membershipWithinMs ?? MEMBERSHIP_WITHIN_MS,
+      late: (sentence) =>
+        options.found({ checker: SimulatedCluster.membershipWithin, sentence, atMs: this.nowMs }),
+    });
   }
 
   /** Virtual milliseconds. */
@@ -71,20 +96,31 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
     return this.#simulation.nowUs / 1000;
   }
 
+  /** The voters by the configuration that the latest leader goes by. */
+  get replicas(): readonly NodeId[] {
+    return this.#voters;
+  }
+
+  /** Of the configuration that the latest leader goes by; null before the first. */
+  get configuration(): Configuration | null {
+    return this.#inForce?.configuration ?? null;
+  }
+
+  /** The founders; spares wait until they are taken in. */
   start(): void {
-    for (const machine of this.machines.values()) machine.start();
+    for (const id of this.#founders) this.machine(id).start();
   }
 
   machine(id: NodeId): SimulatedMachine<Command, Result, Query, Answer> {
-    const machine = this.machines.get(id);
-    if (machine === undefined) throw new RangeError(`there is no replica ${id}`);
+    const machine = this.machines.get(id) ?? this.#doubles.get(id);
+    if (machine === undefined) throw new RangeError(`there is no machine ${id}`);
     return machine;
   }
 
   leader(): NodeId | null {
     let found: NodeId | null = null;
     let term = 0;
-    for (const id of this.replicas) {
+    for (const id of this.machineIds) {
       const leads = this.#leads.get(id) ?? 0;
       if (leads > term && this.machine(id).running) {
         found = id;
@@ -97,6 +133,18 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   /** The term the replica leads; 0 when it does not. */
   termLedBy(id: NodeId): number {
     return this.#leads.get(id) ?? 0;
+  }
+
+  /** What the leader knows to be committed, if no change is under way; else null. */
+  settled(): Configuration | null {
+    const leader = this.leader();
+    return leader === null ? null : settledConfiguration(this.machine(leader));
+  }
+
+  /** Whether a replica may stop by itself for this reason: an operator removed it, or it is a mere double. */
+  mayStop(machine: NodeId, error: unknown): boolean {
+    if (error instanceof Removed) return this.#leaving.has(machine) || this.#doubles.has(machine);
+    return error instanceof Retired && this.#doubles.has(machine);
   }
 
   cut(links: readonly Link[]): () => void {
@@ -120,14 +168,27 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   }
 
   crash(replica: NodeId, options: { readonly power: boolean }): void {
-    const machine = this.machine(replica);
-    machine.crash(options);
+    this.machine(replica).crash(options);
     this.#leads.delete(replica);
-    this.#observe({ atMs: this.nowMs, replica, kind: 'crashed', power: options.power });
+    this.#options.observe({ atMs: this.nowMs, replica, kind: 'crashed', power: options.power });
   }
 
+  wipe(replica: NodeId): void {
+    this.crash(replica, { power: false });
+    this.machine(replica).wipeDisk();
+    this.#options.observe({ atMs: this.nowMs, replica, kind: 'wiped' });
+  }
+
+  /** Kills the process and sets its disk back to what it held when it was copied. */
+  rollBack(replica: NodeId, disk: DiskCopy): void {
+    this.crash(replica, { power: false });
+    this.machine(replica).replaceDisk(disk);
+    this.#options.observe({ atMs: this.nowMs, replica, kind: 'rolled-back' });
+  }
+
+  /** Nobody who was removed comes back by itself. */
   restart(replica: NodeId): void {
-    this.machine(replica).start();
+    if (!this.#leaving.has(replica)) this.machine(replica).start();
   }
 
   pause(replica: NodeId): void {
@@ -138,18 +199,111 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
     this.machine(replica).resume();
   }
 
+  changeMembership(change: OrderedChange, onOver: () => void): void {
+    const newcomers = [...change.add, ...change.addLearners, ...change.replace.map(({ by }) => by)];
+    for (const id of newcomers) {
+      this.#leaving.delete(id);
+      this.machine(id).start();
+    }
+    const leavers = [...change.remove, ...change.replace.map(({ id }) => id)];
+    for (const id of leavers) this.#leaving.add(id);
+    this.#operator.change(change, () => {
+      for (const id of leavers) this.#seeOut(id, LEAVES_WITHIN_MS);
+      onOver();
+    });
+  }
+
+  /**
+   * Starts another machine, under its own name and address, that runs a replica of the given id, with a copy
+   * of a disk or an empty one. The cluster does not count on it, and nor do its clients.
+   */
+  startDouble(double: {
+    readonly name: NodeId;
+    readonly of: NodeId;
+    readonly disk: DiskCopy | null;
+    readonly flags: EntryFlags;
+    readonly refused?: (error: unknown) => void;
+  }): SimulatedMachine<Command, Result, Query, Answer> {
+    const machine = this.#build(double.of, double.name, () => double.flags, double.refused);
+    this.#doubles.set(double.name, machine);
+    if (double.disk !== null) machine.replaceDisk(double.disk);
+    machine.start();
+    return machine;
+  }
+
+  #build(
+    id: NodeId,
+    name: NodeId,
+    flags: () => EntryFlags,
+    refused?: (error: unknown) => void,
+  ): SimulatedMachine<Command, Result, Query, Answer> {
+    const { scenario, stateMachine } = this.#options;
+    return new SimulatedMachine({
+      simulation: this.#simulation,
+      network: this.#network,
+      id,
+      name,
+      flags,
+      cluster: scenario.cluster,
+      disk: scenario.disk,
+      stateMachine,
+      observe: (observation) => this.#onObservation(name, observation),
+      ...(refused === undefined ? {} : { refused }),
+    });
+  }
+
+  /** Whoever comes later knows those who are members then. */
+  #flagsOf(id: NodeId): EntryFlags {
+    return this.#founders.includes(id) ? { members: this.#founders } : { seeds: this.replicas };
+  }
+
+  /** The machine of a removed replica goes down once it has stopped by itself, and else after a while. */
+  #seeOut(id: NodeId, patienceMs: number): void {
+    if (!this.#leaving.has(id)) return;
+    const { node, running } = this.machine(id);
+    if (!running) return;
+    if (patienceMs <= 0 || node?.status().state === 'stopped') this.crash(id, { power: false });
+    else {
+      this.#schedule(LOOK_EVERY_MS, `${id} is leaving`, () => this.#seeOut(id, patienceMs - LOOK_EVERY_MS));
+    }
+  }
+
+  #schedule(delayMs: number, label: string, callback: () => void): void {
+    this.#simulation.schedule(delayMs * 1000, label, callback);
+  }
+
   #onObservation(replica: NodeId, observation: Observation): void {
     if (observation.kind === 'step') {
       const { role, hardState } = observation.state;
       if (role !== 'leader') this.#leads.delete(replica);
-      else if (this.#leads.get(replica) !== hardState.term) {
-        this.#leads.set(replica, hardState.term);
-        this.leaderships.push({ atMs: this.nowMs, replica, term: hardState.term });
+      else {
+        if (this.#leads.get(replica) !== hardState.term) {
+          this.#leads.set(replica, hardState.term);
+          this.leaderships.push({ atMs: this.nowMs, replica, term: hardState.term });
+        }
+        this.#noteConfiguration(observation.state);
       }
     } else if (observation.kind === 'write-failed' || observation.kind === 'stopped') {
       this.#leads.delete(replica);
     }
-    this.#observe({ atMs: this.nowMs, replica, kind: 'replica', observation });
+    this.#options.observe({ atMs: this.nowMs, replica, kind: 'replica', observation });
+  }
+
+  #noteConfiguration({ hardState: { term }, configurations }: RaftState): void {
+    const configuration = configurations.at(-1)?.configuration;
+    const known = this.#inForce;
+    if (!configuration || configuration === known?.configuration || term < (known?.term ?? 0)) return;
+    this.#inForce = { term, configuration };
+    this.#voters = this.#inOrder(configuration.voters);
+  }
+
+  /** Every member, learners and those who are about to leave included, in the cluster's order. */
+  get members(): readonly NodeId[] {
+    return this.#inForce === null ? this.#founders : this.#inOrder(members(this.#inForce.configuration));
+  }
+
+  #inOrder(some: readonly { readonly id: NodeId }[]): readonly NodeId[] {
+    return this.machineIds.filter((id) => some.some((member) => member.id === id));
   }
 }
 

@@ -8,6 +8,11 @@ export interface TableChange {
   readonly value: Uint8Array | null;
 }
 
+export interface DatabaseEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 /**
  * What one database holds, on the medium and on its way there. LevelDB appends each batch to one log, so
  * a synced batch makes all before it durable, and a power cut keeps a prefix of what was not synced; a
@@ -42,8 +47,17 @@ export class DatabaseContent {
     this.table = this.#durable.copy();
   }
 
+  /** Bytes of keys and values, as the open handle sees them. */
+  get size(): number {
+    const view = this.table.view();
+    let bytes = 0;
+    for (const key of view.keys) bytes += key.length + (view.value(key)?.length ?? 0);
+    view.release();
+    return bytes;
+  }
+
   /** In byte order. */
-  entries(): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+  entries(): DatabaseEntry[] {
     const view = this.table.view();
     const entries = view.keys.map((key) => ({
       key: new Uint8Array(Buffer.from(key, 'latin1')),

@@ -1,9 +1,13 @@
 import type { OpenDatabase } from '../../../src/doors/database.ts';
 import { levelError, SimulatedDatabase } from './database.ts';
-import { DatabaseContent } from './database-content.ts';
+import { DatabaseContent, type DatabaseEntry } from './database-content.ts';
+import { tableKey } from './database-cursor.ts';
 import type { SimulatedDevice } from './device.ts';
 import { normalizePath } from './file-tree.ts';
 import type { SimulatedProcess } from './process.ts';
+
+/** All databases of one machine at one moment, by folder. */
+export type DatabasesCopy = readonly (readonly [directory: string, entries: readonly DatabaseEntry[]])[];
 
 /** The LevelDBs of one machine, by folder; they outlive the processes there. */
 export class SimulatedDatabases {
@@ -38,17 +42,52 @@ export class SimulatedDatabases {
    * @throws Error when a process that uses these databases still lives.
    */
   crash(options: { readonly power: boolean }): void {
-    const [living] = this.#processes;
-    if (living !== undefined) throw new Error(`process ${living.name} still lives: kill it first`);
+    this.#requireDead();
     if (!options.power) return;
     for (const directory of [...this.#databases.keys()].sort()) {
       this.#databases.get(directory)?.losePower(this.#device.random);
     }
   }
 
+  /** @throws Error when a process that uses these databases still lives. */
+  wipe(): void {
+    this.#requireDead();
+    this.#databases.clear();
+  }
+
+  /** What each database shows now. */
+  copy(): DatabasesCopy {
+    return [...this.#databases.keys()]
+      .sort()
+      .map((directory) => [directory, this.#databases.get(directory)?.entries() ?? []] as const);
+  }
+
+  /** These databases and no others, durable. @throws Error when a process that uses them still lives. */
+  replace(copy: DatabasesCopy): void {
+    this.wipe();
+    for (const [directory, entries] of copy) {
+      const content = new DatabaseContent();
+      const batch = entries.map(({ key, value }) => ({ key: tableKey(key), value: value.slice() }));
+      if (batch.length > 0) content.write(batch, true);
+      this.#databases.set(directory, content);
+    }
+  }
+
+  /** Bytes of all keys and values. */
+  get size(): number {
+    let bytes = 0;
+    for (const content of this.#databases.values()) bytes += content.size;
+    return bytes;
+  }
+
   /** Every entry of a database as a program would read it now, in byte order; null when there is none. */
   inspect(directory: string): { readonly key: Uint8Array; readonly value: Uint8Array }[] | null {
     return this.#databases.get(normalizePath(directory))?.entries() ?? null;
+  }
+
+  #requireDead(): void {
+    const [living] = this.#processes;
+    if (living !== undefined) throw new Error(`process ${living.name} still lives: kill it first`);
   }
 
   #claim(

@@ -1,7 +1,7 @@
 import type { DirectoryLock, Disk } from '../../../src/doors/disk.ts';
 import { deviceError, NAME, READ, type SimulatedDevice, SYNC } from './device.ts';
 import { openFile } from './disk-file.ts';
-import { FileTree, normalizePath } from './file-tree.ts';
+import { FileTree, normalizePath, type TreeCopy } from './file-tree.ts';
 import type { SimulatedProcess } from './process.ts';
 
 /**
@@ -101,9 +101,30 @@ export class SimulatedDisk {
    * @throws Error when a process that uses this disk still lives.
    */
   crash(options: { readonly power: boolean }): void {
-    const [living] = this.#processes;
-    if (living !== undefined) throw new Error(`process ${living.name} still lives: kill it first`);
+    this.#requireDead();
     if (options.power) this.#tree.losePower(this.#device.random);
+  }
+
+  /** Another disk is put in, with nothing on it. @throws Error when a process that uses this disk still lives. */
+  wipe(): void {
+    this.#requireDead();
+    this.#tree.clear();
+  }
+
+  /** A copy of all files, such as a program makes that reads them at one moment. */
+  copy(): TreeCopy {
+    return this.#tree.copy();
+  }
+
+  /** Holds that copy and nothing else. @throws Error when a process that uses this disk still lives. */
+  replace(copy: TreeCopy): void {
+    this.#requireDead();
+    this.#tree.replace(copy);
+  }
+
+  /** Bytes of all files. */
+  get size(): number {
+    return this.#tree.size;
   }
 
   /** The bytes of a file as a program would read them now. @throws ENOENT, EISDIR. */
@@ -115,6 +136,11 @@ export class SimulatedDisk {
   /** Flips the bits of `xor` in one byte of a file, as a failing medium does. @throws ENOENT, RangeError. */
   damage(path: string, offset: number, xor: number): void {
     this.#tree.file(normalizePath(path)).damage(offset, xor);
+  }
+
+  #requireDead(): void {
+    const [living] = this.#processes;
+    if (living !== undefined) throw new Error(`process ${living.name} still lives: kill it first`);
   }
 
   #lock(process: SimulatedProcess, path: string): DirectoryLock {

@@ -8,7 +8,7 @@ import type { SimulatedRandom } from './random.ts';
  * change of names is sure only after a sync of the folder it happened in.
  */
 export class FileTree {
-  readonly #root = new Folder();
+  #root = new Folder();
   #unsynced: NameChange[] = [];
   #lastNumber = 0;
 
@@ -92,6 +92,47 @@ export class FileTree {
     this.#unsynced = left;
   }
 
+  /** Nothing is left, as on a new disk. */
+  clear(): void {
+    this.#root = new Folder();
+    this.#unsynced = [];
+  }
+
+  /** What programs see now, folders before what is in them. */
+  copy(): TreeCopy {
+    const folders: string[] = [];
+    const files: [string, Uint8Array][] = [];
+    const walk = (folder: Folder, path: string): void => {
+      for (const name of [...folder.names.keys()].sort()) {
+        const node = folder.names.get(name);
+        if (node instanceof Folder) {
+          folders.push(`${path}/${name}`);
+          walk(node, `${path}/${name}`);
+        } else if (node !== undefined) files.push([`${path}/${name}`, node.read(0, node.size)]);
+      }
+    };
+    walk(this.#root, '');
+    return { folders, files };
+  }
+
+  /** In place of what there was, and durable. */
+  replace({ folders, files }: TreeCopy): void {
+    this.clear();
+    for (const path of folders) this.makeFolder(path);
+    for (const [path, bytes] of files) {
+      const content = this.create(path);
+      content.write(0, bytes.slice());
+      content.sync(content.lastChange);
+    }
+    for (const change of this.#unsynced) applySteps(change, 'durable');
+    this.#unsynced = [];
+  }
+
+  /** Bytes of all files. */
+  get size(): number {
+    return this.#root.size;
+  }
+
   /** Unsynced changes of names are kept or undone, and every file loses its own. */
   losePower(random: SimulatedRandom): void {
     const fates = drawFates(this.#unsynced.length, random);
@@ -133,6 +174,13 @@ export class Folder {
   /** As it surely is on the medium. */
   readonly durable = new Map<string, FileContent | Folder>();
 
+  /** Bytes of the files in it, as programs see them. */
+  get size(): number {
+    let bytes = 0;
+    for (const node of this.names.values()) bytes += node.size;
+    return bytes;
+  }
+
   losePower(random: SimulatedRandom): void {
     this.names.clear();
     // In order of names: the order in a Map tells of history that the medium does not keep.
@@ -143,6 +191,12 @@ export class Folder {
       node.losePower(random);
     }
   }
+}
+
+/** All that a disk held at one moment. */
+export interface TreeCopy {
+  readonly folders: readonly string[];
+  readonly files: readonly (readonly [path: string, bytes: Uint8Array])[];
 }
 
 interface NameChange {

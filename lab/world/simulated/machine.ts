@@ -2,14 +2,16 @@ import { OutcomeUnknown } from '../../../src/node/errors.ts';
 import type { Observation } from '../../../src/node/observation.ts';
 import type { RaftNodeOptions } from '../../../src/node/options.ts';
 import { RaftNode } from '../../../src/node/raft-node.ts';
+import { snapshotPolicy } from '../../../src/node/snapshot-policy.ts';
 import type { StateMachine } from '../../../src/node/state-machine.ts';
 import type { NodeId } from '../../../src/raft/identity.ts';
 import { fileStorage } from '../../../src/storage/index.ts';
 import type { ClusterSpec, DiskSpec } from '../../scenario/scenario.ts';
 import { SimulatedClock } from './clock.ts';
-import { SimulatedDatabases } from './databases.ts';
+import { type DatabasesCopy, SimulatedDatabases } from './databases.ts';
 import { SimulatedDevice } from './device.ts';
 import { SimulatedDisk } from './disk.ts';
+import type { TreeCopy } from './file-tree.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { SimulatedProcess } from './process.ts';
 import type { Simulation } from './simulation.ts';
@@ -19,14 +21,28 @@ import { simulatedWork } from './work.ts';
 export interface MachineOptions<Command, Result, Query, Answer> {
   readonly simulation: Simulation;
   readonly network: SimulatedNetwork;
+  /** Of the replica. */
   readonly id: NodeId;
-  /** Every replica of the cluster, this one included. */
-  readonly members: readonly NodeId[];
+  /** Of the machine, which is also its address. Default: the replica's id. */
+  readonly name?: NodeId;
+  /** How the replica gets into a cluster; asked at the first start, and kept for all others. */
+  readonly flags: () => EntryFlags;
   readonly cluster: ClusterSpec;
   readonly disk: DiskSpec;
   /** A fresh state machine, for each start of the process. */
   readonly stateMachine: (replica: NodeId) => StateMachine<Command, Result, Query, Answer>;
   readonly observe: (observation: Observation) => void;
+  /** A replica refused to open. Default: the simulation fails. */
+  readonly refused?: (error: unknown) => void;
+}
+
+/** Who founds a cluster, or whom to ask to be let into one. */
+export type EntryFlags = { readonly members: readonly NodeId[] } | { readonly seeds: readonly NodeId[] };
+
+/** All that the disk of a machine held at one moment. */
+export interface DiskCopy {
+  readonly files: TreeCopy;
+  readonly databases: DatabasesCopy;
 }
 
 /**
@@ -35,6 +51,7 @@ export interface MachineOptions<Command, Result, Query, Answer> {
  */
 export class SimulatedMachine<Command, Result, Query, Answer> {
   readonly id: NodeId;
+  readonly name: NodeId;
   readonly clock: SimulatedClock;
   readonly device: SimulatedDevice;
   readonly #options: MachineOptions<Command, Result, Query, Answer>;
@@ -43,19 +60,21 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
   #process: SimulatedProcess | null = null;
   #node: RaftNode<Command, Result, Query, Answer> | null = null;
   #starts = 0;
+  #flags: EntryFlags | null = null;
   /** Callers who lose their connection when the process dies. */
   readonly #calls = new Set<(error: Error) => void>();
 
   constructor(options: MachineOptions<Command, Result, Query, Answer>) {
     this.#options = options;
-    const { simulation, id, disk } = options;
+    const { simulation, id, name = id, disk } = options;
     this.id = id;
-    this.clock = new SimulatedClock({ simulation, name: id });
+    this.name = name;
+    this.clock = new SimulatedClock({ simulation, name });
     const operation = { fromUs: disk.latency.fromMs * 1000, toUs: disk.latency.toMs * 1000 };
     this.device = new SimulatedDevice({
       simulation,
-      name: id,
-      random: simulation.random.stream(`disk of ${id}`),
+      name,
+      random: simulation.random.stream(`disk of ${name}`),
       latency: { read: operation, write: operation, sync: operation },
     });
     this.#disk = new SimulatedDisk(this.device);
@@ -74,15 +93,18 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
   /** Starts the process; a no-op while it lives. A replica that refuses to open fails the simulation. */
   start(): void {
     if (this.#process?.alive === true) return;
-    const { simulation, id } = this.#options;
+    const { simulation } = this.#options;
     this.#starts += 1;
-    const process = new SimulatedProcess(simulation, `${id}#${this.#starts}`);
+    const process = new SimulatedProcess(simulation, `${this.name}#${this.#starts}`);
     this.#process = process;
     RaftNode.open(this.#nodeOptions(process)).then(
       (node) => {
         if (this.#process === process) this.#node = node;
       },
-      (error: unknown) => simulation.fail(error, `the start of ${id}`),
+      (error: unknown) => {
+        if (this.#options.refused) this.#options.refused(error);
+        else simulation.fail(error, `the start of ${this.name}`);
+      },
     );
   }
 
@@ -96,9 +118,31 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
     this.#disk.crash(options);
     this.#databases.crash(options);
     for (const reject of [...this.#calls]) {
-      reject(new OutcomeUnknown(`the connection to ${this.id} broke: its process died`));
+      reject(new OutcomeUnknown(`the connection to ${this.name} broke: its process died`));
     }
     this.#calls.clear();
+  }
+
+  /** Empties the disk. @throws Error while the process lives. */
+  wipeDisk(): void {
+    this.#disk.wipe();
+    this.#databases.wipe();
+  }
+
+  /** As a program would copy the directory, at one moment, while the replica runs on. */
+  copyDisk(): DiskCopy {
+    return { files: this.#disk.copy(), databases: this.#databases.copy() };
+  }
+
+  /** The disk holds that copy and nothing else. @throws Error while the process lives. */
+  replaceDisk({ files, databases }: DiskCopy): void {
+    this.#disk.replace(files);
+    this.#databases.replace(databases);
+  }
+
+  /** Bytes on the disk. */
+  get diskBytes(): number {
+    return this.#disk.size + this.#databases.size;
   }
 
   /** A no-op while the process is down. */
@@ -120,7 +164,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
     if (process === null || node === null) return null;
     return new Promise<T>((resolve, reject) => {
       this.#calls.add(reject);
-      process.deliver(`a client calls ${this.id}`, 'input', () => {
+      process.deliver(`a client calls ${this.name}`, 'input', () => {
         make(node)
           .then(resolve, reject)
           .finally(() => this.#calls.delete(reject));
@@ -128,8 +172,17 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
     });
   }
 
+  #entry(): Pick<RaftNodeOptions<Command, Result, Query, Answer>, 'bootstrap' | 'join'> {
+    this.#flags ??= this.#options.flags();
+    const at = (id: NodeId): { id: NodeId; address: string } => ({ id, address: id });
+    return 'members' in this.#flags
+      ? { bootstrap: { members: this.#flags.members.map(at) } }
+      : { join: { seeds: this.#flags.seeds.map(at) } };
+  }
+
   #nodeOptions(process: SimulatedProcess): RaftNodeOptions<Command, Result, Query, Answer> {
-    const { simulation, network, id, members, cluster, stateMachine, observe } = this.#options;
+    const { simulation, network, id, cluster, stateMachine, observe } = this.#options;
+    const { snapshots } = cluster;
     const random = simulation.random.stream(process.name);
     const clock = this.clock.door(process);
     return {
@@ -140,6 +193,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
         backend: cluster.backend,
         codec: cluster.codec,
         shards: cluster.shards,
+        segmentBytes: cluster.segmentBytes,
         doors: {
           clock,
           random: random.stream('storage'),
@@ -148,13 +202,16 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
           openDatabase: this.#databases.door(process),
         },
       }),
-      transport: simulatedTransport(network, process, id),
-      stateMachine: stateMachine(id),
-      bootstrap: { members: members.map((member) => ({ id: member, address: member })) },
+      transport: simulatedTransport(network, process, this.name),
+      stateMachine: stateMachine(this.name),
+      ...this.#entry(),
+      snapshots: snapshotPolicy({ entries: snapshots.entries, keepEntries: snapshots.keepEntries }),
       raft: {
         electionTimeoutMinMs: cluster.electionTimeout.fromMs,
         electionTimeoutMaxMs: cluster.electionTimeout.toMs,
         heartbeatIntervalMs: cluster.heartbeatMs,
+        snapshotChunkBytes: snapshots.chunkBytes,
+        snapshotBytesPerSecondMax: snapshots.bytesPerSecond,
       },
       observer: (observation) => {
         if (process.alive) observe(observation);

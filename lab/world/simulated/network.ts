@@ -19,10 +19,17 @@ export interface LinkQuality {
   readonly duplicatePerMille: number;
 }
 
-/** One direction. */
+/** One direction between two machines. */
 export interface Link {
   readonly from: NodeId;
   readonly to: NodeId;
+}
+
+/** Where a frame comes from, and where it is to arrive. */
+export interface Route {
+  /** The machine that sends. */
+  readonly from: NodeId;
+  readonly address: string;
 }
 
 export interface NetworkStats {
@@ -38,6 +45,8 @@ export interface NetworkStats {
 
 /** Where messages to one address arrive. */
 export interface Endpoint {
+  /** What faults call the machine it is on, whatever its address. */
+  readonly machine: NodeId;
   /** False once closed, or when its process died. */
   readonly listening: boolean;
   arrive(frame: Uint8Array): void;
@@ -45,7 +54,8 @@ export interface Endpoint {
 
 /**
  * All links between replicas. A frame is bytes: what a message refers to in the sender's memory never
- * reaches the receiver. Addresses are replica ids. Messages under way outlive their sender, and reach
+ * reaches the receiver. Any text is an address; faults are on the links between machines, and an address at
+ * which nobody ever listened is a machine of that name. Messages under way outlive their sender, and reach
  * whoever listens at the address when they arrive.
  */
 export class SimulatedNetwork {
@@ -123,8 +133,8 @@ export class SimulatedNetwork {
   }
 
   /** Sends one frame. The bytes must not change any more. */
-  transmit(link: Link, frame: Uint8Array): void {
-    const state = this.#link(link);
+  transmit({ from, address }: Route, frame: Uint8Array): void {
+    const state = this.#link({ from, to: this.#endpoints.get(address)?.machine ?? address });
     this.#stats.sent += 1;
     this.simulation.recordBytes(frame);
     const { lossPerMille, duplicatePerMille } = state.quality;
@@ -133,21 +143,21 @@ export class SimulatedNetwork {
     if (state.cuts > 0) this.#stats.cut += 1;
     else if (lost) this.#stats.lost += 1;
     else {
-      this.#fly(state, frame);
+      this.#fly(state, address, frame);
       if (duplicated) {
         this.#stats.duplicated += 1;
-        this.#fly(state, frame);
+        this.#fly(state, address, frame);
       }
     }
   }
 
-  #fly(state: LinkState, frame: Uint8Array): void {
+  #fly(state: LinkState, address: string, frame: Uint8Array): void {
     this.simulation.schedule(this.#random.duration(state.quality.latency), state.label, () => {
       if (state.cuts > 0) {
         this.#stats.cut += 1;
         return;
       }
-      const endpoint = this.#endpoints.get(state.to);
+      const endpoint = this.#endpoints.get(address);
       if (endpoint?.listening !== true) {
         this.#stats.unanswered += 1;
         return;
@@ -165,7 +175,7 @@ export class SimulatedNetwork {
     }
     let state = outgoing.get(to);
     if (state === undefined) {
-      state = { label: `${from} -> ${to}`, to, cuts: 0, overrides: [], quality: this.#quality };
+      state = { label: `${from} -> ${to}`, cuts: 0, overrides: [], quality: this.#quality };
       outgoing.set(to, state);
     }
     return state;
@@ -179,7 +189,6 @@ const wireCodec: EnvelopeCodec = {
 
 interface LinkState {
   readonly label: string;
-  readonly to: NodeId;
   /** Cuts in force; overlapping faults each hold their own. */
   cuts: number;
   overrides: Override[];

@@ -1,25 +1,14 @@
 import { nodeClock } from '../../../src/doors/node-clock.ts';
-import { msgpackCodec } from '../../../src/node/command-codec.ts';
-import type { NodeId } from '../../../src/raft/identity.ts';
-import { standardCheckers } from '../../checkers/all.ts';
-import type { Violation, WorldObservation } from '../../checkers/checker.ts';
-import { CheckerSet } from '../../checkers/checker-set.ts';
+import type { Violation } from '../../checkers/checker.ts';
 import { LeadershipBounds } from '../../checkers/leadership-bounds.ts';
 import { recoveryAfter } from '../../checkers/recovery.ts';
 import { StorageReopened } from '../../checkers/storage-reopened.ts';
 import type { RunResult } from '../../report/run-result.ts';
-import { StepTrace } from '../../report/step-trace.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { longestOutage } from '../../workload/availability.ts';
-import type { KvResult } from '../../workload/history.ts';
-import { type KvCommand, type KvQuery, KvStateMachine } from '../../workload/kv.ts';
-import { KvClients } from '../../workload/kv-clients.ts';
 import { Timeline } from '../timeline.ts';
-import { clientTarget } from './client-target.ts';
-import { SimulatedClock } from './clock.ts';
+import { CheckedCluster } from './checked-cluster.ts';
 import { SimulatedCluster } from './cluster.ts';
-import { SimulatedProcess } from './process.ts';
-import { Simulation, SimulationFailed } from './simulation.ts';
 
 export interface RunOptions {
   /** Any safe integer; equal seeds give equal runs. */
@@ -31,10 +20,8 @@ export interface RunOptions {
 }
 
 const FIRST_LEADER_WITHIN_MS = 30_000;
-const SLICE_MS = 50;
-const TRACE_LINES = 60;
-/** As the replicas encode commands: the node's default. */
-const codec = msgpackCodec<KvCommand>();
+/** The last operations end at their timeout, or a little later. */
+const DRAINED_LATER_MS = 50;
 
 /** Runs one scenario with one seed in the simulated world, and judges it. */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
@@ -48,101 +35,65 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
 class ScenarioRun {
   readonly #scenario: Scenario;
   readonly #options: RunOptions;
-  readonly #simulation: Simulation;
-  readonly #cluster: SimulatedCluster<KvCommand, KvResult, KvQuery, KvResult>;
-  readonly #clients: KvClients;
+  readonly #checked: CheckedCluster;
   readonly #timeline: Timeline;
-  readonly #trace = new StepTrace(TRACE_LINES);
-  readonly #checkers: CheckerSet;
   readonly #bounds: LeadershipBounds;
-  readonly #storageReopened = new StorageReopened();
-  /** Of each replica's latest process. */
-  readonly #stateMachines = new Map<NodeId, KvStateMachine>();
-  #violation: Violation | null = null;
-  #traceAtViolation: readonly string[] = [];
 
   constructor(scenario: Scenario, options: RunOptions) {
     this.#scenario = scenario;
     this.#options = options;
-    this.#simulation = new Simulation({ seed: options.seed });
-    this.#cluster = new SimulatedCluster(
-      this.#simulation,
+    const storageReopened = new StorageReopened();
+    const checked = new CheckedCluster({
       scenario,
-      (replica) => {
-        const stateMachine = new KvStateMachine();
-        this.#stateMachines.set(replica, stateMachine);
-        return stateMachine;
-      },
-      (observation) => this.#observe(observation),
-    );
-    const process = new SimulatedProcess(this.#simulation, 'clients');
-    this.#clients = new KvClients({
-      // From zero, as the world counts: what clients saw is held against when faults struck and healed.
-      clock: new SimulatedClock({ simulation: this.#simulation, name: 'clients', originUs: 0 }).door(process),
-      random: this.#simulation.random.stream('clients'),
-      spec: scenario.workload,
-      target: clientTarget(this.#cluster),
+      seed: options.seed,
+      checkers: scenario.expect.storageReopened ? [storageReopened] : [],
     });
-    this.#checkers = new CheckerSet([
-      ...standardCheckers({
-        history: this.#clients.history,
-        decodeCommand: (payload) => codec.decode(payload),
-        digestOf: (replica) => this.#stateMachines.get(replica) ?? null,
-      }),
-      ...(scenario.expect.storageReopened ? [this.#storageReopened] : []),
-    ]);
+    this.#checked = checked;
+    const { cluster, simulation } = checked;
     const schedule = (delayMs: number, label: string, callback: () => void): void => {
-      this.#simulation.schedule(delayMs * 1000, label, callback);
+      simulation.schedule(delayMs * 1000, label, callback);
     };
-    const found = (violation: Violation): void => this.#found(violation);
-    this.#bounds = new LeadershipBounds(this.#cluster, scenario.expect, schedule, found);
+    this.#bounds = new LeadershipBounds(cluster, scenario.expect, schedule, (violation) =>
+      checked.found(violation),
+    );
     this.#timeline = new Timeline({
-      world: this.#cluster,
-      random: this.#simulation.random.stream('timeline'),
-      nowMs: () => this.#nowMs,
+      world: cluster,
+      random: simulation.random.stream('timeline'),
+      nowMs: () => checked.nowMs,
       schedule,
       onStrike: (struck) => {
-        this.#trace.note(this.#nowMs, `fault of line ${struck.step.line} strikes ${struck.on.join(', ')}`);
+        checked.trace.note(
+          checked.nowMs,
+          `fault of line ${struck.step.line} strikes ${struck.on.join(', ')}`,
+        );
         this.#bounds.onStrike(struck);
-        if (struck.step.fault.kind === 'disk') this.#storageReopened.onStrike(struck.on);
+        if (struck.step.fault.kind === 'disk') storageReopened.onStrike(struck.on);
       },
       onMissed: (step, why) =>
-        found({
+        checked.found({
           checker: 'timeline',
           sentence: `the fault of line ${step.line} never struck: ${why}`,
-          atMs: this.#nowMs,
+          atMs: checked.nowMs,
         }),
     });
   }
 
   get #nowMs(): number {
-    return this.#simulation.nowUs / 1000;
+    return this.#checked.nowMs;
   }
 
   /** Never rejects for what happens inside the simulation: that is a violation. */
   async play(): Promise<void> {
-    try {
-      await this.#phases();
-    } catch (error) {
-      if (!(error instanceof SimulationFailed)) throw error;
-      this.#found({
-        checker: 'no-failure',
-        sentence: error.message,
-        atMs: error.atUs / 1000,
-      });
-    }
-  }
-
-  async #phases(): Promise<void> {
+    const { cluster, clients } = this.#checked;
     const { durationMs, timeline, expect } = this.#scenario;
-    this.#cluster.start();
-    await this.#runUntil(FIRST_LEADER_WITHIN_MS, () => this.#cluster.leader() !== null);
-    if (this.#cluster.leader() === null) {
+    cluster.start();
+    await this.#runUntil(FIRST_LEADER_WITHIN_MS, () => cluster.leader() !== null);
+    if (cluster.leader() === null) {
       this.#late(FIRST_LEADER_WITHIN_MS, 'no replica led');
       return;
     }
     const base = this.#nowMs;
-    this.#clients.start();
+    clients.start();
     this.#timeline.start(timeline);
     await this.#runUntil(base + durationMs, () => false);
     // Faults that waited for a leader may end later than the scenario says.
@@ -158,15 +109,15 @@ class ScenarioRun {
       return;
     }
     let drained = false;
-    void this.#clients.stop().then(() => {
+    void clients.stop().then(() => {
       drained = true;
     });
-    await this.#runUntil(this.#nowMs + this.#scenario.workload.timeoutMs + SLICE_MS, () => drained);
-    await this.#runUntil(this.#nowMs + expect.recoveryWithinMs, () => this.#allAgree());
-    if (!this.#allAgree()) {
+    await this.#runUntil(this.#nowMs + this.#scenario.workload.timeoutMs + DRAINED_LATER_MS, () => drained);
+    await this.#runUntil(this.#nowMs + expect.recoveryWithinMs, () => this.#checked.allAgree());
+    if (!this.#checked.allAgree()) {
       this.#late(
         expect.recoveryWithinMs,
-        `the replicas did not reach one applied index: ${this.#appliedIndexes()}`,
+        `the members did not come to agree: ${this.#checked.describeMembers()}`,
       );
       return;
     }
@@ -175,131 +126,85 @@ class ScenarioRun {
 
   /** What can be said only when all is over. */
   #judge(): void {
-    if (this.#violation !== null) return;
-    const { expect } = this.#scenario;
+    const checked = this.#checked;
+    if (checked.violation !== null) return;
+    const violation = checked.finish() ?? this.#unavailable();
+    if (violation !== null) checked.found(violation);
+  }
+
+  #unavailable(): Violation | null {
     const atMs = this.#nowMs;
-    const { operations } = this.#clients.history;
-    const outage = longestOutage(operations, atMs);
-    const bound = expect.unavailableAtMostMs;
-    const findings: (() => Violation | null)[] = [
-      () => this.#checkers.finish(atMs),
-      () =>
-        bound === null || outage === null || outage.durationMs <= bound
-          ? null
-          : {
-              checker: 'unavailable-at-most',
-              sentence:
-                `clients waited ${outage.durationMs} ms with nothing acknowledged, from ${outage.fromMs} ms ` +
-                `to ${outage.toMs} ms; at most ${bound} ms were allowed`,
-              atMs,
-            },
-    ];
-    for (const find of findings) {
-      const violation = find();
-      if (violation !== null) {
-        this.#found(violation);
-        return;
-      }
-    }
+    const bound = this.#scenario.expect.unavailableAtMostMs;
+    const outage = longestOutage(this.#checked.clients.history.operations, atMs);
+    if (bound === null || outage === null || outage.durationMs <= bound) return null;
+    const sentence =
+      `clients waited ${outage.durationMs} ms with nothing acknowledged, from ${outage.fromMs} ms ` +
+      `to ${outage.toMs} ms; at most ${bound} ms were allowed`;
+    return { checker: 'unavailable-at-most', sentence, atMs };
   }
 
-  /** Runs to a moment, or to the end of the slice in which a condition came true, or to a violation. */
   async #runUntil(atMs: number, when: () => boolean): Promise<void> {
-    const violated = (): boolean => this.#violation !== null;
-    while (!violated() && this.#nowMs < atMs && !when()) {
-      const sliceEndMs = Math.min(atMs, this.#nowMs + SLICE_MS);
-      await this.#simulation.run({ atUs: Math.round(sliceEndMs * 1000), when: violated });
+    const { history } = this.#checked.clients;
+    await this.#checked.runUntil(atMs, when, () => {
       this.#options.signal?.throwIfAborted();
-      this.#options.onProgress?.({
-        virtualMs: this.#nowMs,
-        operations: this.#clients.history.operations.length,
-      });
-    }
-  }
-
-  #observe(observation: WorldObservation): void {
-    this.#trace.observe(observation);
-    if (this.#violation !== null) return;
-    const violation = this.#checkers.observe(observation);
-    if (violation !== null) this.#found(violation);
-    if (observation.kind === 'replica' && observation.observation.kind === 'stopped') {
-      const { error } = observation.observation;
-      this.#found({
-        checker: 'no-failure',
-        sentence: `${observation.replica} stopped: ${error instanceof Error ? error.message : String(error)}`,
-        atMs: observation.atMs,
-      });
-    }
+      this.#options.onProgress?.({ virtualMs: this.#nowMs, operations: history.operations.length });
+    });
   }
 
   /** Clients may run on long after the bound: what was acknowledged later does not count. */
   #recoveredSince(healedAtMs: number): boolean {
-    const recovery = recoveryAfter(this.#clients.history.operations, healedAtMs);
+    const recovery = recoveryAfter(this.#checked.clients.history.operations, healedAtMs);
     return recovery !== null && recovery.durationMs <= this.#scenario.expect.recoveryWithinMs;
   }
 
-  #allAgree(): boolean {
-    const nodes = this.#cluster.replicas.map((id) => this.#cluster.machine(id).node?.status());
-    const first = nodes[0];
-    return (
-      first !== undefined &&
-      nodes.every(
-        (node) => node?.appliedIndex === first.appliedIndex && node.lastIndex === first.appliedIndex,
-      )
-    );
-  }
-
-  #appliedIndexes(): string {
-    return this.#cluster.replicas
-      .map((id) => `${id} ${this.#cluster.machine(id).node?.status().appliedIndex ?? 'down'}`)
-      .join(', ');
-  }
-
   #late(boundMs: number, what: string): void {
-    this.#found({ checker: 'recovery-within', sentence: `${what} within ${boundMs} ms`, atMs: this.#nowMs });
-  }
-
-  #found(violation: Violation): void {
-    if (this.#violation !== null) return;
-    this.#violation = violation;
-    this.#traceAtViolation = this.#trace.lines();
+    const sentence = `${what} within ${boundMs} ms`;
+    this.#checked.found({ checker: 'recovery-within', sentence, atMs: this.#nowMs });
   }
 
   result(wallMs: number): RunResult {
-    const { operations } = this.#clients.history;
-    const { attempted, acknowledged, failed, unknown, running } = this.#clients.history.counts();
-    const violation = this.#violation;
+    const { clients, simulation, cluster, violation, traceAtViolation, results } = this.#checked;
+    const { operations } = clients.history;
+    const { attempted, acknowledged, failed, unknown, running } = clients.history.counts();
     return {
       scenario: this.#scenario.name,
       file: this.#scenario.file,
       seed: this.#options.seed,
       verdict: violation === null ? 'passed' : 'violated',
-      digest: this.#simulation.digest(),
-      events: this.#simulation.events,
+      digest: simulation.digest(),
+      events: simulation.events,
       virtualMs: this.#nowMs,
       wallMs,
       injections: this.#timeline.injections,
-      leaders: this.#cluster.leaderships,
+      leaders: cluster.leaderships,
       operations: { attempted, acknowledged, failed, unknown: unknown + running },
       longestUnavailableMs: longestOutage(operations, this.#nowMs)?.durationMs ?? 0,
       checkers: [
-        ...this.#checkers.results(),
+        ...results,
         ...expectationsOf(this.#scenario).map((one) => ({ ...one, passed: violation?.checker !== one.name })),
       ],
       violation,
-      trace: this.#traceAtViolation,
+      trace: traceAtViolation,
     };
   }
 }
 
 /** What is judged besides what the checkers watch. */
-function expectationsOf({ expect }: Scenario): { name: string; property: string }[] {
+function expectationsOf({ expect, timeline }: Scenario): { name: string; property: string }[] {
   return [
     { name: 'no-failure', property: 'No replica stops by itself, and nothing throws unexpectedly.' },
     {
       name: 'recovery-within',
       property: `Within ${expect.recoveryWithinMs} ms after the last fault clients are served, and all replicas agree.`,
     },
+    ...(timeline.some(({ fault }) => fault.kind === 'membership')
+      ? [
+          {
+            name: SimulatedCluster.membershipWithin,
+            property: 'What an operator asks of the membership is so in time.',
+          },
+        ]
+      : []),
     ...(expect.newLeaderWithinMs === null
       ? []
       : [

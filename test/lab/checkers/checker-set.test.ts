@@ -56,6 +56,6 @@ test('the standard checkers have names of their own', () => {
     decodeCommand: () => null,
     digestOf: () => null,
   }).map(({ name }) => name);
-  expect(new Set(names).size).toBe(12);
+  expect(new Set(names).size).toBe(13);
   for (const name of names) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
 });

@@ -1,11 +1,13 @@
-import type { Checker, Violation } from '../../../lab/checkers/checker.ts';
+import type { Checker, Violation, WorldObservation } from '../../../lab/checkers/checker.ts';
 import type { Observation } from '../../../src/node/observation.ts';
 import type { Configuration } from '../../../src/raft/configuration.ts';
-import type { WriteEffect } from '../../../src/raft/effect.ts';
-import type { Entry, Index, Term, TermRun } from '../../../src/raft/entry.ts';
+import { emptyConfiguration } from '../../../src/raft/configuration.ts';
+import type { LogFloor, WriteEffect } from '../../../src/raft/effect.ts';
+import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../../../src/raft/entry.ts';
 import type { Role } from '../../../src/raft/event.ts';
 import type { MemberId, NodeId } from '../../../src/raft/identity.ts';
 import type { Message } from '../../../src/raft/message.ts';
+import type { SnapshotMeta } from '../../../src/raft/snapshot.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
 
 /** The member of a node whose disk was never emptied. */
@@ -13,11 +15,21 @@ export function memberOf(id: NodeId): MemberId {
   return { id, incarnation: `disk-of-${id}` };
 }
 
-export const threeVoters: Configuration = {
-  voters: ['n1', 'n2', 'n3'].map((id) => ({ ...memberOf(id), address: id })),
-  outgoing: [],
-  learners: [],
-};
+/** @param id - `index.term` of the entry that brings it. */
+export function votersOf(id: string, ...voters: readonly (NodeId | MemberId)[]): Configuration {
+  return {
+    id,
+    voters: voters.map((voter) => {
+      const member = typeof voter === 'string' ? memberOf(voter) : voter;
+      return { ...member, address: member.id };
+    }),
+    outgoing: [],
+    learners: [],
+    retired: [],
+  };
+}
+
+export const threeVoters: Configuration = votersOf('1.1', 'n1', 'n2', 'n3');
 
 export function noop(index: Index, term: Term): Entry {
   return { kind: 'noop', index, term };
@@ -27,8 +39,22 @@ export function command(index: Index, term: Term, text = `${index}`): Entry {
   return { kind: 'command', index, term, payload: new TextEncoder().encode(text) };
 }
 
-export function configured(index: Index, term: Term, clusterId = 'c1'): Entry {
-  return { kind: 'configuration', index, term, clusterId, configuration: threeVoters };
+export function configured(
+  index: Index,
+  term: Term,
+  clusterId = 'c1',
+  configuration = threeVoters,
+): ConfigurationEntry {
+  return { kind: 'configuration', index, term, clusterId, configuration };
+}
+
+/** Where a log begins: after this entry, with this configuration. */
+export function floorAt(index: Index, term: Term, configuration = threeVoters): LogFloor {
+  return { index, term, configuration };
+}
+
+export function snapshotAt(index: Index, term: Term, configuration = threeVoters): SnapshotMeta {
+  return { index, term, configuration, size: 100, digest: 'd1' };
 }
 
 interface Seen {
@@ -48,6 +74,9 @@ export class Stream {
   violation: Violation | null = null;
   readonly #checker: Checker;
   readonly #boots = new Map<NodeId, number>();
+  readonly #members = new Map<NodeId, MemberId>();
+  /** The configuration last written to or recovered from each log. */
+  readonly #configurations = new Map<NodeId, Configuration>();
   #atMs = 0;
   #sequence = 0;
 
@@ -55,10 +84,17 @@ export class Stream {
     this.#checker = checker;
   }
 
-  /** @param log - the terms of what was recovered, from entry 1 on. */
+  /**
+   * @param seen.log - the terms of what was recovered, from entry 1 on, or from the one after the floor.
+   * @param seen.as - the replica's id, where it is not that of the machine: a double.
+   */
   opened(
-    id: NodeId,
+    machine: NodeId,
     seen: {
+      as?: NodeId;
+      floor?: LogFloor;
+      /** Entry 1, where none are given and the log has one. */
+      configurations?: readonly ConfigurationEntry[];
       term?: Term;
       vote?: NodeId | null;
       log?: readonly Term[];
@@ -67,22 +103,31 @@ export class Stream {
       incarnation?: string;
     } = {},
   ): this {
-    const { term = 0, vote = null, log = [], applied = 0, incarnation = memberOf(id).incarnation } = seen;
-    const boot = seen.boot ?? (this.#boots.get(id) ?? 0) + 1;
-    this.#boots.set(id, boot);
+    const { as: id = machine, term = 0, vote = null, log = [], applied = 0 } = seen;
+    const { incarnation = memberOf(id).incarnation, floor = { index: 0, term: 0, configuration: null } } =
+      seen;
+    const boot = seen.boot ?? (this.#boots.get(machine) ?? 0) + 1;
+    this.#boots.set(machine, boot);
+    this.#members.set(machine, { id, incarnation });
     const runs: TermRun[] = [];
     log.forEach((entryTerm, at) => {
-      if (runs.at(-1)?.term !== entryTerm) runs.push({ term: entryTerm, firstIndex: at + 1 });
+      const firstIndex = floor.index + at + 1;
+      if (runs.at(-1)?.term !== entryTerm) runs.push({ term: entryTerm, firstIndex });
     });
-    return this.#tell(id, {
+    const whole = log.length > 0 && floor.index === 0;
+    const { configurations = whole ? [configured(1, log[0] ?? 1)] : [] } = seen;
+    const inForce = configurations.at(-1)?.configuration ?? floor.configuration;
+    if (inForce) this.#configurations.set(machine, inForce);
+    else this.#configurations.delete(machine);
+    return this.#tell(machine, {
       kind: 'opened',
       identity: { id, incarnation, boot, clusterId: 'c1' },
       recovered: {
         hardState: { term, votedFor: vote === null ? null : memberOf(vote) },
-        floor: { index: 0, term: 0, configuration: null },
-        lastIndex: log.length,
+        floor,
+        lastIndex: floor.index + log.length,
         runs,
-        configurations: [],
+        configurations,
       },
       appliedIndex: applied,
     });
@@ -91,16 +136,26 @@ export class Stream {
   /** Hands a write to the storage. */
   wrote(
     id: NodeId,
-    what: { term?: Term; vote?: NodeId | null; cutFrom?: Index; entries?: readonly Entry[] },
+    what: {
+      term?: Term;
+      vote?: NodeId | null;
+      cutFrom?: Index;
+      entries?: readonly Entry[];
+      floor?: LogFloor;
+    },
   ): this {
     this.#sequence += 1;
-    const { term, vote = null, cutFrom, entries = [] } = what;
+    const { term, vote = null, cutFrom, entries = [], floor } = what;
+    const brought = entries.findLast((entry) => entry.kind === 'configuration');
+    const inForce = brought?.configuration ?? floor?.configuration;
+    if (inForce) this.#configurations.set(id, inForce);
     const write: WriteEffect = {
       kind: 'write',
       writeId: { boot: this.#boot(id), sequence: this.#sequence },
       ...(term === undefined ? {} : { hardState: { term, votedFor: vote === null ? null : memberOf(vote) } }),
       ...(cutFrom === undefined ? {} : { cutFrom }),
       entries,
+      ...(floor === undefined ? {} : { floor }),
     };
     return this.#tell(id, { kind: 'write', write });
   }
@@ -124,16 +179,16 @@ export class Stream {
       vote = null,
       commit = 0,
       applied = 0,
-      configuration = threeVoters,
+      configuration = this.#configurations.get(id) ?? emptyConfiguration,
     } = seen;
     // What no checker looks at is left out, so that these streams do not change with the core's insides.
     const state: Partial<RaftState> = {
-      self: { ...memberOf(id), boot: this.#boot(id) },
+      self: { ...this.#member(id), boot: this.#boot(id) },
       role,
       hardState: { term, votedFor: vote === null ? null : memberOf(vote) },
       commitIndex: commit,
       appliedIndex: applied,
-      configurations: [{ index: 1, configuration }],
+      configurations: [{ index: Number.parseInt(configuration.id, 10), configuration }],
     };
     return this.#tell(id, { kind: 'step', state: state as RaftState });
   }
@@ -144,11 +199,36 @@ export class Stream {
       envelope: {
         clusterId: 'c1',
         group: 'main',
-        from: { ...memberOf(from), boot: this.#boot(from) },
+        from: { ...this.#member(from), boot: this.#boot(from) },
         to: memberOf(to),
         message,
       },
     });
+  }
+
+  received(to: NodeId, from: NodeId, message: Message): this {
+    return this.#tell(to, {
+      kind: 'received',
+      envelope: {
+        clusterId: 'c1',
+        group: 'main',
+        from: { ...this.#member(from), boot: this.#boot(from) },
+        to: this.#member(to),
+        message,
+      },
+    });
+  }
+
+  snapshotStored(id: NodeId, meta: SnapshotMeta, origin: 'taken' | 'received' = 'taken'): this {
+    return this.#tell(id, { kind: 'snapshot-stored', meta, origin });
+  }
+
+  restored(id: NodeId, meta: SnapshotMeta): this {
+    return this.#tell(id, { kind: 'restored', meta });
+  }
+
+  compacted(id: NodeId, index: Index): this {
+    return this.#tell(id, { kind: 'raft-event', event: { kind: 'log-compacted', index } });
   }
 
   applied(id: NodeId, ...entries: readonly Entry[]): this {
@@ -166,10 +246,17 @@ export class Stream {
   }
 
   crashed(id: NodeId): this {
-    this.#atMs += 1;
-    const atMs = this.#atMs;
-    this.violation ??= this.#checker.observe({ atMs, replica: id, kind: 'crashed', power: true });
-    return this;
+    return this.#observe({ replica: id, kind: 'crashed', power: true });
+  }
+
+  /** The process died before. */
+  wiped(id: NodeId): this {
+    return this.#observe({ replica: id, kind: 'wiped' });
+  }
+
+  /** The process died before. */
+  rolledBack(id: NodeId): this {
+    return this.#observe({ replica: id, kind: 'rolled-back' });
   }
 
   finish(): this {
@@ -179,17 +266,22 @@ export class Stream {
   }
 
   #tell(replica: NodeId, observation: Observation): this {
+    return this.#observe({ replica, kind: 'replica', observation });
+  }
+
+  #observe(world: WithoutTime<WorldObservation>): this {
     this.#atMs += 1;
-    this.violation ??= this.#checker.observe({
-      atMs: this.#atMs,
-      replica,
-      kind: 'replica',
-      observation,
-    });
+    this.violation ??= this.#checker.observe({ atMs: this.#atMs, ...world });
     return this;
   }
 
   #boot(id: NodeId): number {
     return this.#boots.get(id) ?? 1;
   }
+
+  #member(machine: NodeId): MemberId {
+    return this.#members.get(machine) ?? memberOf(machine);
+  }
 }
+
+type WithoutTime<One> = One extends unknown ? Omit<One, 'atMs'> : never;

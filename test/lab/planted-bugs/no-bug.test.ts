@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 import { firstViolation } from './first-violation.ts';
-import { leadersComeAndGo, noTrouble, restarts } from './trouble.ts';
+import { leadersComeAndGo, noTrouble, restarts, twoAtOnce } from './trouble.ts';
 
 it.each([
   ['no trouble', noTrouble],
   ['restarts', restarts],
   ['leaders that come and go', leadersComeAndGo],
+  ['voters that join and leave in pairs', twoAtOnce],
 ])('without a planted bug, %s violates nothing', async (_name, trouble) => {
   expect((await firstViolation(trouble, 5))?.violation).toBeUndefined();
 });

@@ -20,3 +20,14 @@ timeline:
 ${Array.from({ length: 14 }, (_, i) => `  - {at: ${4 * i + 2}s, for: 2500ms, partition: {on: leader}}`).join('\n')}
 expect: {recovery-within: 20s}
 `;
+
+/** Voters join and leave in pairs, over links slow enough to tell one majority from the other. */
+export const twoAtOnce = `
+name: planted
+cluster: {replicas: 3, spares: 2, snapshots: {entries: 7, keep-entries: 2}}
+network: {latency: 1ms..40ms}
+duration: 30s
+timeline:
+${Array.from({ length: 4 }, (_, i) => `  - {at: ${6 * i + 2}s, membership: {add: [n4, n5]}}\n  - {at: ${6 * i + 5}s, membership: {remove: [n4, n5]}}`).join('\n')}
+expect: {recovery-within: 20s}
+`;

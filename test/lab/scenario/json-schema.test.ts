@@ -29,7 +29,7 @@ describe('the JSON Schema', () => {
       if (node.items) walk(node.items, `${path}[].`);
     };
     walk(JSON.parse(scenarioJsonSchema()), '');
-    const selectors = ['partition', 'network', 'disk', 'clock', 'crash', 'pause'].map(
+    const selectors = ['partition', 'network', 'disk', 'clock', 'crash', 'pause', 'wipe'].map(
       (fault) => `timeline.[].${fault}.on`,
     );
     const weights = ['read', 'write', 'cas'].map((kind) => `workload.mix.${kind}`);
@@ -41,7 +41,9 @@ describe('the JSON Schema', () => {
     // zod overlooks a `required` that stands alone; every other validator minds it.
     const { oneOf, ...item } = text.properties.timeline.items;
     expect(oneOf).toEqual(
-      ['partition', 'network', 'disk', 'clock', 'crash', 'pause'].map((fault) => ({ required: [fault] })),
+      ['partition', 'network', 'disk', 'clock', 'crash', 'pause', 'wipe', 'membership'].map((fault) => ({
+        required: [fault],
+      })),
     );
     text.properties.timeline.items = item;
     const schema = z.fromJSONSchema(text);
@@ -53,6 +55,9 @@ describe('the JSON Schema', () => {
       timeline({ at: '5s', partition: { on: ['n1', 'n3'], direction: 'incoming' } }),
       timeline({ at: '5s', clock: { on: 'n1', offset: '-600ms' } }),
       timeline({ at: '5s', disk: { on: '2 followers', fail: 'write' } }),
+      timeline({ at: '5s', for: '1s', wipe: 'leader' }),
+      timeline({ at: '5s', membership: { add: ['n4'], remove: 'leader', replace: { n1: 'n5' } } }),
+      { duration: '1m', cluster: { snapshots: { chunk: '512B' } }, expect: { 'disk-at-most': '1MiB' } },
     ];
     const wrong: object[] = [
       {},
@@ -65,6 +70,9 @@ describe('the JSON Schema', () => {
       timeline({ at: '5s', partition: ['n1', 'leader'] }),
       timeline({ at: '5s', disk: 'leader' }),
       timeline({ pause: 'n1' }),
+      timeline({ at: '5s', membership: { add: 'leader' } }),
+      timeline({ at: '5s', membership: { replace: { n1: 'leader' } } }),
+      { duration: '1m', expect: { 'disk-at-most': '1 MB' } },
       timeline({ at: '5s', pause: 'n1', unknown: 1 }),
     ];
     const scenarios = new URL('../../../scenarios/', import.meta.url);

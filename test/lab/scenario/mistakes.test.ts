@@ -6,7 +6,7 @@ const selectorWanted =
   'a selector: leader, follower, 2 followers, all followers, minority, majority, 2 random, all, ' +
   'or replica ids such as n1 or [n1, n3]';
 const durationWanted = 'a duration with its unit, such as 150ms, 1.5s, 30s or 2m';
-const faultWanted = 'exactly one fault: partition, network, disk, clock, crash, pause';
+const faultWanted = 'exactly one fault: partition, network, disk, clock, crash, pause, wipe, membership';
 const topLevel = 'name, description, cluster, network, disk, workload, duration, timeline, expect';
 
 /** The whole message, without `f.yaml:` before each line. */
@@ -52,7 +52,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a list for a mapping',
       'duration: 5s\ncluster: [3]',
-      '2:10: cluster: found [3], expected a mapping with keys out of replicas, backend, codec, shards, election-timeout, heartbeat',
+      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, snapshots',
     ],
     [
       'a mapping for a list',
@@ -117,7 +117,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a fault by its name alone',
       'duration: 5s\ntimeline: [partition]',
-      '2:12: timeline[0]: found "partition", expected a mapping with keys out of at, for, partition, network, disk, clock, crash, pause',
+      '2:12: timeline[0]: found "partition", expected a mapping with keys out of at, for, partition, network, disk, clock, crash, pause, wipe, membership',
     ],
     [
       'a fault that lasts no time',
@@ -148,6 +148,51 @@ describe('one mistake in a scenario is told with its place, what was found and w
       'a clock fault that changes nothing',
       'duration: 5s\ntimeline: [{at: 1s, clock: {on: n1, offset: 0ms, rate: 1.0}}]',
       '2:28: timeline[0].clock: found a mapping with on, offset, rate, expected an offset other than 0ms or a rate other than 1.0',
+    ],
+    [
+      'a change of the membership that changes nothing',
+      'duration: 5s\ntimeline: [{at: 1s, membership: {}}]',
+      '2:33: timeline[0].membership: found an empty mapping, expected at least one of add, add-learners, promote, demote, remove, replace',
+    ],
+    [
+      'a role for a newcomer',
+      'duration: 5s\ntimeline: [{at: 1s, membership: {add: leader}}]',
+      '2:39: timeline[0].membership.add: found "leader", expected replica ids such as n4 or [n4, n5]',
+    ],
+    [
+      'a replacement by nobody',
+      'duration: 5s\ntimeline: [{at: 1s, membership: {replace: n1}}]',
+      '2:43: timeline[0].membership.replace: found "n1", expected a mapping of replica ids to replica ids, such as {n1: n4}',
+    ],
+    [
+      'a replacement of nobody',
+      'duration: 5s\ntimeline: [{at: 1s, membership: {replace: {}}}]',
+      '2:43: timeline[0].membership.replace: found an empty mapping, expected a mapping of replica ids to replica ids, such as {n1: n4}',
+    ],
+    [
+      'a replacement by a role',
+      'duration: 5s\ntimeline: [{at: 1s, membership: {replace: {n1: leader}}}]',
+      '2:43: timeline[0].membership.replace: found a mapping with n1, expected a mapping of replica ids to replica ids, such as {n1: n4}; "leader" is no id',
+    ],
+    [
+      'one replica for two places',
+      'duration: 5s\ntimeline: [{at: 1s, membership: {replace: {n1: n4, n2: n4}}}]',
+      '2:43: timeline[0].membership.replace: found a mapping with n1, n2, expected each replica once; n4 is there twice',
+    ],
+    [
+      'a change of the membership with an end',
+      'duration: 9s\ntimeline: [{at: 1s, for: 2s, membership: {remove: n1}}]',
+      '2:26: timeline[0].for: found "2s", expected no `for`: a change of the membership ends when it is done',
+    ],
+    [
+      'a segment smaller than the storage allows',
+      'duration: 5s\ncluster: {segment: 63KiB}',
+      '2:20: cluster.segment: found "63KiB", expected at least 64KiB',
+    ],
+    [
+      'a size without unit',
+      'duration: 5s\nexpect: {disk-at-most: 4096}',
+      '2:24: expect.disk-at-most: found 4096, expected a size with its unit, such as 4096B, 256KiB or 2MiB',
     ],
     [
       'a clock rate too exact',
@@ -271,6 +316,46 @@ describe('settings that contradict each other are told', () => {
       '3:32: timeline[0].partition: found "leader", expected at least one replica on the other side of the partition',
     ],
     [
+      'a newcomer without a machine',
+      fault('membership: {add: [n3, n4, n5]}'),
+      '3:39: timeline[0].membership.add: found [n3, n4, n5], expected ids of machines, n1 to n3; not n4, n5 (cluster.spares says how many)',
+    ],
+    [
+      'a newcomer that is a member',
+      fault('membership: {add: n3}'),
+      '3:39: timeline[0].membership.add: found "n3", expected ids of no members; not n3',
+    ],
+    [
+      'a member replaced by another one',
+      fault('membership: {replace: {n1: n2}}'),
+      '3:43: timeline[0].membership.replace: found a mapping with n1, expected ids of no members; not n2',
+    ],
+    [
+      'a leaver that has left, by the time of the step and not by its place in the file',
+      'duration: 1m\ntimeline:\n  - {at: 9s, membership: {remove: n3}}\n  - {at: 5s, membership: {remove: n3}}',
+      '3:35: timeline[0].membership.remove: found "n3", expected ids of members, then n1, n2; not n3',
+    ],
+    [
+      'a stranger replaced',
+      'duration: 1m\ncluster: {spares: 2}\ntimeline: [{at: 5s, membership: {replace: {n4: n5}}}]',
+      '3:43: timeline[0].membership.replace: found a mapping with n4, expected ids of members, then n1, n2, n3; not n4',
+    ],
+    [
+      'a change that leaves nobody',
+      fault('membership: {remove: [n1, n2, n3]}'),
+      '3:33: timeline[0].membership: found a mapping with remove, expected at least one member to be left',
+    ],
+    [
+      'a spare that is not there',
+      'duration: 1m\ncluster: {spares: 1}\ntimeline: [{at: 5s, crash: n5}]',
+      '3:28: timeline[0].crash: found "n5", expected ids from n1 to n4; not n5',
+    ],
+    [
+      'a change of the membership that nobody asks for',
+      'duration: 1m\nexpect: {membership-within: 5s}',
+      '2:29: expect.membership-within: found "5s", expected a change of the membership in the timeline to test it',
+    ],
+    [
       'a storage that nothing makes reopen',
       'duration: 1m\nexpect: {storage-reopened: true}',
       '2:28: expect.storage-reopened: found true, expected a disk fault in the timeline to test it',
@@ -298,6 +383,16 @@ describe('settings that contradict each other are told', () => {
     ['a partition of all but one', fault('partition: 2 random')],
     ['one of two replicas cut off', fault('partition: minority', 2)],
     ['a crash of everyone', fault('crash: all')],
+    ['the smallest segment that the storage allows', cluster('segment: 64KiB')],
+    ['a member that comes back', fault('membership: {remove: n3}}, {at: 9s, membership: {add: n3}')],
+    [
+      'anybody once the leader, whoever it is, was removed',
+      fault('membership: {remove: leader}}, {at: 9s, membership: {add: n1}'),
+    ],
+    [
+      'more followers than at first, in a cluster that grows',
+      'duration: 1m\ncluster: {spares: 1}\ntimeline: [{at: 5s, membership: {add: n4}}, {at: 9s, pause: 3 followers}]',
+    ],
   ])('but not %s', (_, text) => {
     expect(mistakesIn(text)).toEqual([]);
   });

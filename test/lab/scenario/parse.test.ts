@@ -6,7 +6,18 @@ import type { Fault, Scenario } from '../../../lab/scenario/scenario.ts';
 
 const parse = (text: string, file = 'lab/my-case.yaml'): Scenario => parseScenario({ text, file });
 const faultOf = (item: string): Fault | undefined =>
-  parse(`duration: 1m\ncluster: {replicas: 5}\ntimeline:\n  - {at: 5s, ${item}}\n`).timeline[0]?.fault;
+  parse(`duration: 1m\ncluster: {replicas: 5, spares: 3}\ntimeline:\n  - {at: 5s, ${item}}\n`).timeline[0]
+    ?.fault;
+
+const noChange = {
+  kind: 'membership',
+  add: [],
+  addLearners: [],
+  promote: [],
+  demote: null,
+  remove: null,
+  replace: [],
+} as const;
 
 describe('a scenario', () => {
   it('of nothing but a duration has every default', () => {
@@ -16,11 +27,14 @@ describe('a scenario', () => {
       file: 'lab/my-case.yaml',
       cluster: {
         replicas: 3,
+        spares: 0,
         backend: 'files',
         codec: 'none',
         shards: 1,
+        segmentBytes: 64 * 1024 * 1024,
         electionTimeout: { fromMs: 500, toMs: 1000 },
         heartbeatMs: 100,
+        snapshots: { entries: 10_000, keepEntries: 1_000, chunkBytes: 262_144, bytesPerSecond: 0 },
       },
       network: { latency: { fromMs: 1, toMs: 5 }, lossPerMille: 0, duplicatePerMille: 0 },
       disk: { latency: { fromMs: 1, toMs: 2 } },
@@ -40,6 +54,9 @@ describe('a scenario', () => {
         recoveryWithinMs: 10_000,
         unavailableAtMostMs: null,
         storageReopened: false,
+        membershipWithinMs: null,
+        logAtMost: null,
+        diskAtMostBytes: null,
       },
     } satisfies Scenario);
   });
@@ -48,7 +65,16 @@ describe('a scenario', () => {
     const text = `
 name: everything
 description: All settings at once.
-cluster: {replicas: 5, backend: level, codec: gzip, shards: 4, election-timeout: 150ms..300ms, heartbeat: 50ms}
+cluster:
+  replicas: 5
+  spares: 2
+  backend: level
+  codec: gzip
+  shards: 4
+  segment: 128KiB
+  election-timeout: 150ms..300ms
+  heartbeat: 50ms
+  snapshots: {entries: 100, keep-entries: 10, chunk: 512B, bytes-per-second: 1000}
 network: {latency: 0ms..10ms, loss: 0.5%, duplicate: 1%}
 disk: {latency: 3ms}
 workload:
@@ -65,12 +91,17 @@ timeline:
     partition: leader
   - at: 50s
     disk: {on: leader, fail: sync}
+  - at: 60s
+    membership: {add: n6, replace: {n1: n7}}
 expect:
   new-leader-within: 2s
   step-down-within: 3s
   recovery-within: 4s
   unavailable-at-most: 5s
   storage-reopened: true
+  membership-within: 6s
+  log-at-most: 120
+  disk-at-most: 2MiB
 `;
     expect(parse(text)).toEqual({
       name: 'everything',
@@ -78,11 +109,14 @@ expect:
       file: 'lab/my-case.yaml',
       cluster: {
         replicas: 5,
+        spares: 2,
         backend: 'level',
         codec: 'gzip',
         shards: 4,
+        segmentBytes: 128 * 1024,
         electionTimeout: { fromMs: 150, toMs: 300 },
         heartbeatMs: 50,
+        snapshots: { entries: 100, keepEntries: 10, chunkBytes: 512, bytesPerSecond: 1000 },
       },
       network: { latency: { fromMs: 0, toMs: 10 }, lossPerMille: 5, duplicatePerMille: 10 },
       disk: { latency: { fromMs: 3, toMs: 3 } },
@@ -100,13 +134,19 @@ expect:
           atMs: 10_000,
           forMs: 30_000,
           fault: { kind: 'partition', on: { kind: 'leader' }, direction: 'both' },
-          line: 16,
+          line: 25,
         },
         {
           atMs: 50_000,
           forMs: null,
           fault: { kind: 'disk', on: { kind: 'leader' }, operation: 'sync', times: 1 },
-          line: 19,
+          line: 28,
+        },
+        {
+          atMs: 60_000,
+          forMs: null,
+          fault: { ...noChange, add: ['n6'], replace: [{ id: 'n1', by: 'n7' }] },
+          line: 30,
         },
       ],
       expect: {
@@ -115,6 +155,9 @@ expect:
         recoveryWithinMs: 4000,
         unavailableAtMostMs: 5000,
         storageReopened: true,
+        membershipWithinMs: 6000,
+        logAtMost: 120,
+        diskAtMostBytes: 2 * 1024 * 1024,
       },
     } satisfies Scenario);
   });
@@ -163,6 +206,26 @@ expect:
     ['crash: {on: all, power: true}', { kind: 'crash', on: { kind: 'all' }, power: true }],
     ['pause: majority', { kind: 'pause', on: { kind: 'majority' } }],
     ['pause: {on: all followers}', { kind: 'pause', on: { kind: 'followers', count: 'all' } }],
+    ['wipe: leader', { kind: 'wipe', on: { kind: 'leader' } }],
+    ['wipe: {on: [n1, n2]}', { kind: 'wipe', on: { kind: 'ids', ids: ['n1', 'n2'] } }],
+    ['membership: {add: n6}', { ...noChange, add: ['n6'] }],
+    ['membership: {add: [n6, n7]}', { ...noChange, add: ['n6', 'n7'] }],
+    ['membership: {add-learners: [n6]}', { ...noChange, addLearners: ['n6'] }],
+    ['membership: {promote: n1}', { ...noChange, promote: ['n1'] }],
+    [
+      'membership: {remove: leader, demote: 2 followers}',
+      { ...noChange, remove: { kind: 'leader' }, demote: { kind: 'followers', count: 2 } },
+    ],
+    [
+      'membership: {replace: {n1: n6, n3: n7}}',
+      {
+        ...noChange,
+        replace: [
+          { id: 'n1', by: 'n6' },
+          { id: 'n3', by: 'n7' },
+        ],
+      },
+    ],
   ])('knows the fault %s', (item, fault) => {
     expect(faultOf(item)).toEqual(fault);
   });

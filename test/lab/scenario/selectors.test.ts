@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  parseReplacements,
+  parseReplicaId,
   parseReplicaIds,
   parseSelector,
+  replacementsExpected,
+  replicaIdsExpected,
   selectorExpected,
   selectorPattern,
   selectorWords,
@@ -58,8 +62,10 @@ describe('a selector', () => {
 });
 
 describe('a list of replica ids', () => {
-  it('is a selector', () => {
-    expect(parseReplicaIds(['n3', 'n1'])).toEqual({ ok: true, value: { kind: 'ids', ids: ['n3', 'n1'] } });
+  it('is read in its order, and a single one is a list of one', () => {
+    expect(parseReplicaIds(['n3', 'n1'])).toEqual({ ok: true, value: ['n3', 'n1'] });
+    expect(parseReplicaId(' n3 ')).toEqual({ ok: true, value: ['n3'] });
+    expect(parseReplicaId('leader')).toEqual({ ok: false, expected: replicaIdsExpected });
   });
 
   it.each([
@@ -68,5 +74,26 @@ describe('a list of replica ids', () => {
     [['n1', 'n2', 'n1'], 'each replica once; n1 is there twice'],
   ])('%j is refused', (ids, expected) => {
     expect(parseReplicaIds(ids)).toEqual({ ok: false, expected });
+  });
+});
+
+describe('replacements', () => {
+  it('are pairs, in their order', () => {
+    expect(parseReplacements({ n1: 'n4', n3: 'n5' })).toEqual({
+      ok: true,
+      value: [
+        { id: 'n1', by: 'n4' },
+        { id: 'n3', by: 'n5' },
+      ],
+    });
+  });
+
+  it.each<[Record<string, string>, string]>([
+    [{}, replacementsExpected],
+    [{ n1: 'n1' }, 'each replica once; n1 is there twice'],
+    [{ n1: 'n2', n2: 'n3' }, 'each replica once; n2 is there twice'],
+    [{ leader: 'n4' }, `${replacementsExpected}; "leader" is no id`],
+  ])('%j is refused', (pairs, expected) => {
+    expect(parseReplacements(pairs)).toEqual({ ok: false, expected });
   });
 });

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { idsUpTo } from '../../../lab/scenario/membership-checks.ts';
 import { parseScenario } from '../../../lab/scenario/parse.ts';
-import type { Scenario } from '../../../lab/scenario/scenario.ts';
+import type { Fault, Scenario } from '../../../lab/scenario/scenario.ts';
 
 const folder = new URL('../../../scenarios/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
@@ -52,5 +53,62 @@ describe('the founding matrix', () => {
     const offsets = timeline.flatMap(({ fault }) => (fault.kind === 'clock' ? [fault.offsetMs] : []));
     expect(offsets.some((offset) => offset > 500)).toBe(true);
     expect(offsets.some((offset) => offset < -500)).toBe(true);
+  });
+});
+
+describe('the changing matrix', () => {
+  const changes = (name: string): readonly Fault[] => shipped(name).timeline.map(({ fault }) => fault);
+
+  it('replaces every first member, one by one, under load', () => {
+    const { cluster } = shipped('rolling-replacement');
+    const replaced = changes('rolling-replacement').flatMap((fault) =>
+      fault.kind === 'membership' ? fault.replace : [],
+    );
+    expect(replaced.map(({ id }) => id)).toEqual(idsUpTo(cluster.replicas));
+  });
+
+  it('grows from one to five, and shrinks back to one', () => {
+    let members = idsUpTo(shipped('grow-and-shrink').cluster.replicas);
+    const sizes = changes('grow-and-shrink').flatMap((fault) => {
+      if (fault.kind !== 'membership') return [];
+      const { add, addLearners, remove } = fault;
+      const left = remove?.kind === 'ids' ? remove.ids : [];
+      members = [...members, ...add, ...addLearners].filter((id) => !left.includes(id));
+      return [members.length];
+    });
+    expect([Math.max(...sizes), sizes.at(-1)]).toEqual([5, 1]);
+  });
+
+  it('removes whoever leads', () => {
+    expect(changes('remove-leader')).toContainEqual(
+      expect.objectContaining({ kind: 'membership', remove: { kind: 'leader' } }),
+    );
+  });
+
+  it.each([
+    ['wiped-follower', { kind: 'followers', count: 1 }],
+    ['wiped-leader', { kind: 'leader' }],
+    ['two-of-five-wiped', { kind: 'ids', ids: ['n2'] }],
+  ])('%s empties the disk it is named for', (name, on) => {
+    expect(changes(name)).toContainEqual({ kind: 'wipe', on });
+  });
+
+  it('lets a follower fall behind the log, and gives it a bad link and other leaders when it is back', () => {
+    const { timeline, cluster, workload } = shipped('snapshot-catch-up');
+    const [away, link] = timeline;
+    expect(away?.fault).toMatchObject({ kind: 'partition', on: { kind: 'ids', ids: ['n3'] } });
+    const missed = ((away?.forMs ?? 0) / 1000) * workload.operationsPerSecond;
+    expect(missed).toBeGreaterThan(2 * (cluster.snapshots.entries + cluster.snapshots.keepEntries));
+    expect(link?.fault).toMatchObject({ kind: 'network', on: { kind: 'ids', ids: ['n3'] } });
+    const during = timeline.filter(({ atMs }) => atMs > (link?.atMs ?? 0));
+    expect(during.filter(({ fault }) => 'on' in fault && fault.on.kind === 'leader')).toHaveLength(2);
+  });
+
+  it('compacts for an hour, with bounds far below what an hour brings', () => {
+    const { durationMs, workload, expect: bounds } = shipped('compaction-hour');
+    expect(durationMs).toBe(3_600_000);
+    const entries = (durationMs / 1000) * workload.operationsPerSecond;
+    expect(entries / (bounds.logAtMost ?? entries)).toBeGreaterThan(10);
+    expect(bounds.diskAtMostBytes).not.toBeNull();
   });
 });

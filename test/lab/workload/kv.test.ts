@@ -61,6 +61,67 @@ test('equal commands give equal digests, and any difference shows for good', () 
   );
 });
 
+const piecesOf = async function* (bytes: Uint8Array, size: number): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+};
+
+test('a map restored from a snapshot goes on as the one that was never away', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(command, { maxLength: 20 }),
+      fc.array(command, { maxLength: 10 }),
+      fc.integer({ min: 1, max: 40 }),
+      async (before, after, size) => {
+        const original = machineAfter(before);
+        const bytes = Buffer.concat([...original.snapshot()]);
+        const restored = machineAfter([{ kind: 'write', key: 'other', value: 1 }]);
+        await restored.restore(piecesOf(bytes, size));
+        expect(restored.appliedIndex).toBe(original.appliedIndex);
+        after.forEach((one, at) => {
+          const meta = { index: before.length + at + 1, term: 1 };
+          expect(restored.apply(one, meta)).toEqual(original.apply(one, meta));
+        });
+        expect(restored.digest).toBe(original.digest);
+        expect(restored.size).toBe(original.size);
+      },
+    ),
+  );
+});
+
+test('a snapshot is the state as of its call, in bytes that do not tell of the order of keys', () => {
+  const keys = Array.from({ length: 40 }, (_, at) => `k${at}`);
+  const filled = (order: readonly string[]): KvStateMachine => {
+    const machine = new KvStateMachine();
+    order.forEach(
+      (key, at) => void machine.apply({ kind: 'write', key, value: 1 }, { index: at + 1, term: 1 }),
+    );
+    return machine;
+  };
+  const linesOf = (chunks: Iterable<Uint8Array>): string[] =>
+    Buffer.concat([...chunks])
+      .toString()
+      .split('\n');
+  const forwards = filled(keys);
+  const chunks = forwards.snapshot();
+  forwards.apply({ kind: 'write', key: 'k0', value: 2 }, { index: 41, term: 1 });
+  const taken = [...chunks];
+  expect(taken.length).toBeGreaterThan(2);
+  const [head, ...values] = linesOf(taken);
+  expect(JSON.parse(head ?? '')).toMatchObject({ appliedIndex: 40, keys: 40 });
+  expect(linesOf(filled(keys.reverse()).snapshot()).slice(1)).toEqual(values);
+});
+
+test.each([
+  ['nothing', ''],
+  ['a missing key', '{"appliedIndex":1,"high":1,"low":1,"keys":2}\n["a",1]\n'],
+  ['a line cut short', '{"appliedIndex":1,"high":1,"low":1,"keys":1}\n["a",1]'],
+  ['a value that is no number', '{"appliedIndex":1,"high":1,"low":1,"keys":1}\n["a","1"]\n'],
+])('%s is no snapshot, and leaves the map as it was', async (_name, text) => {
+  const machine = machineAfter([{ kind: 'write', key: 'a', value: 7 }]);
+  await expect(machine.restore(piecesOf(Buffer.from(text), 10))).rejects.toThrow();
+  expect(machine.query({ kind: 'read', key: 'a' })).toEqual({ kind: 'read', value: 7 });
+});
+
 test('bytes that differ in one bit have different digests', () => {
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 40 });
   const digestOf = (data: Uint8Array): number => {

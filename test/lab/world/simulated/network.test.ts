@@ -46,7 +46,7 @@ class Cluster {
       },
       observe: () => expect.unreachable(),
     });
-    transport.setPeers(IDS.map((peer) => ({ id: peer, address: peer })));
+    transport.setPeers(IDS.map((peer) => ({ id: peer, incarnation: null, address: peer })));
     return { id, program, transport };
   }
 
@@ -286,7 +286,7 @@ describe('a simulated network', () => {
       receive: () => {},
       observe: () => {},
     });
-    transport.setPeers([{ id: 'n1', address: 'n1' }]);
+    transport.setPeers([{ id: 'n1', incarnation: null, address: 'n1' }]);
     transport.send(heartbeat('n1', 'n1', 1));
     await expect(simulation.run()).rejects.toThrow(/no envelope/);
   });

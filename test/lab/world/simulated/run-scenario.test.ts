@@ -53,6 +53,32 @@ describe('trouble of every kind', () => {
       'a single replica',
       'cluster: {replicas: 1}\ntimeline: [{at: 3s, for: 1s, crash: {on: n1, power: true}}]',
     ],
+    ['a disk emptied while nobody leads', 'timeline: [{at: 3s, for: 1s, wipe: leader}]'],
+    [
+      'an emptied disk of the level backend',
+      'cluster: {backend: level, snapshots: {entries: 50, keep-entries: 5}}\ntimeline: [{at: 3s, for: 1s, wipe: follower}]',
+    ],
+    [
+      'a power cut of everybody, with snapshots under way',
+      'cluster: {snapshots: {entries: 20, keep-entries: 5}}\n' +
+        'timeline: [{at: 3s, for: 1s, crash: {on: all, power: true}}, {at: 6s, for: 1s, crash: {on: all, power: true}}]',
+    ],
+    [
+      'a disk that fails in the middle of snapshots',
+      'cluster: {backend: level, snapshots: {entries: 20, keep-entries: 5}}\n' +
+        'timeline: [{at: 3s, disk: {on: all, fail: sync, times: 3}}, {at: 6s, disk: {on: follower, fail: write, times: 2}}]',
+    ],
+    [
+      'a leader cut off in the middle of a change of the membership',
+      'cluster: {spares: 2}\nnetwork: {latency: 10ms..40ms}\n' +
+        'timeline: [{at: 3s, membership: {add: [n4, n5]}}, {at: 3100ms, for: 3s, partition: leader}]\nexpect: {recovery-within: 20s}',
+    ],
+    [
+      'a crash of everybody in the middle of a change of the membership',
+      'cluster: {spares: 2}\nnetwork: {latency: 10ms..40ms}\n' +
+        'timeline: [{at: 3s, membership: {add: [n4, n5], remove: leader}}, {at: 3400ms, for: 1s, crash: {on: all, power: true}}]\n' +
+        'expect: {recovery-within: 20s}',
+    ],
     [
       'five replicas without a minority',
       'cluster: {replicas: 5}\ntimeline: [{at: 3s, for: 3s, partition: minority}]',
@@ -99,6 +125,31 @@ describe('a run', () => {
       'timeline: [{at: 3s, for: 4s, partition: leader}]\nexpect: {step-down-within: 5ms}',
     );
     expect((await runScenario(tight, { seed: 1 })).violation?.checker).toBe('step-down-within');
+  });
+
+  it('tells when a change of the membership does not come about in time, and why', async () => {
+    const stuck = scenario(
+      'cluster: {spares: 1}\ntimeline: [{at: 2s, crash: majority}, {at: 3s, membership: {add: n4}}]\n' +
+        'expect: {membership-within: 3s}',
+    );
+    const { violation } = await runScenario(stuck, { seed: 1 });
+    expect(violation?.checker).toBe('membership-within');
+    expect(violation?.sentence).toMatch(/^within 3000 ms after \d+.* \(add n4\): /);
+  });
+
+  it('tells when a log, or a disk, outgrows its bound', async () => {
+    const text = (bound: string): string =>
+      `cluster: {snapshots: {entries: 50, keep-entries: 10}}\nexpect: {${bound}}`;
+    const check = async (bound: string): Promise<string | undefined> =>
+      (await runScenario(scenario(text(bound)), { seed: 1 })).violation?.sentence;
+    expect(await check('log-at-most: 59')).toMatch(
+      /^the log of n\d has 60 entries, .*; at most 59 were allowed$/,
+    );
+    expect(await check('log-at-most: 120')).toBeUndefined();
+    expect(await check('disk-at-most: 1KiB')).toMatch(
+      /^the disk of n\d holds \d+ bytes; at most 1024 were allowed$/,
+    );
+    expect(await check('disk-at-most: 256KiB')).toBeUndefined();
   });
 
   it('tells when the cluster does not recover', async () => {
