@@ -7,19 +7,21 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-it("the README's program runs as it stands, and prints what it says", async () => {
+it("the README's programs run as they stand, and print what they say", async () => {
   const readme = await readFile(join(root, 'README.md'), 'utf8');
-  const program = /```js\n([\s\S]*?)```/.exec(readme)?.[1];
-  const promised = /console\.log\(.*\); \/\/ (.*)/.exec(program ?? '')?.[1];
-  expect(program).toBeDefined();
-  expect(promised).toBeDefined();
-  // Below the package, so that it imports `kontiki` as a user of the built package does.
+  const programs = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program = '']) => program);
+  expect(programs).toHaveLength(2);
+  // Below the package, so that they import `kontiki` as users of the built package do.
   const directory = await mkdtemp(join(root, 'dist', 'readme-'));
   try {
-    const file = join(directory, 'program.mjs');
-    await writeFile(file, program ?? '');
-    const { stdout } = await promisify(execFile)(process.execPath, [file]);
-    expect(stdout.trim()).toBe(promised);
+    for (const program of programs) {
+      const promised = /console\.log\(.*\); \/\/ (.*)/.exec(program)?.[1];
+      expect(promised).toBeDefined();
+      const file = join(directory, 'program.mjs');
+      await writeFile(file, program);
+      const { stdout } = await promisify(execFile)(process.execPath, [file]);
+      expect(stdout.trim()).toBe(promised);
+    }
   } finally {
     await rm(directory, { recursive: true });
   }

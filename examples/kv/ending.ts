@@ -5,6 +5,8 @@ import type { KvNode } from './http-addresses.ts';
 
 /** How long answers under way may take once the replica ends. */
 const GRACE_MS = 1_000;
+/** A member that has just been emptied is refused too, until its predecessor has been silent for a moment. */
+const REFUSED_FOR_MS = 10_000;
 
 /**
  * Ends the process when it is told to, or when the replica stops by itself. Exit code 0: asked to, or its
@@ -33,5 +35,28 @@ export function runUntilItEnds(node: KvNode, server: Server, logger: Logger): vo
       void close(1);
     }
   });
+  onRefused(node, (why) => {
+    logger.error(`kv replica ${node.id} is refused by the cluster and ends: ${why}`);
+    void close(1);
+  });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close(0));
+}
+
+/** Calls back when the cluster has refused this replica for long: somebody else runs under its name. */
+function onRefused(node: KvNode, refused: (why: string) => void): void {
+  let timer: NodeJS.Timeout | null = null;
+  const forget = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+  };
+  node.on('joining', ({ from, answer }) => {
+    if (answer === 'member-is-alive' || answer === 'other-cluster') {
+      const why = `${from} answers ${answer}; check --id, --dir and the addresses`;
+      timer ??= setTimeout(() => refused(why), REFUSED_FOR_MS).unref();
+    } else if (answer !== 'ask-leader') forget();
+  });
+  node.on('leader-changed', ({ leader }) => {
+    if (leader !== null) forget();
+  });
+  node.once('stopped', forget);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RaftNode } from 'kontiki';
 import { MembershipRefused } from 'kontiki';
 import type { Logger } from 'pino';
@@ -39,24 +40,32 @@ export class HttpAddresses {
   }
 }
 
+const RETRY_MS = 200;
+
 /** Whenever this replica leads, it puts what its flags say about the first members into their metadata. */
 export function publishHttpAddresses(node: KvNode, addresses: HttpAddresses, logger: Logger): void {
   let publishing = false;
-  const publish = (): void => {
-    const update = addresses.unpublished();
-    if (publishing || update.length === 0 || node.status().role !== 'leader') return;
+  const publish = async (): Promise<void> => {
+    if (publishing) return;
     publishing = true;
-    node.changeMembership({ update }).then(
-      () => {
-        publishing = false;
-      },
-      (error: unknown) => {
-        publishing = false;
-        // Another change comes first: its end is an occasion to try again, as every new configuration is.
-        if (error instanceof MembershipRefused) return;
-        logger.warn({ err: error }, 'the HTTP addresses of the first members are not published yet');
-      },
-    );
+    try {
+      for (;;) {
+        const update = addresses.unpublished();
+        if (update.length === 0 || node.status().role !== 'leader') return;
+        try {
+          await node.changeMembership({ update });
+        } catch (error) {
+          // A leader is refused until an entry of its term is committed, and while another change is under way.
+          if (!(error instanceof MembershipRefused)) throw error;
+          await delay(RETRY_MS, undefined, { ref: false });
+        }
+      }
+    } catch (error) {
+      // Who leads next tries again.
+      logger.warn({ err: error }, 'the HTTP addresses of the first members are not published yet');
+    } finally {
+      publishing = false;
+    }
   };
-  node.on('role-changed', publish).on('configuration-changed', publish).on('membership-ended', publish);
+  node.on('role-changed', () => void publish());
 }

@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { MembershipOptions, RequestedChange } from 'kontiki';
 import { z } from 'zod';
 import type { KvNode } from './http-addresses.ts';
 import { BadRequest, bodyOf, json, notAllowed } from './http-message.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
-
-type Change = Parameters<KvNode['changeMembership']>[0];
 
 const name = z.string().min(1);
 const newcomer = {
@@ -58,7 +57,7 @@ export async function answerMembers(
 }
 
 /** null when the request asks for no change. */
-async function changeOf(request: IncomingMessage, id: string | null): Promise<Change | null> {
+async function changeOf(request: IncomingMessage, id: string | null): Promise<RequestedChange | null> {
   if (id !== null) return request.method === 'DELETE' ? { remove: [id] } : null;
   if (request.method !== 'POST') return null;
   const body = await bodyOf(request, BODY_BYTES_MAX);
@@ -70,15 +69,11 @@ async function changeOf(request: IncomingMessage, id: string | null): Promise<Ch
   }
   const checked = changeSchema.safeParse(parsed);
   if (!checked.success) throw new BadRequest(400, z.prettifyError(checked.error));
-  return withoutUndefined(checked.data);
+  // What comes from JSON has no undefined properties; the schema's type does not know.
+  return checked.data as RequestedChange;
 }
 
-/** What comes from JSON has no undefined properties; the schema's type does not know. */
-function withoutUndefined(change: z.infer<typeof changeSchema>): Change {
-  return change as Change;
-}
-
-function optionsOf(parameters: URLSearchParams): { expected?: string; timeoutMs?: number } {
+function optionsOf(parameters: URLSearchParams): MembershipOptions {
   const expected = parameters.get('expected');
   const timeout = parameters.get('timeoutMs');
   const timeoutMs = Number(timeout);

@@ -57,7 +57,6 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
   const recovered = reconcile(start.recovered, snapshot);
   const { floor, hardState, lastIndex } = recovered;
   const settledIndex = snapshot?.index ?? floor.index;
-  const knownCommitted = appliedIndex > settledIndex ? appliedIndex : settledIndex;
   const state: RaftState = {
     self: { ...self },
     group,
@@ -82,10 +81,10 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
       { index: floor.index, configuration: floor.configuration ?? emptyConfiguration },
       ...recovered.configurations.map(({ index, configuration }) => ({ index, configuration })),
     ],
-    commitIndex: knownCommitted,
+    commitIndex: appliedIndex,
     settledIndex,
-    appliedIndex: knownCommitted,
-    applyingIndex: knownCommitted,
+    appliedIndex,
+    applyingIndex: appliedIndex,
     snapshot,
     keepFrom: floor.index + 1,
     receiving: null,
@@ -117,7 +116,7 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     failed: false,
   };
   state.wasMember = state.configurations.some(
-    ({ index, configuration }) => index <= knownCommitted && isMember(configuration, self),
+    ({ index, configuration }) => index <= appliedIndex && isMember(configuration, self),
   );
   if (mayHavePromised(state)) state.silentUntil = now + options.electionTimeoutMinMs;
   armElectionTimer({ state, random, effects: [] });
@@ -161,9 +160,17 @@ function recoveredTermAt({ floor, lastIndex, runs }: RaftStart['recovered'], ind
   return term;
 }
 
-/** A floor is written only after its snapshot is durable, and a snapshot is replaced only by a later one. */
-function checkSnapshot({ recovered: { floor }, snapshot }: RaftStart): void {
+/**
+ * A floor is written only after its snapshot is durable, and a snapshot is replaced only by a later one. A state
+ * machine behind its snapshot would be given the entries after it, and never those before.
+ */
+function checkSnapshot({ recovered: { floor }, snapshot, appliedIndex }: RaftStart): void {
   const index = snapshot?.index ?? 0;
+  if (appliedIndex < index) {
+    throw new InvariantViolation(
+      `the state machine holds the entries up to ${appliedIndex}, and was not restored from the snapshot of ${index}`,
+    );
+  }
   if (index >= floor.index && (index > floor.index || (snapshot?.term ?? 0) === floor.term)) return;
   throw new InvariantViolation(
     `the log begins after ${floor.index}/${floor.term}, but the latest snapshot is ` +

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../bench/free-ports.ts';
 import { formatMembers, type KvMember } from '../../examples/kv/member-list.ts';
-import type { Configuration, NodeStatus } from '../../src/index.ts';
+import type { Configuration, Metrics, NodeStatus } from '../../src/index.ts';
 
 const SERVER = fileURLToPath(new URL('../../dist/examples/kv/server.js', import.meta.url));
 
@@ -108,8 +108,22 @@ export class KvCluster {
     }
   }
 
-  status(id: string): Promise<NodeStatus | null> {
-    return this.ask<NodeStatus>(id, '/status');
+  status(id: string): Promise<(NodeStatus & { readonly metrics: Metrics }) | null> {
+    return this.ask(id, '/status');
+  }
+
+  /** The member that answers a write sent to `id`: itself, or where its answer redirects to. */
+  async leaderToldBy(id: string): Promise<string | undefined> {
+    const member = this.members.find((m) => m.id === id);
+    const response = await fetch(`http://${member?.http}/keys/probe`, {
+      method: 'PUT',
+      body: '',
+      redirect: 'manual',
+      signal: AbortSignal.timeout(5_000),
+    });
+    const location = response.headers.get('location');
+    if (response.status !== 307) return response.ok ? id : undefined;
+    return this.members.find(({ http }) => location === `http://${http}/keys/probe`)?.id;
   }
 
   /**
@@ -132,7 +146,9 @@ export class KvCluster {
       const answer = (await response.json()) as Configuration & { reason?: string };
       if (response.ok) return answer;
       const passes = response.status === 503 || TRANSIENT.has(answer.reason ?? '');
-      if (!passes) throw new Error(`${response.status} ${JSON.stringify(answer)}`);
+      const told = `${response.status} ${JSON.stringify(answer)}`;
+      if (!passes) throw new Error(told);
+      this.output.push(`${method} ${path} at ${at}: ${told}\n`);
       return null;
     });
   }

@@ -126,6 +126,16 @@ export class TraceCluster extends Cluster {
     return { id, incarnation: replica(id, 1, disk.life).incarnation, address: `${id}:1` };
   }
 
+  crashRunning(id: string): void {
+    this.core(id);
+    this.crash(id);
+  }
+
+  restart(id: string): void {
+    this.crash(id);
+    this.start(id);
+  }
+
   copyDisk(id: string): void {
     this.#copies.set(id, structuredClone(this.replica(id).disk));
   }

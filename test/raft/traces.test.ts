@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { commands } from './trace-commands.ts';
 import { TraceDriver } from './trace-driver.ts';
 import { parseTrace, printTrace, replay } from './trace-file.ts';
 
@@ -54,7 +55,15 @@ describe('the runner of traces', () => {
     expect(play('story.txt', told)).toBe(told);
   });
 
+  test('every command is explained', () => {
+    const explained = readFileSync(`${folder}README.md`, 'utf8');
+    const missing = Object.keys(commands).filter((verb) => !new RegExp(`\`${verb}[ \`]`).test(explained));
+    expect(missing).toEqual([]);
+  });
+
   test.each([
+    ['a word too many', ['cluster S1', 'crash S1 S2'], 'story.txt:2: crash S1 S2: 2 words after crash'],
+    ['a name that it does not take', ['cluster S1', 'wipe S1 keep=2'], 'wipe takes no keep'],
     ['a command that is none', ['cluster S1', 'dance S1'], 'story.txt:2: dance S1: there is no such command'],
     ['a command before the cluster', ['settle'], 'story.txt:1: settle: there is no cluster yet'],
     ['an unknown replica', ['cluster S1', 'crash S9'], 'story.txt:2: crash S9: no replica S9'],
