@@ -97,6 +97,8 @@ export class LockstepChaos {
     },
     compact: ({ id, core, applied, disk }) => {
       if (core === null || applied.length <= (latestSnapshot(disk)?.meta.index ?? 0)) return;
+      // What was applied before a reopening may be in this log no more, nor the configuration that was in force.
+      if (applied.length > core.state.settledIndex) return;
       this.cluster.compact(id, applied.length, this.#random.integer(0, 4));
     },
     crash: ({ id, core, disk }) => {

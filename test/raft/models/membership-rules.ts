@@ -4,7 +4,7 @@ import type { MemberId } from '../../../src/raft/identity.ts';
 import type { AbstractLog } from './abstract-log.ts';
 import { latestConfigurations, termAt } from './abstract-log.ts';
 import { pair } from './naive-quorum.ts';
-import { Divergence, type Rule } from './rules.ts';
+import { diverge, type Rule } from './rules.ts';
 import type { Server } from './server.ts';
 
 /** Chapter 4 of the dissertation: who may campaign, what a leader may append, and when it has to go. */
@@ -42,7 +42,7 @@ export function checkConfiguration(
   const now = latest.configuration;
   const change = `appended ${text(next)} after ${text(now)}`;
   const refuse = (rule: Rule): never => {
-    throw new Divergence(rule, server.name, change);
+    diverge(rule, server, change);
   };
   if (next.id !== `${entry.index}.${entry.term}`) refuse('inForce');
   if (termAt(server.log, commitIndex) !== server.currentTerm) refuse('ownTermFirst');

@@ -54,3 +54,7 @@ export class Divergence extends Error {
     this.rule = rule;
   }
 }
+
+export function diverge(rule: Rule, { name }: { readonly name: string }, what: string): never {
+  throw new Divergence(rule, name, what);
+}
