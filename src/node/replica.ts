@@ -175,7 +175,12 @@ export class Replica {
     const running = this.#running;
     if (running === null || this.#stopped !== undefined) return;
     this.#observe({ kind: 'received', envelope });
-    if (running.entry.receive(envelope)) return;
+    try {
+      if (running.entry.receive(envelope)) return;
+    } catch (error) {
+      this.#stopWith(error);
+      return;
+    }
     this.#input((now, core) => core.receive(now, envelope));
   }
 
