@@ -30,6 +30,11 @@ export class Machine {
     this.#backend = backend;
   }
 
+  /** What is in a database as a program would read it now. */
+  recordsIn(directory: string): number {
+    return this.#databases.inspect(directory)?.length ?? 0;
+  }
+
   /**
    * Runs a process until it ends by itself, or for `events` events; then it is killed, and loses power
    * if `power` says so.
