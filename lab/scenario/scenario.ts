@@ -31,6 +31,8 @@ export interface ClusterSpec {
   readonly backend: 'files' | 'level';
   readonly codec: 'none' | 'gzip';
   readonly shards: number;
+  /** Files of the log are given up as a whole, so this is how much of it a disk keeps for nothing. */
+  readonly segmentBytes: number;
   readonly electionTimeout: DurationRange;
   readonly heartbeatMs: number;
   readonly snapshots: SnapshotSpec;

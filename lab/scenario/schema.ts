@@ -14,6 +14,9 @@ export const clusterSettings = {
   backend: word(['files', 'level']).default('files').describe('What keeps the blocks of the log.'),
   codec: word(['none', 'gzip']).default('none').describe('How blocks are compressed.'),
   shards: wholeNumber(1, 64).default(1).describe('Over how many shards the groups are spread.'),
+  segment: size('64KiB')
+    .prefault('64MiB')
+    .describe('Of the files that the files backend keeps the log in; each is given up as a whole.'),
   'election-timeout': durationRange().prefault('500ms..1s').describe('Each wait is drawn anew from it.'),
   heartbeat: duration({ positive: true })
     .prefault('100ms')
@@ -25,7 +28,7 @@ export const clusterSettings = {
     'keep-entries': wholeNumber(0, 1_000_000_000)
       .default(1_000)
       .describe('Entries before a snapshot that stay in the log, for followers that lag.'),
-    chunk: size().prefault('256KiB').describe('In which pieces a leader sends a snapshot.'),
+    chunk: size('1B').prefault('256KiB').describe('In which pieces a leader sends a snapshot.'),
     'bytes-per-second': wholeNumber(0, 1_000_000_000)
       .default(0)
       .describe('Of snapshots that a leader sends, to all together; 0: as fast as it goes.'),
@@ -61,11 +64,10 @@ export const sections = {
     .describe('What the scenario shows, in a sentence or two.'),
 
   cluster: section(clusterSettings)
-    .transform(({ 'election-timeout': electionTimeout, heartbeat: heartbeatMs, ...cluster }) => ({
-      ...cluster,
-      electionTimeout,
-      heartbeatMs,
-    }))
+    .transform((cluster) => {
+      const { 'election-timeout': electionTimeout, heartbeat: heartbeatMs, segment, ...rest } = cluster;
+      return { ...rest, segmentBytes: segment, electionTimeout, heartbeatMs };
+    })
     .prefault({})
     .describe('The replicas and how they are set up.'),
 

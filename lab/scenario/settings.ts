@@ -70,8 +70,15 @@ export function percentage() {
   return text(percentageExpected, parsePercentage).meta({ pattern: percentagePattern });
 }
 
-export function size() {
-  return text(sizeExpected, parseSize).meta({ pattern: sizePattern });
+/** @param least - what it must not be smaller than, as it would be written. */
+export function size(least = '0B') {
+  return text(sizeExpected, (found) => {
+    const read = parseSize(found);
+    const bound = parseSize(least);
+    return read.ok && bound.ok && read.value < bound.value
+      ? { ok: false, expected: `at least ${least}` }
+      : read;
+  }).meta({ pattern: sizePattern });
 }
 
 /** A multiple of the true rate, to thousandths. */

@@ -71,12 +71,15 @@ function configurationBefore({ configurations, commitIndex, progress }: RaftStat
 /**
  * A member stands at the address that the configuration gives, whatever somebody with its name says: that may
  * be a copy of it. Of several that share an id, one whom this replica asks comes first, because what it is
- * asked names no incarnation.
+ * asked names no incarnation. Where a pair that asks to be let in says it is reached, it is reached, and not
+ * where its list of the first members has its id: there the member is that it is a double of.
  */
 function peersOf(state: RaftState, listed: readonly Member[], hints: readonly Peer[]): Peer[] {
   const newcomers = state.newcomers.filter(({ member }) => !listed.some((one) => sameMember(one, member)));
+  const asksItself = ({ id, incarnation }: Peer): boolean =>
+    newcomers.some(({ member }) => member.id === id && member.incarnation === incarnation);
   const all: Peer[] = [
-    ...hints,
+    ...hints.filter((hint) => !asksItself(hint)),
     ...listed.map(({ id, incarnation, address }) => ({ id, incarnation, address })),
     ...newcomers.map(({ member, address }) => ({
       id: member.id,

@@ -83,8 +83,10 @@ export class Joining {
   /** The answer is for one run of this very pair: another one's is no news. */
   onAnswer(envelope: Envelope, message: JoinAnswer): void {
     const { self } = this.#state;
-    if (!this.#asking || envelope.to.incarnation !== self.incarnation || message.boot !== self.boot) return;
-    if (envelope.to.id !== self.id) return;
+    if (envelope.to.incarnation !== self.incarnation || message.boot !== self.boot) return;
+    if (this.#stopped || envelope.to.id !== self.id) return;
+    // Nobody asked for this one: it is a leader's answer to heartbeat answers, and that leader is well heard.
+    if (!this.#asking && message.answer !== 'boot-went-back') return;
     this.#actions.answered(envelope.from.id, message);
     const { leader } = message;
     const isNews = leader?.id !== this.#leader?.id || leader?.address !== this.#leader?.address;

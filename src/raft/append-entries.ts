@@ -8,6 +8,7 @@ import { sameMember } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import { countHeld, lastIndexNotAfterTerm, termAt } from './log.ts';
 import { appendEntry, trimCache, truncateFrom } from './log-changes.ts';
+import { decidesAlone } from './membership.ts';
 import type { AppendEntries, Heartbeat } from './message.ts';
 import { becomeFollower, setLeader } from './roles.ts';
 import type { Owed, RaftState } from './state.ts';
@@ -140,4 +141,6 @@ function refuseConflict(state: RaftState, index: Index): never {
 function followCommit(context: Context, leaderCommit: Index): void {
   const { verifiedIndex } = context.state;
   advanceCommitIndex(context, leaderCommit < verifiedIndex ? leaderCommit : verifiedIndex);
+  // Its leader stepped down when it committed that.
+  if (decidesAlone(context.state)) armElectionTimer(context);
 }

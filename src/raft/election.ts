@@ -6,7 +6,7 @@ import { type MemberId, type ReplicaId, sameMember } from './identity.ts';
 import { becomeLeader } from './leadership.ts';
 import { isUpToDate, lastTerm } from './log.ts';
 import { saveHardState } from './log-changes.ts';
-import { currentConfiguration, mayCampaign, selfIsSoleVoter } from './membership.ts';
+import { currentConfiguration, decidesAlone, mayCampaign } from './membership.ts';
 import type { Message, PreVoteResponse, RequestPreVote, RequestVote, VoteResponse } from './message.ts';
 import { isQuorum } from './quorum.ts';
 import { becomeFollower, enterTerm, setLeader, setRole } from './roles.ts';
@@ -22,7 +22,7 @@ export function onElectionTimeout(context: Context): void {
   const { state } = context;
   if (state.role === 'leader') return;
   if (!mayCampaign(state)) state.timers.election = null;
-  else if (selfIsSoleVoter(state)) campaign(context, 'the only voter');
+  else if (decidesAlone(state)) campaign(context, 'the only voter');
   else if (state.now < state.silentUntil) armElectionTimer(context);
   else if (state.options.preVote) askPreVotes(context);
   else campaign(context, 'no leader was heard');

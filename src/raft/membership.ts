@@ -3,6 +3,7 @@ import { emptyConfiguration, isJoint, isMember, isVoter } from './configuration.
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import type { Index } from './entry.ts';
+import type { MemberId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import type { RaftState } from './state.ts';
 
@@ -33,11 +34,30 @@ export function selfIsVoter(state: RaftState): boolean {
   return isVoter(currentConfiguration(state), state.self);
 }
 
-/** Nobody else has a say: there is no promise to keep, nobody to ask and nobody to wait for. */
+/** Nobody else has a say: there is nobody to ask. */
 export function selfIsSoleVoter(state: RaftState): boolean {
   const { voters, outgoing } = currentConfiguration(state);
   return (
     selfIsVoter(state) && voters.length <= 1 && outgoing.every((member) => sameMember(member, state.self))
+  );
+}
+
+/**
+ * The only voter, and no leader can be left to which it promised not to vote: none but itself ever counted, or
+ * the configuration is committed, so that a leader that removed itself by it has stepped down. Until then
+ *
+ *     a  C_old,new  C_new = {b}    leads by what b promised it, though it is no voter any more
+ *     b  C_old,new  C_new = {b}    is the only voter, and keeps its promise
+ */
+export function decidesAlone(state: RaftState): boolean {
+  const latest = state.configurations[state.configurations.length - 1];
+  if (latest === undefined || !selfIsSoleVoter(state)) return false;
+  const isOwn = (member: MemberId): boolean => sameMember(member, state.self);
+  return (
+    latest.index <= state.commitIndex ||
+    state.configurations.every(
+      ({ configuration: { voters, outgoing } }) => voters.every(isOwn) && outgoing.every(isOwn),
+    )
   );
 }
 

@@ -30,7 +30,7 @@ import { handleHeartbeatResponse, onQuorumTimeout, sendHeartbeats } from './hear
 import type { ClusterId, ReplicaId, RequestId } from './identity.ts';
 import { cachedRange, termAt } from './log.ts';
 import { issueWrite, markPersisted } from './log-changes.ts';
-import { configurationAt, selfIsSoleVoter } from './membership.ts';
+import { configurationAt, decidesAlone } from './membership.ts';
 import type { MembershipChange } from './membership-change.ts';
 import type { Envelope, RaftMessage } from './message.ts';
 import { handleJoinRequest, resumeReplacement, tellBootWentBack } from './newcomers.ts';
@@ -292,7 +292,7 @@ export class Raft {
   }
 
   #campaignIfAlone(): void {
-    if (selfIsSoleVoter(this.state)) onElectionTimeout(this.#context);
+    if (decidesAlone(this.state)) onElectionTimeout(this.#context);
   }
 
   /**

@@ -5,7 +5,7 @@ import { armElectionTimer } from './election-timer.ts';
 import type { ConfigurationEntry, Index, Term, TermRun } from './entry.ts';
 import type { ClusterId, GroupId, ReplicaId } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
-import { selfIsSoleVoter } from './membership.ts';
+import { decidesAlone } from './membership.ts';
 import type { RaftOptions, RandomSource } from './options.ts';
 import { raftOptionMistakes } from './options.ts';
 import type { SnapshotMeta } from './snapshot.ts';
@@ -57,7 +57,6 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
   const recovered = reconcile(start.recovered, snapshot);
   const { floor, hardState, lastIndex } = recovered;
   const settledIndex = snapshot?.index ?? floor.index;
-  const knownCommitted = appliedIndex > settledIndex ? appliedIndex : settledIndex;
   const state: RaftState = {
     self: { ...self },
     group,
@@ -82,10 +81,10 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
       { index: floor.index, configuration: floor.configuration ?? emptyConfiguration },
       ...recovered.configurations.map(({ index, configuration }) => ({ index, configuration })),
     ],
-    commitIndex: knownCommitted,
+    commitIndex: appliedIndex,
     settledIndex,
-    appliedIndex: knownCommitted,
-    applyingIndex: knownCommitted,
+    appliedIndex,
+    applyingIndex: appliedIndex,
     snapshot,
     keepFrom: floor.index + 1,
     receiving: null,
@@ -117,7 +116,7 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     failed: false,
   };
   state.wasMember = state.configurations.some(
-    ({ index, configuration }) => index <= knownCommitted && isMember(configuration, self),
+    ({ index, configuration }) => index <= appliedIndex && isMember(configuration, self),
   );
   if (mayHavePromised(state)) state.silentUntil = now + options.electionTimeoutMinMs;
   armElectionTimer({ state, random, effects: [] });
@@ -128,10 +127,10 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
  * The previous run may have told a leader, just before it ended, that it votes for nobody else for one
  * election timeout (dissertation 6.4.1, and CheckQuorum). That is not on disk, so it is kept by saying
  * nothing for as long. In term 0 no leader was ever answered, since an answer needs a durable term; and
- * a sole voter has nobody to deceive.
+ * who decides alone has nobody to deceive.
  */
 function mayHavePromised(state: RaftState): boolean {
-  return state.hardState.term > 0 && !selfIsSoleVoter(state);
+  return state.hardState.term > 0 && !decidesAlone(state);
 }
 
 /**
@@ -161,9 +160,17 @@ function recoveredTermAt({ floor, lastIndex, runs }: RaftStart['recovered'], ind
   return term;
 }
 
-/** A floor is written only after its snapshot is durable, and a snapshot is replaced only by a later one. */
-function checkSnapshot({ recovered: { floor }, snapshot }: RaftStart): void {
+/**
+ * A floor is written only after its snapshot is durable, and a snapshot is replaced only by a later one. A state
+ * machine behind its snapshot would be given the entries after it, and never those before.
+ */
+function checkSnapshot({ recovered: { floor }, snapshot, appliedIndex }: RaftStart): void {
   const index = snapshot?.index ?? 0;
+  if (appliedIndex < index) {
+    throw new InvariantViolation(
+      `the state machine holds the entries up to ${appliedIndex}, and was not restored from the snapshot of ${index}`,
+    );
+  }
   if (index >= floor.index && (index > floor.index || (snapshot?.term ?? 0) === floor.term)) return;
   throw new InvariantViolation(
     `the log begins after ${floor.index}/${floor.term}, but the latest snapshot is ` +

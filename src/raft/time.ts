@@ -3,7 +3,7 @@ import { emit } from './context.ts';
 import { armElectionTimer } from './election-timer.ts';
 import type { ClockAnomaly } from './event.ts';
 import { InvariantViolation } from './invariant-violation.ts';
-import { selfIsSoleVoter } from './membership.ts';
+import { decidesAlone } from './membership.ts';
 import { becomeFollower } from './roles.ts';
 import { earliest } from './timers.ts';
 
@@ -41,7 +41,7 @@ export function onClockAnomaly(context: Context, anomaly: ClockAnomaly, byMs: nu
   if (timers.quorum !== null) timers.quorum = now + electionTimeoutMinMs;
   if (timers.heartbeat !== null) timers.heartbeat = now;
 
-  if (selfIsSoleVoter(state)) return;
+  if (decidesAlone(state)) return;
   state.silentUntil = now + electionTimeoutMinMs;
   if (state.role === 'pre-candidate' || state.role === 'candidate') {
     becomeFollower(context, state.hardState.term, 'its clock is not to be trusted');

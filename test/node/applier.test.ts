@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/doors/digest.ts';
 import { Applier } from '../../src/node/applier.ts';
 import { msgpackCodec } from '../../src/node/command-codec.ts';
 import { StateMachineFailed } from '../../src/node/errors.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
+import { SnapshotContent } from '../../src/node/snapshot-content.ts';
+import { emptyConfiguration } from '../../src/raft/configuration.ts';
 import type { Entry } from '../../src/raft/entry.ts';
+import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
+import { StorageRefused } from '../../src/storage/index.ts';
 
 const codec = msgpackCodec<string>();
 const command = (index: number, text: string): Entry => ({
@@ -84,3 +89,73 @@ describe('applying', () => {
     expect(() => applier.apply([garbage])).toThrow(StateMachineFailed);
   });
 });
+
+describe('restoring', () => {
+  const meta: SnapshotMeta = {
+    index: 7,
+    term: 2,
+    configuration: emptyConfiguration,
+    size: 5,
+    digest: sha256Of('state'),
+  };
+  const stored = (content: string) =>
+    new SnapshotContent(
+      { read: async (_, { offset, length }) => Buffer.from(content).subarray(offset, offset + length) },
+      meta,
+      2,
+    );
+
+  function restoring(restore?: (chunks: AsyncIterable<Uint8Array>) => void | Promise<void>) {
+    const machine = { apply: (text: string) => text, ...(restore === undefined ? {} : { restore }) };
+    return new Applier<string, unknown>(machine, codec, new PendingRequests(), () => {});
+  }
+
+  it('gives the state machine the whole content, and goes on after its index', async () => {
+    let text = '';
+    const applier = restoring(async (chunks) => {
+      for await (const chunk of chunks) text += Buffer.from(chunk).toString();
+    });
+    const outcome = applier.restore(meta, stored('state'));
+    expect(applier.midCommand).toBe(true);
+    await outcome;
+    expect([text, applier.appliedIndex, applier.midCommand]).toEqual(['state', 7, false]);
+    applier.apply([command(8, 'x')]);
+    expect(applier.appliedIndex).toBe(8);
+  });
+
+  it('is a failure of the state machine when it throws, or has no way to', async () => {
+    const throwing = restoring(() => Promise.reject(new Error('cannot')));
+    await expect(throwing.restore(meta, stored('state'))).rejects.toBeInstanceOf(StateMachineFailed);
+    await expect(restoring().restore(meta, stored('state'))).rejects.toThrow(/has no restore\(\)/);
+    expect(throwing.appliedIndex).toBe(0);
+  });
+
+  it('is a failure of the storage when the content is damaged, whatever the state machine made of it', async () => {
+    const careless = restoring(() => {});
+    await expect(careless.restore(meta, stored('stale'))).rejects.toBeInstanceOf(StorageRefused);
+    const wrapping = restoring(async (chunks) => {
+      try {
+        for await (const _ of chunks);
+      } catch (cause) {
+        throw new Error('could not read it', { cause });
+      }
+    });
+    await expect(wrapping.restore(meta, stored('stale'))).rejects.toBeInstanceOf(StorageRefused);
+    expect([careless.appliedIndex, wrapping.appliedIndex]).toEqual([0, 0]);
+  });
+
+  it('that never settles does not keep anybody waiting once it is stopped', async () => {
+    const applier = restoring(() => new Promise(() => {}));
+    const outcome = applier.restore(meta, stored('state'));
+    applier.stop();
+    await outcome;
+    await applier.idle();
+    expect(applier.appliedIndex).toBe(0);
+  });
+});
+
+function sha256Of(text: string): string {
+  const digest = sha256();
+  digest.update(Buffer.from(text));
+  return digest.finish();
+}

@@ -56,6 +56,35 @@ describe('the options of open', () => {
       /\[0\]\.address: expected where/,
     ],
     ['nobody', { bootstrap: { members: [] } }, /at least one/],
+    [
+      'a founder that is to join as well',
+      { join: { seeds: [{ id: 'n2', address: 'n2' }] } },
+      /^bootstrap, join: give one of them/,
+    ],
+    [
+      'nobody to ask but itself',
+      { bootstrap: undefined, join: { seeds: [{ id: 'n1', address: 'n1' }] } },
+      /^join\.seeds: expected at least one member besides this replica/,
+    ],
+    [
+      'no seeds',
+      { bootstrap: undefined, join: { seeds: [] } },
+      /^join\.seeds: expected at least one member besides/,
+    ],
+    ['seeds that are no list', { bootstrap: undefined, join: {} }, /^join\.seeds: expected a list/],
+    [
+      'a seed without address',
+      { bootstrap: undefined, join: { seeds: [{ id: 'n2' }] } },
+      /^join\.seeds\[0\]\.address: expected where/,
+    ],
+    ['an empty address', { address: '' }, /^address: expected where this replica can be reached/],
+    ['metadata that are not words', { metadata: { port: 1 } }, /^metadata: expected an object of strings/],
+    ['a policy that decides nothing', { snapshots: { keepEntries: 1 } }, /^snapshots: expected .* due\(\)/],
+    [
+      'a policy that keeps less than nothing',
+      { snapshots: { due: () => false, keepEntries: -1 } },
+      /^snapshots\.keepEntries: -1 is no whole number/,
+    ],
     ['a negative timeout', { requestTimeoutMs: -1 }, /^requestTimeoutMs: -1 is no positive integer/],
     [
       'a misspelled core option',

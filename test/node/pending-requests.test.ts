@@ -83,4 +83,33 @@ describe('who waits for which entry', () => {
     pending.onApplied(entry(5, 3), 'late');
     expect(proposal.seen).toHaveLength(1);
   });
+
+  it('is left in doubt where a snapshot covers the entry, and goes on waiting above it', () => {
+    const pending = new PendingRequests();
+    const [covered, last, above, reads] = [waiter(), waiter(), waiter(), waiter('reads')];
+    pending.register(5, 2, covered);
+    pending.register(6, 2, last);
+    pending.register(4, 2, reads);
+    pending.register(7, 2, above);
+    pending.onRestored({ index: 6, term: 2 });
+    expect([covered.seen[0], last.seen[0]].map((seen) => seen instanceof OutcomeUnknown)).toEqual([
+      true,
+      true,
+    ]);
+    expect(reads.seen[0]).toBeInstanceOf(ReadFailed);
+    expect(above.seen).toEqual([]);
+    pending.onApplied(entry(7, 2), 'mine');
+    expect(above.seen).toEqual(['mine']);
+  });
+
+  it('is dropped where a snapshot ends at or below its index with a higher term', () => {
+    const pending = new PendingRequests();
+    const [at, above, below] = [waiter(), waiter(), waiter()];
+    pending.register(6, 2, at);
+    pending.register(7, 2, above);
+    pending.register(5, 2, below);
+    pending.onRestored({ index: 6, term: 3 });
+    expect([at.seen[0], above.seen[0]].map((seen) => seen instanceof ProposalDropped)).toEqual([true, true]);
+    expect(below.seen[0]).toBeInstanceOf(OutcomeUnknown);
+  });
 });

@@ -101,6 +101,39 @@ describe('one line for', () => {
   });
 });
 
+describe('snapshots on their way', () => {
+  const snapshot = { index: 8, term: 1, configuration: votersOf('n1', 'n2', 'n3'), size: 30, digest: 'f00d' };
+
+  test('to a peer stand in its line', () => {
+    const { configuration } = snapshot;
+    const hardState = { term: 1, votedFor: null };
+    const n1 = new Single({
+      entries: [],
+      floor: { index: 8, term: 1, configuration },
+      snapshot,
+      hardState,
+    }).lead();
+    const rejected = { accepted: false, term: 2, rejectedIndex: 8, hintIndex: 2, hintTerm: 1 } as const;
+    n1.hear('n3', { kind: 'AppendEntriesResponse', ...rejected });
+    const line =
+      'floor=8/1 snapshot=8/1 size=30 [n2 probe match=0 next=9 waiting] [n3 snapshot match=0 next=9';
+    expect(describeState(n1.state)).toContain(`${line} snapshot=8/1 offset=? of 30]`);
+    const answer = { kind: 'InstallSnapshotResponse', term: 2, snapshotIndex: 8, snapshotTerm: 1 } as const;
+    n1.hear('n3', { ...answer, offset: 20 });
+    expect(describeState(n1.state)).toContain('snapshot=8/1 offset=20 of 30]');
+  });
+
+  test('to this replica stand in its own', () => {
+    const n1 = new Single();
+    n1.hear('n2', { kind: 'InstallSnapshot', term: 1, snapshot, offset: 0, data: new Uint8Array(30) });
+    expect(describeState(n1.state)).toContain('receiving 8/1 offset=0 of 30');
+    n1.core.snapshotStored(0, n1.state.receiving?.transferId ?? { boot: 0, sequence: 0 });
+    expect(describeState(n1.state)).toContain('receiving 8/1 stored');
+    n1.drain();
+    expect(describeState(n1.state)).toContain('snapshot=8/1 size=30 restoring 8/1');
+  });
+});
+
 describe('the canonical state', () => {
   const living = (now: number, writes: number) => {
     const n1 = new Single();
@@ -135,6 +168,20 @@ describe('the canonical state', () => {
       (write.writeId as { sequence: number }).sequence += 40;
     }
     expect(canonical(late)).toBe(canonical(early));
+  });
+
+  test('tells a snapshot on its way apart, and not its number', () => {
+    const configuration = votersOf('n1', 'n2', 'n3');
+    const snapshot = { index: 8, term: 1, configuration, size: 30, digest: 'f00d' };
+    const n1 = living(700, 0);
+    n1.hear('n2', { kind: 'InstallSnapshot', term: 1, snapshot, offset: 30, data: new Uint8Array(0) });
+    const early = withWait(n1);
+    const late = structuredClone(early);
+    if (late.receiving === null) throw new Error('nothing is received');
+    (late.receiving.transferId as { sequence: number }).sequence += 40;
+    late.lastSequence += 40;
+    expect(canonical(late)).toBe(canonical(early));
+    expect(canonical({ ...early, receiving: null })).not.toBe(canonical(early));
   });
 
   test('differs where behaviour may differ', () => {

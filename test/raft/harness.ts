@@ -505,7 +505,7 @@ export class Single {
           configurations: entries.filter((entry) => entry.kind === 'configuration'),
         },
         snapshot: settings.snapshot ?? null,
-        appliedIndex: settings.appliedIndex ?? 0,
+        appliedIndex: settings.appliedIndex ?? settings.snapshot?.index ?? 0,
       },
       seeded(1),
     );

@@ -359,7 +359,15 @@ describe('a cluster of bare cores, driven by chance', () => {
     // A chaos in which nothing ever happens would prove nothing: what happens at least, in one run of many.
     { name: 'calm', runs: 20, elections: 1, committed: 50, truncated: 0, compacted: 10, installed: 0.5 },
     { name: 'rough', runs: 35, elections: 2, committed: 10, truncated: 0.3, compacted: 5, installed: 0.5 },
-    { name: 'turbulent', runs: 75, elections: 5, committed: 30, truncated: 0.7, compacted: 4, installed: 0.4 },
+    {
+      name: 'turbulent',
+      runs: 75,
+      elections: 5,
+      committed: 30,
+      truncated: 0.7,
+      compacted: 4,
+      installed: 0.4,
+    },
   ] as const)('keeps every promise of Raft, and recovers once all heals: $name', (expected) => {
     const seen = { runs: 0, elections: 0, committed: 0, truncated: 0, compacted: 0, installed: 0 };
     fc.assert(

@@ -34,7 +34,15 @@ const snapshotAt7 = { index: 7, term: 3, configuration: voters, size: 5, digest:
 const startWith =
   (recovered: Partial<RaftStart['recovered']>, snapshot: RaftStart['snapshot'] = null) =>
   () =>
-    new Raft({ ...empty, recovered: { ...empty.recovered, ...recovered }, snapshot }, seeded(1));
+    new Raft(
+      {
+        ...empty,
+        recovered: { ...empty.recovered, ...recovered },
+        snapshot,
+        appliedIndex: snapshot?.index ?? 0,
+      },
+      seeded(1),
+    );
 
 describe('options', () => {
   test('the defaults are sound', () => {
@@ -208,6 +216,11 @@ describe('a snapshot that a crash left beside another log', () => {
     expect(state).toMatchObject({ commitIndex: 12, settledIndex: 7, appliedIndex: 12 });
   });
 
+  test('stops it when the state machine was not restored from it', () => {
+    expect(() => open(heldLog, snapshotAt7, 6)).toThrow('was not restored from the snapshot of 7');
+    expect(() => open(heldLog, snapshotAt7, 7)).not.toThrow();
+  });
+
   test.each<[string, RaftStart['snapshot'], string]>([
     ['is missing', null, 'the log begins after 7/3, but the latest snapshot is none'],
     ['ends below the floor', { ...snapshotAt7, index: 6 }, 'the latest snapshot is 6/3'],
@@ -234,6 +247,7 @@ describe('an append against a snapshot’s floor', () => {
           configurations: [],
         },
         snapshot: snapshotAt7,
+        appliedIndex: 7,
       },
       seeded(1),
     );

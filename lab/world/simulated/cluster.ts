@@ -58,6 +58,8 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   #voters: readonly NodeId[];
   /** Those that an operator asked to leave, and that did not come back. */
   readonly #leaving = new Set<NodeId>();
+  /** Those whose disk was ever set back. */
+  readonly #setBack = new Set<NodeId>();
 
   constructor(options: ClusterOptions<Command, Result, Query, Answer>) {
     this.#options = options;
@@ -141,10 +143,13 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
     return leader === null ? null : settledConfiguration(this.machine(leader));
   }
 
-  /** Whether a replica may stop by itself for this reason: an operator removed it, or it is a mere double. */
+  /**
+   * Whether a replica may stop by itself for this reason: an operator removed it, its disk was set back, or it
+   * is a mere double.
+   */
   mayStop(machine: NodeId, error: unknown): boolean {
     if (error instanceof Removed) return this.#leaving.has(machine) || this.#doubles.has(machine);
-    return error instanceof Retired && this.#doubles.has(machine);
+    return error instanceof Retired && (this.#setBack.has(machine) || this.#doubles.has(machine));
   }
 
   cut(links: readonly Link[]): () => void {
@@ -183,6 +188,7 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   rollBack(replica: NodeId, disk: DiskCopy): void {
     this.crash(replica, { power: false });
     this.machine(replica).replaceDisk(disk);
+    this.#setBack.add(replica);
     this.#options.observe({ atMs: this.nowMs, replica, kind: 'rolled-back' });
   }
 

@@ -193,6 +193,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
         backend: cluster.backend,
         codec: cluster.codec,
         shards: cluster.shards,
+        segmentBytes: cluster.segmentBytes,
         doors: {
           clock,
           random: random.stream('storage'),

@@ -35,7 +35,7 @@ export function compactionFacts(inPlace: InPlace): void {
     const writer = new Writer(await (await place.open()).openLog('a'));
     await writer.write(termOf(1));
     let from = 1;
-    for (let last = 20; last <= 200; last += 20) {
+    for (let last = 20; last <= 80; last += 20) {
       for (let index = last - 19; index <= last; index += 1) {
         await writer.write({ entries: commands(index, index, 1) });
       }

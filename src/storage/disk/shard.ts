@@ -51,6 +51,8 @@ export class Shard implements LogShard {
   readonly backend: Backend;
   readonly #host: ShardHost;
   #queue: Pending[] = [];
+  /** Writes of the commit that is being made. */
+  #underWay = 0;
   #running: Promise<void> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -68,7 +70,7 @@ export class Shard implements LogShard {
   }
 
   get pending(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#underWay;
   }
 
   fail(what: string, cause: unknown): StorageFailed {
@@ -106,12 +108,15 @@ export class Shard implements LogShard {
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const batch = this.#takeBatch();
+      this.#underWay = batch.length;
       try {
         await this.inTurn(() => this.#commit(batch));
         // Another shard may have failed meanwhile; these writes are durable all the same.
+        this.#underWay = 0;
         for (const { resolve } of batch) resolve();
       } catch (cause) {
         const failure = this.#host.fail('a write or sync failed, so what reached the disk is unknown', cause);
+        this.#underWay = 0;
         for (const { reject } of batch) reject(failure);
       }
     }

@@ -11,11 +11,11 @@ it.each(seeds)(
     await world.for(1_000);
 
     world.cluster.startDouble({ name: 'n2-copy', of: 'n2', disk, flags: allThree });
-    await world.until('the copy is heard', () =>
-      world.leaderStatus().newcomers.some(({ address }) => address === 'n2-copy'),
-    );
+    await world.until('the copy asks', () => world.newcomers.some(({ address }) => address === 'n2-copy'));
     await world.for(5_000);
-    expect(world.leaderStatus().newcomers).toMatchObject([
+    const leader = world.cluster.leader();
+    const told = world.newcomers.filter(({ by, address }) => by === leader && address === 'n2-copy');
+    expect(told).toMatchObject([
       {
         member: { id: 'n2', incarnation: before.incarnation },
         address: 'n2-copy',

@@ -4,6 +4,7 @@ import { parseScenario } from '../../../lab/scenario/parse.ts';
 import { CheckedCluster } from '../../../lab/world/simulated/checked-cluster.ts';
 import type { SimulatedCluster } from '../../../lab/world/simulated/cluster.ts';
 import type { NodeStatus } from '../../../src/node/status.ts';
+import type { RaftEvent } from '../../../src/raft/event.ts';
 import type { NodeId } from '../../../src/raft/identity.ts';
 import type { JoinOutcome } from '../../../src/raft/message.ts';
 
@@ -22,6 +23,8 @@ export class IdentityWorld {
   readonly checked: CheckedCluster;
   /** Every answer to a request to be let in, as it reached a machine. */
   readonly answers: { readonly machine: NodeId; readonly boot: number; readonly answer: JoinOutcome }[] = [];
+  /** Every newcomer that a machine told of. */
+  readonly newcomers: (Extract<RaftEvent, { kind: 'newcomer' }> & { readonly by: NodeId })[] = [];
   /** Of every cluster that was ever founded. */
   readonly clusterIds = new Set<string>();
 
@@ -115,6 +118,8 @@ export class IdentityWorld {
     if (observation.kind === 'received' && observation.envelope.message.kind === 'JoinAnswer') {
       const { boot, answer } = observation.envelope.message;
       this.answers.push({ machine: replica, boot, answer });
+    } else if (observation.kind === 'raft-event' && observation.event.kind === 'newcomer') {
+      this.newcomers.push({ ...observation.event, by: replica });
     } else if (observation.kind === 'write') {
       for (const entry of observation.write.entries) {
         if (entry.kind === 'configuration') this.clusterIds.add(entry.clusterId);
@@ -123,4 +128,4 @@ export class IdentityWorld {
   }
 }
 
-export const seeds = [1, 2, 3, 4, 5];
+export const seeds = [1, 2, 3];

@@ -19,11 +19,18 @@ it.each(seeds)('a directory that was set back is taken for an emptied one (seed 
   world.cluster.rollBack('n2', disk);
   await world.for(500);
   world.cluster.restart('n2');
-  await world.until('n2 is another server', () => {
-    const { node } = world.cluster.machine('n2');
-    return node !== null && node.status().incarnation !== before.incarnation;
-  });
+  await world.until(
+    'n2 is told and stops',
+    () => world.cluster.machine('n2').node?.status().state === 'stopped',
+  );
   expect(world.answersTo('n2')).toContain('boot-went-back');
+
+  // Whoever runs it starts it again: its storage is empty now.
+  world.cluster.crash('n2', { power: false });
+  world.cluster.restart('n2');
+  await world.until('n2 is back', () => world.cluster.machine('n2').node !== null);
+  expect(world.status('n2')).toMatchObject({ clusterId: null, lastIndex: 0 });
+  expect(world.status('n2').incarnation).not.toBe(before.incarnation);
   await world.until('n2 is a member again', () => world.listed('n2') === world.status('n2').incarnation);
   expect(world.leaderStatus().configuration.retired).toContainEqual({
     id: 'n2',

@@ -52,7 +52,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a list for a mapping',
       'duration: 5s\ncluster: [3]',
-      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, election-timeout, heartbeat, snapshots',
+      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, snapshots',
     ],
     [
       'a mapping for a list',
@@ -183,6 +183,11 @@ describe('one mistake in a scenario is told with its place, what was found and w
       'a change of the membership with an end',
       'duration: 9s\ntimeline: [{at: 1s, for: 2s, membership: {remove: n1}}]',
       '2:26: timeline[0].for: found "2s", expected no `for`: a change of the membership ends when it is done',
+    ],
+    [
+      'a segment smaller than the storage allows',
+      'duration: 5s\ncluster: {segment: 63KiB}',
+      '2:20: cluster.segment: found "63KiB", expected at least 64KiB',
     ],
     [
       'a size without unit',
@@ -378,6 +383,7 @@ describe('settings that contradict each other are told', () => {
     ['a partition of all but one', fault('partition: 2 random')],
     ['one of two replicas cut off', fault('partition: minority', 2)],
     ['a crash of everyone', fault('crash: all')],
+    ['the smallest segment that the storage allows', cluster('segment: 64KiB')],
     ['a member that comes back', fault('membership: {remove: n3}}, {at: 9s, membership: {add: n3}')],
     [
       'anybody once the leader, whoever it is, was removed',

@@ -31,6 +31,7 @@ describe('a scenario', () => {
         backend: 'files',
         codec: 'none',
         shards: 1,
+        segmentBytes: 64 * 1024 * 1024,
         electionTimeout: { fromMs: 500, toMs: 1000 },
         heartbeatMs: 100,
         snapshots: { entries: 10_000, keepEntries: 1_000, chunkBytes: 262_144, bytesPerSecond: 0 },
@@ -70,6 +71,7 @@ cluster:
   backend: level
   codec: gzip
   shards: 4
+  segment: 128KiB
   election-timeout: 150ms..300ms
   heartbeat: 50ms
   snapshots: {entries: 100, keep-entries: 10, chunk: 512B, bytes-per-second: 1000}
@@ -111,6 +113,7 @@ expect:
         backend: 'level',
         codec: 'gzip',
         shards: 4,
+        segmentBytes: 128 * 1024,
         electionTimeout: { fromMs: 150, toMs: 300 },
         heartbeatMs: 50,
         snapshots: { entries: 100, keepEntries: 10, chunkBytes: 512, bytesPerSecond: 1000 },
@@ -131,19 +134,19 @@ expect:
           atMs: 10_000,
           forMs: 30_000,
           fault: { kind: 'partition', on: { kind: 'leader' }, direction: 'both' },
-          line: 24,
+          line: 25,
         },
         {
           atMs: 50_000,
           forMs: null,
           fault: { kind: 'disk', on: { kind: 'leader' }, operation: 'sync', times: 1 },
-          line: 27,
+          line: 28,
         },
         {
           atMs: 60_000,
           forMs: null,
           fault: { ...noChange, add: ['n6'], replace: [{ id: 'n1', by: 'n7' }] },
-          line: 29,
+          line: 30,
         },
       ],
       expect: {

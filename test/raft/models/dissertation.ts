@@ -4,22 +4,24 @@ import type { SnapshotMeta } from '../../../src/raft/snapshot.ts';
 import type { AbstractLog } from './abstract-log.ts';
 import {
   configurationAt,
-  configurationsOf,
-  entryAt,
-  holds,
   isUpToDate,
   lastIndex,
   latestConfigurations,
   replacedBy,
-  sameEntry,
-  stablePrefix,
   termAt,
-  withAppended,
   withFloor,
 } from './abstract-log.ts';
-import { checkConfiguration, mayCampaign, mustLeave } from './membership-rules.ts';
-import { decides, pair } from './naive-quorum.ts';
-import { Divergence, type Rule } from './rules.ts';
+import { isOutBy, mayCampaign, mustLeave } from './membership-rules.ts';
+import { decides, list, pair } from './naive-quorum.ts';
+import {
+  appended,
+  appendedByLeader,
+  checkInForce,
+  commitByCounting,
+  differenceOf,
+  followCommit,
+} from './replication-rules.ts';
+import { diverge } from './rules.ts';
 import { checkSent } from './sending-rules.ts';
 import { enterTerm, type Observed, type Server, type Step, snapshotKey } from './server.ts';
 
@@ -44,8 +46,9 @@ export class Dissertation {
   /** @throws Divergence */
   step(server: Server, step: Step): void {
     const { observed } = step;
-    const before = { role: server.role, log: server.log };
+    const ledBefore = server.role === 'leader';
     server.stable = step.stable;
+    if (step.misaddressed) checkUntouched(server, observed);
     this.#storeSnapshots(server, step);
     this.#changeTerm(server, step);
     this.#changeVote(server, step);
@@ -58,7 +61,7 @@ export class Dissertation {
     if (server.role === 'leader' && observed.role !== 'leader') server.termStart = null;
     server.role = observed.role;
     if (mustLeave(server)) diverge('leave', server, 'still leads');
-    const wasLeader = before.role === 'leader' || server.role === 'leader';
+    const wasLeader = ledBefore || server.role === 'leader';
     for (const envelope of observed.sent) {
       checkSent(this, server, { envelope, step, wasLeader, log: expected });
     }
@@ -99,6 +102,7 @@ export class Dissertation {
     if (server.role === 'leader') diverge('campaign', server, 'campaigns while it leads');
     if (!mayCampaign(server)) diverge('campaign', server, 'campaigns and is no voter');
     if (this.preVote) this.#checkPreVotes(server, heard);
+    this.#keepPromise(server, server.pair, now);
     enterTerm(server, currentTerm, server.pair);
     server.role = 'candidate';
   }
@@ -133,6 +137,8 @@ export class Dissertation {
   #keepPromise(server: Server, candidate: string, now: number): void {
     const promise = this.promises.get(server.pair);
     if (promise === undefined || now >= promise.until || promise.to === candidate) return;
+    // That leader stepped down when it committed this.
+    if (isOutBy(server, promise.to)) return;
     diverge(
       'promise',
       server,
@@ -204,6 +210,13 @@ export class Dissertation {
   }
 }
 
+/** A vote asked of, or entries sent to, an incarnation that is gone. */
+function checkUntouched(server: Server, { currentTerm, votedFor, log }: Observed): void {
+  const untouched = currentTerm === server.currentTerm && votedFor === server.votedFor;
+  if (untouched && lastIndex(log) === lastIndex(server.log)) return;
+  diverge('identity', server, `acts upon a message for another, in term ${currentTerm}`);
+}
+
 /** What a message teaches, once its term is the current one. */
 function hear(server: Server, heard: Envelope | null): void {
   if (heard === null) return;
@@ -259,124 +272,10 @@ function win(server: Server): void {
   server.termStart = lastIndex(server.log) + 1;
 }
 
-/** Figure 2, AppendEntries. What is taken is taken as a whole; a message may also be dropped. */
-function appended(
-  server: Server,
-  message: Extract<Envelope['message'], { kind: 'AppendEntries' }>,
-  observed: Observed,
-): AbstractLog {
-  const { prevLogIndex, prevLogTerm, entries } = message;
-  const changed = differenceOf(server.log, observed.log);
-  const floorMoved = observed.log.floor.index > server.log.floor.index;
-  if (!holds(server.log, prevLogIndex, prevLogTerm)) {
-    if (changed !== null && !floorMoved)
-      diverge('consistency', server, `took entries after ${prevLogIndex}/${prevLogTerm}: ${changed}`);
-    return server.log;
-  }
-  const expected = withAppended(server.log, entries);
-  const difference = differenceOf(expected, observed.log);
-  // Dropped, so nothing is known by it.
-  if (difference !== null && changed === null) return server.log;
-  if (difference !== null && !floorMoved) diverge('conflict', server, difference);
-  const verified = prevLogIndex + entries.length;
-  if (verified > server.verifiedIndex) server.verifiedIndex = verified;
-  return expected;
-}
-
-function appendedByLeader(server: Server, { log: observed, commitIndex }: Observed): AbstractLog {
-  const { log, currentTerm } = server;
-  const first = lastIndex(log) + 1;
-  const added = observed.entries.filter(({ index }) => index >= first);
-  for (const entry of added) {
-    if (entry.term !== currentTerm) diverge('appendOnly', server, `appended ${entry.index}/${entry.term}`);
-    const begins = entry.index === server.termStart;
-    if (begins && entry.kind !== 'noop') diverge('noop', server, `begins its term with a ${entry.kind}`);
-    if (entry.kind === 'configuration') {
-      const earlier = {
-        ...log,
-        entries: [...log.entries, ...added.filter(({ index }) => index < entry.index)],
-      };
-      checkConfiguration(server, earlier, { entry, commitIndex });
-    }
-  }
-  return { floor: log.floor, entries: [...log.entries, ...added] };
-}
-
-/** Figure 2, leaders: with the configuration in force before anything new is appended. */
-function commitByCounting(server: Server, { commitIndex }: Observed): void {
-  if (commitIndex === server.commitIndex) return;
-  const { log } = server;
-  const moved = `moved its commit index ${server.commitIndex} -> ${commitIndex}`;
-  if (commitIndex < server.commitIndex) diverge('commitForward', server, moved);
-  if (termAt(log, commitIndex) !== server.currentTerm) {
-    diverge('commitOwnTerm', server, `${moved}, of term ${termAt(log, commitIndex)}`);
-  }
-  const holders = new Set(
-    [...server.matchIndex].filter(([, index]) => index >= commitIndex).map(([one]) => one),
-  );
-  if (stablePrefix(log, server.stable.log) >= commitIndex) holders.add(server.pair);
-  const { latest } = latestConfigurations(log);
-  if (!decides(holders, latest.configuration)) {
-    diverge(
-      'commitQuorum',
-      server,
-      `${moved}, held by ${list(holders)}; configuration ${latest.configuration.id}`,
-    );
-  }
-  server.commitIndex = commitIndex;
-}
-
-function followCommit(server: Server, { heard, observed: { commitIndex } }: Step): void {
-  if (commitIndex === server.commitIndex) return;
-  const moved = `moved its commit index ${server.commitIndex} -> ${commitIndex}`;
-  if (commitIndex < server.commitIndex) diverge('commitForward', server, moved);
-  const message = heard?.message;
-  const told =
-    (message?.kind === 'AppendEntries' || message?.kind === 'Heartbeat') &&
-    message.term === server.currentTerm
-      ? message.leaderCommit
-      : 0;
-  if (commitIndex > told || commitIndex > server.verifiedIndex) {
-    diverge('commitFollow', server, `${moved}; told ${told}, equal up to ${server.verifiedIndex}`);
-  }
-  server.commitIndex = commitIndex;
-}
-
-function checkInForce(server: Server, { configurations }: Observed): void {
-  const expected = configurationsOf(server.log).map(
-    ({ index, configuration }) => `${configuration.id} at ${index}`,
-  );
-  const found = configurations.map(({ index, id }) => `${id} at ${index}`);
-  if (expected.join() !== found.join()) {
-    diverge('inForce', server, `has ${found.join(', ')}; in its log are ${expected.join(', ')}`);
-  }
-}
-
 /** Pre-votes are about a term that nobody is in yet. */
 function tellsTerm(message: Envelope['message']): boolean {
   if (message.kind === 'RequestPreVote') return false;
   return message.kind !== 'PreVoteResponse' || !message.granted;
-}
-
-/** Null when the two are equal. */
-function differenceOf(expected: AbstractLog, found: AbstractLog): string | null {
-  const [end, foundEnd] = [lastIndex(expected), lastIndex(found)];
-  const from = expected.floor.index > found.floor.index ? expected.floor.index : found.floor.index;
-  for (let index = from + 1; index <= end && index <= foundEnd; index += 1) {
-    const [one, other] = [entryAt(expected, index), entryAt(found, index)];
-    if (one === undefined || other === undefined || !sameEntry(one, other)) {
-      return `holds ${index}/${other?.term} ${other?.kind} where ${one?.term} ${one?.kind} is expected`;
-    }
-  }
-  return end === foundEnd ? null : `has a log that ends at ${foundEnd}, where ${end} is expected`;
-}
-
-export function diverge(rule: Rule, { name }: Server, what: string): never {
-  throw new Divergence(rule, name, what);
-}
-
-function list(pairs: Iterable<string>): string {
-  return [...pairs].join(', ') || 'nobody';
 }
 
 function missing(): never {

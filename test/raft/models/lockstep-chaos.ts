@@ -71,12 +71,9 @@ export class LockstepChaos {
   }
 
   readonly #actions: Record<keyof Weights, (target: FakeReplica) => void> = {
-    deliver: () =>
-      this.#withMessage((envelope) => {
-        if (this.#cutOff.has(envelope.from.id) === this.#cutOff.has(envelope.to.id))
-          this.cluster.deliver(envelope);
-        else this.#remove(envelope);
-      }),
+    deliver: () => {
+      for (let burst = this.#random.integer(1, 5); burst > 0; burst -= 1) this.#deliverOne();
+    },
     drop: () => this.#withMessage((envelope) => this.#remove(envelope)),
     duplicate: () => this.#withMessage((envelope) => this.cluster.network.push(envelope)),
     finish: (target) => {
@@ -84,7 +81,7 @@ export class LockstepChaos {
     },
     persist: ({ id }) => this.cluster.persist(id, this.#random.integer(1, 4)),
     tick: () => {
-      this.cluster.now += this.#random.integer(0, 60);
+      this.cluster.now += this.#random.integer(0, 80);
       for (const target of this.cluster.replicas) {
         target.core?.tick(this.cluster.now);
         this.cluster.drain(target);
@@ -100,6 +97,8 @@ export class LockstepChaos {
     },
     compact: ({ id, core, applied, disk }) => {
       if (core === null || applied.length <= (latestSnapshot(disk)?.meta.index ?? 0)) return;
+      // What was applied before a reopening may be in this log no more, nor the configuration that was in force.
+      if (applied.length > core.state.settledIndex) return;
       this.cluster.compact(id, applied.length, this.#random.integer(0, 4));
     },
     crash: ({ id, core, disk }) => {
@@ -121,11 +120,20 @@ export class LockstepChaos {
     },
     wipe: (target) => this.#wipe(target),
     cut: ({ id }) => {
-      // Now on the one side, now on the other; and often nobody is cut off.
-      if (this.#cutOff.has(id) || this.#random.integer(0, 2) === 0) this.#cutOff.clear();
-      else this.#cutOff.add(id);
+      // Leaders more often than not, and long enough to be missed.
+      const [leader] = this.cluster.leaders;
+      if (this.#random.integer(0, 3) === 0) this.#cutOff.clear();
+      else this.#cutOff.add(this.#random.integer(0, 2) === 0 ? (leader?.id ?? id) : id);
     },
   };
+
+  #deliverOne(): void {
+    this.#withMessage((envelope) => {
+      const isCut = this.#cutOff.has(envelope.from.id) !== this.#cutOff.has(envelope.to.id);
+      if (isCut) this.#remove(envelope);
+      else this.cluster.deliver(envelope);
+    });
+  }
 
   #change(target: FakeReplica): void {
     const { core } = target;

@@ -4,7 +4,7 @@ import type { MemberId } from '../../../src/raft/identity.ts';
 import type { AbstractLog } from './abstract-log.ts';
 import { latestConfigurations, termAt } from './abstract-log.ts';
 import { pair } from './naive-quorum.ts';
-import { Divergence, type Rule } from './rules.ts';
+import { diverge, type Rule } from './rules.ts';
 import type { Server } from './server.ts';
 
 /** Chapter 4 of the dissertation: who may campaign, what a leader may append, and when it has to go. */
@@ -20,10 +20,14 @@ export function mayCampaign({ log, pair: self, commitIndex }: Server): boolean {
 }
 
 /** 4.2.2: it managed a cluster that it is no part of until that was committed, and no longer. */
-export function mustLeave({ role, log, pair: self, commitIndex }: Server): boolean {
+export function mustLeave(server: Server): boolean {
+  return server.role === 'leader' && isOutBy(server, server.pair);
+}
+
+/** Whether the configuration in force on `server`, known to be committed, does not let `member` vote. */
+export function isOutBy({ log, commitIndex }: Server, member: string): boolean {
   const { index, configuration } = latestConfigurations(log).latest;
-  if (role !== 'leader' || configuration.outgoing.length > 0) return false;
-  return index <= commitIndex && !votersOf(configuration).has(self);
+  return index <= commitIndex && configuration.outgoing.length === 0 && !votersOf(configuration).has(member);
 }
 
 /** What a leader appends as the next configuration after `log`, with what it knows committed. */
@@ -38,7 +42,7 @@ export function checkConfiguration(
   const now = latest.configuration;
   const change = `appended ${text(next)} after ${text(now)}`;
   const refuse = (rule: Rule): never => {
-    throw new Divergence(rule, server.name, change);
+    diverge(rule, server, change);
   };
   if (next.id !== `${entry.index}.${entry.term}`) refuse('inForce');
   if (termAt(server.log, commitIndex) !== server.currentTerm) refuse('ownTermFirst');

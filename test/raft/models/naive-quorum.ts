@@ -48,6 +48,11 @@ export function reachedByAQuorum(
   return 0;
 }
 
+/** For messages to people. */
+export function list(pairs: Iterable<string>): string {
+  return [...pairs].join(', ') || 'nobody';
+}
+
 function subsets(words: readonly string[]): Set<string>[] {
   const [first, ...rest] = words;
   if (first === undefined) return [new Set()];

@@ -3,7 +3,6 @@
  * sentence each. A divergence of the core names the one it broke.
  */
 export const rules = {
-  persistent: 'figure 2: the term, the vote and the log survive a crash, and nothing else is made up',
   currentTerm: '5.1: a term never falls, and rises only to one that was heard, or by one for a campaign',
   carryTerm: '5.1: every message carries the current term of its sender',
   campaign: '5.2: only a voter that does not lead campaigns, in the next term and with its own vote',
@@ -54,4 +53,8 @@ export class Divergence extends Error {
     this.name = 'Divergence';
     this.rule = rule;
   }
+}
+
+export function diverge(rule: Rule, { name }: { readonly name: string }, what: string): never {
+  throw new Divergence(rule, name, what);
 }

@@ -2,7 +2,7 @@ import type { Envelope, RaftMessage } from '../../../src/raft/message.ts';
 import type { AbstractLog } from './abstract-log.ts';
 import { entryAt, isUpToDate, lastIndex, lastTerm, sameEntry, stablePrefix, termAt } from './abstract-log.ts';
 import type { Dissertation } from './dissertation.ts';
-import { Divergence, type Rule } from './rules.ts';
+import { diverge, type Rule } from './rules.ts';
 import type { Server, Step } from './server.ts';
 import { snapshotKey } from './server.ts';
 
@@ -22,7 +22,7 @@ export function checkSent(model: Dissertation, server: Server, sent: Sent): void
   checkTerm(server, message, sent.step);
   const what = `says ${message.kind} to ${to.id}`;
   const require = (holds: boolean, rule: Rule, why: string): void => {
-    if (!holds) throw new Divergence(rule, server.name, `${what}: ${why}`);
+    if (!holds) diverge(rule, server, `${what}: ${why}`);
   };
   switch (message.kind) {
     case 'PreVoteResponse': {
@@ -90,7 +90,7 @@ function checkTerm(server: Server, message: RaftMessage, { heard }: Step): void 
     term = asked.term;
   }
   if (message.term === term && term >= server.currentTerm) return;
-  throw new Divergence('carryTerm', server.name, `says ${message.kind} of term ${message.term}, not ${term}`);
+  diverge('carryTerm', server, `says ${message.kind} of term ${message.term}, not ${term}`);
 }
 
 function checkAcknowledgement(

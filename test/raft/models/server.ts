@@ -55,6 +55,8 @@ export interface Observed {
 export interface Step {
   /** The message that this step answers; null when it is about time, storage or an operator. */
   readonly heard: Envelope | null;
+  /** It came with a message that was meant for somebody else. */
+  readonly misaddressed: boolean;
   readonly now: number;
   readonly observed: Observed;
   readonly stable: Stable;

@@ -136,3 +136,46 @@ describe('the files backend', () => {
     expect(names.filter((name) => name.startsWith('b'))).toHaveLength(40);
   });
 });
+
+describe('a segment that is removed while it is read', () => {
+  it('is closed once it is read, and holds up no one', async () => {
+    const disk = new MemoryDisk();
+    const { open } = disk;
+    let go = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const closed: string[] = [];
+    disk.open = async (path, options) => {
+      const file = await open.call(disk, path, options);
+      return {
+        ...file,
+        read: async (offset, length) => {
+          const bytes = await file.read(offset, length);
+          await gate;
+          if (closed.includes(path)) throw new Error('closed under a read');
+          return bytes;
+        },
+        close: async () => {
+          closed.push(path);
+          await file.close();
+        },
+      };
+    };
+    await disk.makeDirectory('/s');
+    const backend = new FilesBackend(disk, '/s', seed, 100);
+    await backend.scan();
+    const [first] = await backend.append([block('a', 1, text(400))]);
+    await backend.append([block('a', 2, text(400))]);
+    if (first === undefined) throw new Error('no place');
+    const reading = backend.read(first);
+    await backend.dropBelow('a', 2);
+    expect(await disk.list('/s')).toEqual(['000000000002.blocks']);
+    expect(closed).toEqual([]);
+    await expect(backend.read(first)).rejects.toThrow(/segment 000000000001.blocks is removed/);
+    go();
+    expect((await reading).equals(block('a', 1, text(400)).bytes)).toBe(true);
+    await backend.close();
+    expect(closed.sort()).toEqual(['/s/000000000001.blocks', '/s/000000000002.blocks']);
+  });
+});

@@ -3,6 +3,7 @@ import type { HardState } from '../../../src/raft/effect.ts';
 import type { Entry } from '../../../src/raft/entry.ts';
 import type { RequestId } from '../../../src/raft/identity.ts';
 import type { LogFloor, LogStorage, WriteRequest } from '../../../src/storage/contract.ts';
+import { EntriesGone } from '../../../src/storage/errors.ts';
 
 interface State {
   readonly hardState: HardState;
@@ -53,12 +54,13 @@ export class LogModel {
     const count = random.chance(150) ? 0 : random.integer(1, 4);
     const added = Array.from({ length: count }, (_, i) => this.#entry(cutFrom + i, hardState.term, random));
     const entries = [...kept, ...added];
-    const movesFloor = entries.length > 6 && random.chance(150);
-    const floor = movesFloor ? floorAt(entries, random.integer(0, entries.length)) : before.floor;
+    const movesFloor = random.chance(entries.length > 6 ? 150 : 30);
+    const floor = movesFloor ? nextFloor(before.floor, entries, hardState.term, random) : before.floor;
+    const keepsSuffix = floor.index === before.floor.index || entries.some((entry) => isAt(entry, floor));
     this.#states.push({
       hardState,
       floor,
-      entries: entries.filter(({ index }) => index > floor.index),
+      entries: keepsSuffix ? entries.filter(({ index }) => index > floor.index) : [],
       ...(movesFloor ? { beforeFloor: { hardState, floor: before.floor, entries } } : {}),
     });
     const number = this.#states.length - 1;
@@ -117,6 +119,23 @@ export class LogModel {
     this.#acknowledged = 0;
   }
 
+  /** Once every write is acknowledged. @throws Error when reading does not show what was written. */
+  async checkLive(log: LogStorage): Promise<void> {
+    const { floor, entries } = this.#last;
+    const end = floor.index + entries.length;
+    const found =
+      entries.length === 0 ? [] : await log.read({ from: floor.index + 1, to: end, bytesMax: 1e9 });
+    if (JSON.stringify(found) !== JSON.stringify(entries)) {
+      throw new Error(
+        `group ${this.group}: read ${describe({ ...this.#last, entries: found })}; written ${describe(this.#last)}`,
+      );
+    }
+    for (const index of [floor.index, end + 1]) {
+      const gone = await log.read({ from: index, to: index, bytesMax: 1 }).catch((error: unknown) => error);
+      if (!(gone instanceof EntriesGone)) throw new Error(`entry ${index} is there, or not gone: ${gone}`);
+    }
+  }
+
   get #last(): State {
     const last = this.#states.at(-1);
     if (last === undefined) throw new Error('a model without a state');
@@ -132,14 +151,28 @@ export class LogModel {
   }
 }
 
-function floorAt(entries: readonly Entry[], position: number): LogFloor {
-  const entry = entries[position];
-  if (entry === undefined) throw new Error('a floor beyond the log');
-  return {
-    index: entry.index,
-    term: entry.term,
-    configuration: { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] },
-  };
+function isAt(entry: Entry, { index, term }: { readonly index: number; readonly term: number }): boolean {
+  return entry.index === index && entry.term === term;
+}
+
+/** Where it is, within the log, at its end, beyond it, or where the log has another term. */
+function nextFloor(
+  floor: LogFloor,
+  entries: readonly Entry[],
+  ownTerm: number,
+  random: SimulatedRandom,
+): LogFloor {
+  const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
+  const entry = entries[random.chance(300) ? entries.length - 1 : random.integer(0, entries.length + 1)];
+  const way = random.integer(0, 10);
+  if (way === 0) return { index: floor.index, term: floor.term, configuration: floor.configuration };
+  if (way === 1 || entry === undefined) {
+    const end = floor.index + entries.length;
+    return { index: end + random.integer(1, 20), term: ownTerm, configuration };
+  }
+  // Terms never go back in a log, so one of another term may only be of a later one.
+  if (way === 2) return { index: entry.index, term: random.integer(entry.term, ownTerm + 1), configuration };
+  return { index: entry.index, term: entry.term, configuration };
 }
 
 function describe({ hardState, floor, entries }: State): string {

@@ -50,6 +50,8 @@ export async function storm(options: StormOptions): Promise<Map<string, number>>
       backend: options.backend,
       codec: options.codec,
       shards: options.shards,
+      // A few blocks: floors take whole segments away.
+      segmentBytes: 4096,
       doors: {
         clock: clock.door(process),
         random: random.stream(`storage ${round}`),

@@ -14,7 +14,6 @@ interface Segment {
   size: number;
   /** The highest number it holds of each group. */
   readonly highest: Map<GroupId, number>;
-  /** The file is not closed under those that read it: another file may get its descriptor. */
   readonly reads: Set<Promise<unknown>>;
   isDropped: boolean;
 }
@@ -32,6 +31,8 @@ export class FilesBackend implements Backend {
   readonly #segmentBytes: number;
   readonly #segments: Segment[] = [];
   readonly #lowest = new Map<GroupId, number>();
+  /** Files of removed segments. */
+  readonly #closing = new Set<Promise<void>>();
   #lastName = 0;
   #needsSegment = true;
   /** Where the last commit stands, in the last segment that has one; null when there is none. */
@@ -115,8 +116,7 @@ export class FilesBackend implements Backend {
     for (const segment of dead) {
       this.#segments.splice(this.#segments.indexOf(segment), 1);
       segment.isDropped = true;
-      await Promise.allSettled([...segment.reads]);
-      await segment.file.close();
+      this.#closeAfterReads(segment);
       await this.#disk.remove(this.#path(segment.name));
     }
     if (dead.length > 0) await this.#disk.syncDirectory(this.#directory);
@@ -124,7 +124,10 @@ export class FilesBackend implements Backend {
 
   /** Every file, whatever happens to the others. */
   async close(): Promise<void> {
-    const closed = await Promise.allSettled(this.#segments.splice(0).map(({ file }) => file.close()));
+    const closed = await Promise.allSettled([
+      ...this.#closing,
+      ...this.#segments.splice(0).map(({ file }) => file.close()),
+    ]);
     const failed = closed.find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
   }
@@ -134,6 +137,16 @@ export class FilesBackend implements Backend {
       if (NAME.test(name)) await this.#disk.remove(this.#path(name));
     }
     await this.#disk.syncDirectory(this.#directory);
+  }
+
+  /** Never under those that read it, since another file may get its descriptor; and no write waits for them. */
+  #closeAfterReads({ file, reads }: Segment): void {
+    const closing = Promise.allSettled([...reads])
+      .then(() => file.close())
+      // It holds nothing that anyone needs.
+      .catch(() => {})
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
   #take(segment: Segment, found: SegmentScan, blocks: ScannedBlock[]): void {

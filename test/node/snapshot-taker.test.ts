@@ -1,0 +1,257 @@
+import { describe, expect, it } from 'vitest';
+import { Closed } from '../../src/node/errors.ts';
+import { snapshotPolicy } from '../../src/node/snapshot-policy.ts';
+import { SnapshotTaker, type SnapshotTakerSession } from '../../src/node/snapshot-taker.ts';
+import { emptyConfiguration } from '../../src/raft/configuration.ts';
+import { type Entry, entryBytes } from '../../src/raft/entry.ts';
+import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
+import { memoryStorage } from '../../src/storage/index.ts';
+
+const entry = (index: number): Entry => ({ kind: 'command', index, term: 1, payload: new Uint8Array(10) });
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A taker over a state that is the index of the last entry, and a core that holds everything applied. */
+async function takerOf(
+  options: {
+    entries?: number;
+    bytes?: number;
+    keepEntries?: number;
+    chunks?: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  } = {},
+) {
+  const at = { index: 0, midCommand: false };
+  const told: string[] = [];
+  const chunks = options.chunks ?? (() => [Buffer.from(`state at ${at.index}`)]);
+  const taker = new SnapshotTaker(
+    chunks,
+    snapshotPolicy(options),
+    () => at,
+    (index, error) => told.push(`failed ${index}: ${(error as Error).message}`),
+  );
+  const snapshots = (await memoryStorage().open({ id: 'n1' })).snapshots('default');
+  const state = { snapshot: null as SnapshotMeta | null, settledIndex: 1_000, restoring: null };
+  const session = {
+    snapshots,
+    core: { state, termAt: () => 1, configurationAt: () => emptyConfiguration },
+    taken: (meta: SnapshotMeta, keepFrom: number) => {
+      state.snapshot = meta;
+      told.push(`taken ${meta.index}, keep from ${keepFrom}`);
+    },
+    storageFailed: (error: unknown) => told.push(`storage failed: ${(error as Error).message}`),
+  };
+  const apply = (from: number, to: number): void => {
+    for (let index = from; index <= to; index += 1) {
+      at.index = index;
+      taker.onApplied(entry(index));
+    }
+  };
+  return { taker, at, told, state, apply, snapshots, session: session as unknown as SnapshotTakerSession };
+}
+
+/** Chunks that come when the test lets them. */
+function gated() {
+  const gates: (() => void)[] = [];
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('half');
+    await new Promise<void>((resolve) => gates.push(resolve));
+    yield Buffer.from('half');
+  }
+  return { chunks, open: () => gates.shift()?.() };
+}
+
+describe('taking snapshots', () => {
+  it('happens at the very entry that is due, not before it, and tells what is to be kept', async () => {
+    const { taker, told, apply, snapshots, session } = await takerOf({ entries: 10, keepEntries: 3 });
+    taker.begin(session);
+    apply(1, 9);
+    await turn();
+    expect(told).toEqual([]);
+    apply(10, 12);
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 8']);
+    const meta = await snapshots.latest();
+    expect(meta).toMatchObject({ index: 10, term: 1 });
+    if (meta !== null) {
+      expect(Buffer.from(await snapshots.read(meta, { offset: 0, length: 99 })).toString()).toBe(
+        'state at 10',
+      );
+    }
+  });
+
+  it('keeps from the first entry where more is to be kept than there is', async () => {
+    const { taker, told, apply, session } = await takerOf({ entries: 10, keepEntries: 10 });
+    taker.begin(session);
+    apply(1, 10);
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 1']);
+  });
+
+  it('happens when the bytes are reached, and counts them anew from there', async () => {
+    const bytes = 5 * entryBytes(entry(1));
+    const { taker, told, apply, session } = await takerOf({ entries: 1_000, bytes, keepEntries: 0 });
+    taker.begin(session);
+    for (const index of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) {
+      apply(index, index);
+      await turn();
+    }
+    expect(told).toEqual(['taken 5, keep from 6', 'taken 10, keep from 11']);
+  });
+
+  it('remembers one that comes due while another is being written, and no more than one', async () => {
+    const gate = gated();
+    const { taker, told, apply, session } = await takerOf({
+      entries: 10,
+      keepEntries: 0,
+      chunks: gate.chunks,
+    });
+    taker.begin(session);
+    apply(1, 35);
+    await turn();
+    expect(told).toEqual([]);
+    gate.open();
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 11']);
+    gate.open();
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 11', 'taken 35, keep from 36']);
+    gate.open();
+    await turn();
+    expect(told).toHaveLength(2);
+  });
+
+  it('waits for the end of a command that is under way', async () => {
+    const gate = gated();
+    const { taker, at, told, apply, session } = await takerOf({ entries: 10, chunks: gate.chunks });
+    taker.begin(session);
+    apply(1, 25);
+    await turn();
+    at.midCommand = true;
+    gate.open();
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 1']);
+    at.midCommand = false;
+    apply(26, 26);
+    await turn();
+    gate.open();
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 1', 'taken 26, keep from 1']);
+  });
+
+  it('is made up for with the next session when the storage went while it was written', async () => {
+    const gate = gated();
+    const { taker, told, apply, session } = await takerOf({ entries: 10, chunks: gate.chunks });
+    taker.begin(session);
+    apply(1, 12);
+    await turn();
+    taker.end();
+    await turn();
+    expect(told).toEqual([]);
+    taker.begin(session);
+    await turn();
+    gate.open();
+    gate.open();
+    await turn();
+    expect(told).toEqual(['taken 12, keep from 1']);
+  });
+
+  it('waits until the log reaches what is applied, after a storage that came back with less', async () => {
+    const { taker, told, apply, state, session } = await takerOf({ entries: 10 });
+    taker.begin(session);
+    state.settledIndex = 9;
+    apply(1, 10);
+    taker.look();
+    await turn();
+    expect(told).toEqual([]);
+    state.settledIndex = 10;
+    taker.look();
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 1']);
+  });
+
+  it('is told of a failing iterator, at its start or later, and goes on', async () => {
+    const faults = ['at once', 'later'];
+    const chunks = () => {
+      const fault = faults.shift();
+      if (fault === 'at once') throw new Error(fault);
+      return (function* () {
+        yield Buffer.from('x');
+        if (fault !== undefined) throw new Error(fault);
+      })();
+    };
+    const { taker, told, apply, session } = await takerOf({ entries: 10, chunks });
+    taker.begin(session);
+    apply(1, 10);
+    await turn();
+    apply(11, 20);
+    await turn();
+    apply(21, 30);
+    await turn();
+    expect(told).toEqual(['failed 10: at once', 'failed 20: later', 'taken 30, keep from 1']);
+  });
+
+  it('takes chunks that are no bytes for a failure of the state machine', async () => {
+    const chunks = () => ['text'] as unknown as Uint8Array[];
+    const { taker, told, apply, session } = await takerOf({ entries: 10, chunks });
+    taker.begin(session);
+    apply(1, 10);
+    await turn();
+    expect(told).toEqual(["failed 10: a snapshot's chunks are Uint8Arrays; found text"]);
+  });
+
+  it('survives a policy that throws', async () => {
+    const { at, told } = await takerOf();
+    const due = (): boolean => {
+      throw new Error('no opinion');
+    };
+    const taker = new SnapshotTaker(
+      () => [],
+      { due, keepEntries: 0 },
+      () => at,
+      (index, error) => told.push(`failed ${index}: ${(error as Error).message}`),
+    );
+    taker.onApplied(entry(1));
+    expect(told).toEqual(['failed 1: no opinion']);
+  });
+
+  it('tells who asked for one when the node stops, and when a received one takes its place', async () => {
+    const gate = gated();
+    const { taker, apply, session } = await takerOf({ entries: 10, chunks: gate.chunks });
+    taker.begin(session);
+    apply(1, 5);
+    const first = taker.take();
+    apply(6, 6);
+    const second = taker.take();
+    const received: SnapshotMeta = {
+      index: 50,
+      term: 2,
+      configuration: emptyConfiguration,
+      size: 1,
+      digest: 'd',
+    };
+    taker.onRestored(received);
+    expect(await second).toBe(received);
+    const settled = expect(first).rejects.toBeInstanceOf(Closed);
+    taker.stop(new Closed());
+    await settled;
+  });
+});
+
+describe('the default policy', () => {
+  it('is due at multiples of its entries, and at its bytes, and keeps some', () => {
+    const policy = snapshotPolicy();
+    const at = (index: number, bytesSince = 0) => policy.due({ index, entriesSince: 1, bytesSince });
+    expect([at(9_999), at(10_000), at(10_001), at(20_000)]).toEqual([false, true, false, true]);
+    expect([at(1, 64 * 1024 * 1024 - 1), at(1, 64 * 1024 * 1024)]).toEqual([false, true]);
+    expect(policy.keepEntries).toBe(1_000);
+  });
+
+  it.each([
+    [{ entries: 0 }, /^entries: expected a whole number, at least 1, found 0/],
+    [{ bytes: 0 }, /^bytes: expected a whole number, at least 1/],
+    [{ bytes: 1.5 }, /^bytes: /],
+    [{ keepEntries: -1 }, /^keepEntries: expected a whole number, at least 0/],
+  ])('refuses %o', (options, expected) => {
+    expect(() => snapshotPolicy(options)).toThrow(expected);
+    expect(() => snapshotPolicy({ entries: 1, bytes: 1, keepEntries: 0 })).not.toThrow();
+  });
+});

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { isJoint } from '../../src/raft/configuration.ts';
+import { currentConfiguration } from '../../src/raft/membership.ts';
+import { Cluster } from './harness.ts';
+
+/** a removed itself from {a, b}; b holds C_new = {b}, and a does not know that yet. */
+function alone(): Cluster {
+  const cluster = new Cluster(['a', 'b']);
+  cluster.elect('a');
+  cluster.run(500);
+  cluster.core('a').proposeMembership(cluster.now, { remove: ['a'] }, null);
+  cluster.drain(cluster.replica('a'));
+  const configuration = () => currentConfiguration(cluster.core('b').state);
+  for (let turn = 0; configuration().voters.length > 1 || isJoint(configuration()); turn += 1) {
+    const [next] = cluster.network;
+    if (next === undefined || turn > 100) throw new Error('b gets no C_new');
+    cluster.deliver(next);
+  }
+  cluster.network = [];
+  return cluster;
+}
+
+test('the only voter keeps its promise to the leader that removed itself, as long as that may lead', () => {
+  const cluster = alone();
+  const until = cluster.now + cluster.options.electionTimeoutMinMs;
+  for (const act of [() => {}, () => cluster.start('b')]) {
+    act();
+    cluster.core('b').tick(cluster.now);
+    cluster.drain(cluster.replica('b'));
+    expect(cluster.core('b').state.role).toBe('follower');
+  }
+  expect(cluster.core('a').state.role).toBe('leader');
+  while (cluster.core('b').state.role !== 'leader') cluster.fire('b');
+  expect(cluster.now).toBeGreaterThanOrEqual(until);
+});
+
+test('and leads at once when it hears that its configuration is committed', () => {
+  const cluster = alone();
+  const before = cluster.now;
+  cluster.run(cluster.options.heartbeatIntervalMs + 10);
+  expect(cluster.core('a').state.role).toBe('follower');
+  expect(cluster.core('b').state.role).toBe('leader');
+  expect(cluster.now - before).toBeLessThan(cluster.options.electionTimeoutMinMs);
+});
+
+test('and at once when it is started again, if nobody else ever counted', () => {
+  const cluster = new Cluster(['a']);
+  cluster.elect('a');
+  const { now } = cluster;
+  cluster.start('a');
+  expect([cluster.core('a').state.role, cluster.now]).toEqual(['leader', now]);
+});

@@ -1,0 +1,101 @@
+import { SimulatedClock } from '../../../lab/world/simulated/clock.ts';
+import { SimulatedDatabases } from '../../../lab/world/simulated/databases.ts';
+import { SimulatedDevice } from '../../../lab/world/simulated/device.ts';
+import { SimulatedDisk } from '../../../lab/world/simulated/disk.ts';
+import { SimulatedProcess } from '../../../lab/world/simulated/process.ts';
+import { Simulation } from '../../../lab/world/simulated/simulation.ts';
+import { simulatedWork } from '../../../lab/world/simulated/work.ts';
+import type { Disk } from '../../../src/doors/disk.ts';
+import { fileStorage, type Storage } from '../../../src/storage/index.ts';
+
+export type BackendName = 'files' | 'level';
+
+/** One simulated machine with one storage on it, for tests that stop it at each of its steps. */
+export class Machine {
+  readonly simulation: Simulation;
+  readonly device: SimulatedDevice;
+  readonly #disk: SimulatedDisk;
+  readonly #databases: SimulatedDatabases;
+  readonly #clock: SimulatedClock;
+  readonly #backend: BackendName;
+  #lives = 0;
+
+  constructor({ seed, backend }: { readonly seed: number; readonly backend: BackendName }) {
+    this.simulation = new Simulation({ seed });
+    const random = this.simulation.random.stream('device');
+    this.device = new SimulatedDevice({ simulation: this.simulation, name: 'n1', random });
+    this.#disk = new SimulatedDisk(this.device);
+    this.#databases = new SimulatedDatabases(this.device);
+    this.#clock = new SimulatedClock({ simulation: this.simulation, name: 'n1' });
+    this.#backend = backend;
+  }
+
+  /** What is in a database as a program would read it now. */
+  recordsIn(directory: string): number {
+    return this.#databases.inspect(directory)?.length ?? 0;
+  }
+
+  /**
+   * Runs a process until it ends by itself, or for `events` events; then it is killed, and loses power
+   * if `power` says so.
+   *
+   * @returns whether it ended by itself.
+   * @throws what the body threw.
+   */
+  async live(
+    body: (storage: Storage, disk: Disk) => Promise<void>,
+    { events = Number.POSITIVE_INFINITY, power }: { readonly events?: number; readonly power: boolean },
+  ): Promise<boolean> {
+    this.#lives += 1;
+    const process = new SimulatedProcess(this.simulation, `life ${this.#lives}`);
+    const random = this.simulation.random.stream(`life ${this.#lives}`);
+    const disk = this.#disk.door(process);
+    const storage = fileStorage({
+      directory: '/data',
+      backend: this.#backend,
+      segmentBytes: 4096,
+      doors: {
+        clock: this.#clock.door(process),
+        random: random.stream('storage'),
+        disk,
+        work: simulatedWork(process, random.stream('work')),
+        openDatabase: this.#databases.door(process),
+      },
+    });
+    const end: { ended: boolean; error?: unknown } = { ended: false };
+    body(storage, disk).then(
+      () => {
+        end.ended = true;
+      },
+      (error: unknown) => {
+        end.error = error;
+        end.ended = true;
+      },
+    );
+    await this.simulation.run({
+      when: () => end.ended,
+      ...(events === Number.POSITIVE_INFINITY ? {} : { eventsMax: events }),
+    });
+    process.kill();
+    this.#disk.crash({ power });
+    this.#databases.crash({ power });
+    if (end.error !== undefined) throw end.error;
+    return end.ended;
+  }
+}
+
+/**
+ * Tries a story with a crash after each event of its part under test, until one gets to its end. The story
+ * gives that part `events` and says whether it ended by itself.
+ */
+export async function stoppedEverywhere(story: (events: number) => Promise<boolean>): Promise<number> {
+  for (let events = 0; ; events += 1) {
+    try {
+      if (await story(events)) return events;
+    } catch (error) {
+      throw new Error(`stopped after ${events} events: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+      });
+    }
+  }
+}
