@@ -24,7 +24,7 @@ afterEach(async (context) => {
 });
 
 it('all three processes are replaced under a continuous writer and one is wiped, and no acknowledged write is lost', {
-  timeout: 160_000,
+  timeout: 300_000,
 }, async () => {
   directory = await mkdtemp(join(tmpdir(), 'kontiki-members-'));
   const running = await KvCluster.start(directory, 'files', ['--snapshot-entries', `${SNAPSHOT_ENTRIES}`]);
