@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../bench/free-ports.ts';
@@ -45,30 +45,15 @@ export class KvCluster {
   /** Starts a replica that knows itself and one seed, by its Raft address alone. */
   async join(id: string, seedId: string): Promise<void> {
     const [self] = await membersOn([id]);
-    const seed = this.members.find((member) => member.id === seedId);
-    if (self === undefined || seed === undefined) throw new Error(`no seed ${seedId}`);
-    const seedText = `${seed.id}=${seed.raft}`;
-    this.#entrances.set(id, ['--join', seedText, '--raft', self.raft, '--http', self.http]);
+    if (self === undefined) throw new Error('no ports');
+    this.#entrances.set(id, this.#joining(self, seedId));
     this.members = [...this.members, self];
     this.spawn(id);
   }
 
   /** With the flags of its first start. */
   spawn(id: string): void {
-    const child = spawn(
-      process.execPath,
-      [
-        SERVER,
-        ...['--id', id, '--dir', join(this.#directory, id), '--log-level', 'warn'],
-        ...(this.#entrances.get(id) ?? []),
-        ...this.#flags,
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (text: Buffer) => this.output.push(`${id}: ${text.toString('utf8')}`));
-    }
-    this.#children.set(id, child);
+    this.#start(id, { id, directory: id, entrance: this.#entrances.get(id) ?? [] });
   }
 
   async kill(id: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -79,9 +64,18 @@ export class KvCluster {
     await gone;
   }
 
-  /** Removes all that a killed replica had on its disk. */
+  /** A killed replica loses its disk; `returnOfTheOld` finds it again. */
   async wipe(id: string): Promise<void> {
-    await rm(join(this.#directory, id), { recursive: true });
+    await rename(join(this.#directory, id), join(this.#directory, `${id}.old`));
+  }
+
+  /** Starts a process beside the others, on the disk that a wiped replica lost. @returns its exit code. */
+  async returnOfTheOld(id: string, seedId: string, withinMs: number): Promise<number | null> {
+    const name = `${id}.old`;
+    const [self] = await membersOn([id]);
+    if (self === undefined) throw new Error('no ports');
+    this.#start(name, { id, directory: name, entrance: this.#joining(self, seedId) });
+    return this.ended(name, withinMs);
   }
 
   /** The exit code of a replica that ends by itself; it is asked for nothing any more. */
@@ -119,7 +113,7 @@ export class KvCluster {
       method: 'PUT',
       body: '',
       redirect: 'manual',
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(20_000),
     });
     const location = response.headers.get('location');
     if (response.status !== 307) return response.ok ? id : undefined;
@@ -137,11 +131,11 @@ export class KvCluster {
     body?: unknown,
   ): Promise<Configuration> {
     const member = this.members.find((m) => m.id === at);
-    return eventually(`${method} ${path} ${JSON.stringify(body)}`, 20_000, async () => {
+    return eventually(`${method} ${path} ${JSON.stringify(body)}`, 60_000, async () => {
       const response = await fetch(`http://${member?.http}${path}`, {
         method,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(60_000),
       });
       const answer = (await response.json()) as Configuration & { reason?: string };
       if (response.ok) return answer;
@@ -154,7 +148,7 @@ export class KvCluster {
   }
 
   /** The replica that says it leads, in the highest term; waits for one. */
-  async leader(withinMs = 20_000): Promise<string> {
+  async leader(withinMs = 60_000): Promise<string> {
     return eventually('a replica leads', withinMs, async () => {
       let found: { id: string; term: number } | null = null;
       for (const { id } of this.members) {
@@ -167,7 +161,7 @@ export class KvCluster {
 
   /** What each member holds, once all have applied equally much. Only while nobody writes. */
   async agreedValues(): Promise<Map<string, Readonly<Record<string, string>>>> {
-    return eventually('all replicas agree', 20_000, async () => {
+    return eventually('all replicas agree', 60_000, async () => {
       const ids = this.members.map(({ id }) => id);
       const dumps = await Promise.all(
         ids.map((id) => this.ask<{ appliedIndex: number; values: Record<string, string> }>(id, '/dump')),
@@ -175,6 +169,32 @@ export class KvCluster {
       const agreed = dumps.every((dump) => dump !== null && dump.appliedIndex === dumps[0]?.appliedIndex);
       return agreed ? new Map(ids.map((id, i) => [id, dumps[i]?.values ?? {}])) : null;
     });
+  }
+
+  #joining({ raft, http }: KvMember, seedId: string): Entrance {
+    const seed = this.members.find((member) => member.id === seedId);
+    if (seed === undefined) throw new Error(`no seed ${seedId}`);
+    return ['--join', `${seed.id}=${seed.raft}`, '--raft', raft, '--http', http];
+  }
+
+  #start(
+    name: string,
+    as: { readonly id: string; readonly directory: string; readonly entrance: Entrance },
+  ): void {
+    const child = spawn(
+      process.execPath,
+      [
+        SERVER,
+        ...['--id', as.id, '--dir', join(this.#directory, as.directory), '--log-level', 'warn'],
+        ...as.entrance,
+        ...this.#flags,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text: Buffer) => this.output.push(`${name}: ${text.toString('utf8')}`));
+    }
+    this.#children.set(name, child);
   }
 }
 

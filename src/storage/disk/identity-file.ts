@@ -2,7 +2,8 @@ import type { Disk } from '../../doors/disk.ts';
 import type { ClusterId, Incarnation, NodeId } from '../../raft/identity.ts';
 import { readRecordFile, replaceRecordFile } from './record.ts';
 
-export const FORMAT_VERSION = 1;
+/** 1 had configurations without an id and without the incarnations that were replaced. */
+export const FORMAT_VERSION = 2;
 const NAME = 'identity';
 /** The identity names the storage, so its own checksum cannot begin with that name. */
 const SEED = 0;

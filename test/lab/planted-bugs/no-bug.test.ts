@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 import { firstViolation } from './first-violation.ts';
-import { leadersComeAndGo, noTrouble, restarts, twoAtOnce } from './trouble.ts';
+import { leadersComeAndGo, noTrouble, restarts, slowOldVoters, twoAtOnce } from './trouble.ts';
 
 it.each([
   ['no trouble', noTrouble],
   ['restarts', restarts],
   ['leaders that come and go', leadersComeAndGo],
   ['voters that join and leave in pairs', twoAtOnce],
+  ['newcomers that are faster than the old voters', slowOldVoters],
 ])('without a planted bug, %s violates nothing', async (_name, trouble) => {
   expect((await firstViolation(trouble, 5))?.violation).toBeUndefined();
 });

@@ -26,8 +26,20 @@ export const twoAtOnce = `
 name: planted
 cluster: {replicas: 3, spares: 2, snapshots: {entries: 7, keep-entries: 2}}
 network: {latency: 1ms..40ms}
-duration: 30s
+duration: 16s
+workload: {operations-per-second: 30}
 timeline:
-${Array.from({ length: 4 }, (_, i) => `  - {at: ${6 * i + 2}s, membership: {add: [n4, n5]}}\n  - {at: ${6 * i + 5}s, membership: {remove: [n4, n5]}}`).join('\n')}
+${Array.from({ length: 2 }, (_, i) => `  - {at: ${6 * i + 2}s, membership: {add: [n4, n5]}}\n  - {at: ${6 * i + 5}s, membership: {remove: [n4, n5]}}`).join('\n')}
 expect: {recovery-within: 20s}
+`;
+
+/** Two join while two of the old three are slow to answer: the newcomers and the leader are a majority of five. */
+export const slowOldVoters = `
+name: planted
+cluster: {replicas: 3, spares: 2}
+duration: 8s
+workload: {operations-per-second: 30}
+timeline:
+  - {at: 1s, for: 6s, network: {on: [n2, n3], latency: 80ms..120ms}}
+  - {at: 2s, membership: {add: [n4, n5]}}
 `;

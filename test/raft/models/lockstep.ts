@@ -122,7 +122,8 @@ export class Lockstep {
     const { snapshots } = this.cluster.replica(id).disk;
     const covered = snapshots.at(-1)?.meta.index ?? 0;
     const server = newServer(id, pair(core.state.self), {
-      stable,
+      // The disk's array goes on changing.
+      stable: { ...stable, log: { ...stable.log, entries: [...stable.log.entries] } },
       commitIndex: covered > applied.length ? covered : applied.length,
       snapshots: snapshots.map(({ meta }) => meta),
     });
@@ -141,7 +142,7 @@ export class Lockstep {
 function stableOf(disk: FakeDisk): Stable {
   const { floor, entries, hardState } = disk;
   const snapshot = latestSnapshot(disk)?.meta ?? null;
-  const onDisk: AbstractLog = { floor, entries: [...entries] };
+  const onDisk: AbstractLog = { floor, entries };
   const isAhead = snapshot !== null && termAt(onDisk, snapshot.index) !== snapshot.term;
   const { term, votedFor } = hardState;
   return {
@@ -171,8 +172,14 @@ function observe(
   const entries: Entry[] = [];
   for (let index: Index = log.floorIndex + 1; index <= log.lastIndex; index += 1) {
     const term = coreTermAt(log, index) ?? -1;
+    const modelled = entryAt(server.log, index);
+    // What is committed was compared when it came.
+    if (modelled?.term === term && index <= server.commitIndex) {
+      entries.push(modelled);
+      continue;
+    }
     const cached = core.cachedEntries(index, index)?.[0];
-    const known = [entryAt(server.log, index), entryAt(stable.log, index)].find((one) => one?.term === term);
+    const known = [modelled, entryAt(stable.log, index)].find((one) => one?.term === term);
     entries.push(cached ?? known ?? { kind: 'noop', index, term });
   }
   return {

@@ -117,7 +117,7 @@ export function differenceOf(expected: AbstractLog, found: AbstractLog): string 
   const from = expected.floor.index > found.floor.index ? expected.floor.index : found.floor.index;
   for (let index = from + 1; index <= end && index <= foundEnd; index += 1) {
     const [one, other] = [entryAt(expected, index), entryAt(found, index)];
-    if (one === undefined || other === undefined || !sameEntry(one, other)) {
+    if (one !== other && (one === undefined || other === undefined || !sameEntry(one, other))) {
       return `holds ${index}/${other?.term} ${other?.kind} where ${one?.term} ${one?.kind} is expected`;
     }
   }

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
+import { nodeDisk } from '../../../src/doors/node-disk.ts';
+import { readIdentity, writeIdentity } from '../../../src/storage/disk/identity-file.ts';
 import { StorageRefused } from '../../../src/storage/errors.ts';
 import { type FileStorageOptions, fileStorage } from '../../../src/storage/index.ts';
 
@@ -31,11 +33,11 @@ async function fill(options: Omit<FileStorageOptions, 'directory'> = {}): Promis
 
 describe('the options of a storage', () => {
   it('are refused with every mistake at once', () => {
-    const wrong = { directory: '', backend: 'rocks', codec: 'lz4', shards: 0 } as unknown;
+    const wrong = { directory: '', backend: 'rocks', codec: 'lz4', shards: 0, segmentBytes: 4095 } as unknown;
     const make = () => fileStorage(wrong as FileStorageOptions);
     expect(make).toThrow(StorageRefused);
     expect(make).toThrow(
-      /directory: .*backend: found "rocks", expected "files" or "level".*codec: found "lz4".*shards: found 0/s,
+      /directory: .*backend: found "rocks", expected "files" or "level".*codec: found "lz4".*shards: found 0.*segmentBytes: found 4095, expected a whole number from 4096/s,
     );
   });
 
@@ -55,6 +57,27 @@ describe('the options of a storage', () => {
     const log = await instance.openLog('orders');
     expect(await log.read({ from: 1, to: 5, bytesMax: 1e6 })).toHaveLength(5);
     await instance.close();
+  });
+});
+
+describe('a directory of another format', () => {
+  it.each([1, 3])('is refused, and not touched: %i', async (format) => {
+    await fill();
+    const disk = nodeDisk();
+    const found = await readIdentity(disk, directory);
+    if (found.kind !== 'found') throw new Error('no identity');
+    expect(found.identity.format).toBe(2);
+    const other = { ...found.identity, format };
+    await writeIdentity(disk, directory, other);
+    for (const forget of [undefined, other.incarnation]) {
+      const opening = fileStorage({ directory }).open({
+        id: 'n1',
+        ...(forget === undefined ? {} : { forget }),
+      });
+      await expect(opening).rejects.toMatchObject({ reason: 'other-format' });
+      await expect(opening).rejects.toThrow(`has format ${format}; this version reads format 2`);
+    }
+    expect(await readIdentity(disk, directory)).toEqual({ kind: 'found', identity: other });
   });
 });
 
