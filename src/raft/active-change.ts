@@ -1,12 +1,13 @@
 import { wasHeardLately } from './boots.ts';
+import { allAreReady, type CatchUp, followRounds, newCatchUp, overdue } from './catch-up.ts';
 import type { Configuration, ConfigurationId, Member } from './configuration.ts';
-import { configurationIdOf, isJoint, isMember, isVoter } from './configuration.ts';
+import { configurationIdOf, isJoint, isMember, isRetired, isVoter, members } from './configuration.ts';
 import type { Context } from './context.ts';
 import { emit, nextRequestId } from './context.ts';
 import type { Index } from './entry.ts';
 import { entryBytes } from './entry.ts';
 import type { MembershipProgress } from './event.ts';
-import { sendHeartbeats } from './heartbeats.ts';
+import { confirmedBy, sendHeartbeats } from './heartbeats.ts';
 import type { MemberId, RequestId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
@@ -30,30 +31,18 @@ import type { RaftState } from './state.ts';
 export interface ActiveChange {
   readonly changeId: RequestId;
   phase: MembershipProgress['phase'];
-  /** To which an abort goes back; null when this leader only found the joint configuration. */
-  readonly before: Configuration | null;
+  /** To which an abort goes back. */
+  readonly before: Configuration;
   readonly plan: Omit<MembershipPlan, 'accepted'>;
-  readonly catchUp: CatchUp[];
+  /** The leader began it by itself, because a member fell silent. */
+  readonly automatic: boolean;
+  readonly catchUp: readonly CatchUp[];
   /** The entry of the present phase; when it is committed the next begins. */
   index: Index;
-  /** Catching up: when it is given up, unless somebody gets further. */
-  giveUpAt: number;
+  /** Everybody caught up: when it is given up, unless a majority of the new voters is heard; null before. */
+  quorumBy: number | null;
   /** Why it is being aborted; empty otherwise. */
   reason: string;
-}
-
-/**
- * A new voter-to-be, replicating in rounds (dissertation 4.2.1): each brings what the leader's log held when
- * the round began. Once a round takes less than an election timeout, the rest is too little to hold up the
- * cluster when the member begins to count.
- */
-export interface CatchUp {
-  readonly member: Member;
-  roundTarget: Index;
-  roundStartedAt: number;
-  /** Where it stood when it last got further: matchIndex, and bytes of a snapshot under way. */
-  reached: number;
-  caughtUp: boolean;
 }
 
 export type MembershipResult = { readonly accepted: true; readonly changeId: RequestId } | RefusedMembership;
@@ -62,6 +51,7 @@ export function proposeMembership(
   context: Context,
   change: MembershipChange,
   expected: ConfigurationId | null,
+  automatic = false,
 ): MembershipResult {
   const { state } = context;
   const refused = refusal(state, expected);
@@ -76,15 +66,10 @@ export function proposeMembership(
     phase: 'catching-up',
     before,
     plan,
-    catchUp: plan.catchUp.map((member) => ({
-      member,
-      roundTarget: state.log.lastIndex,
-      roundStartedAt: state.now,
-      reached: -1,
-      caughtUp: false,
-    })),
+    automatic,
+    catchUp: plan.catchUp.map((member) => newCatchUp(state, member)),
     index: state.configurations.at(-1)?.index ?? 0,
-    giveUpAt: state.now + state.options.catchUpTimeoutMs,
+    quorumBy: null,
     reason: '',
   };
   state.change = active;
@@ -108,25 +93,45 @@ export function proposeMembership(
  * bypassed; and C_new alone decides only where the joint configuration was committed and *left for C_new*
  * by one leader, which appends either C_new after it or C_old, never both.
  *
- * A successor is another leader: its predecessor may have left the joint configuration for a C_new that it
- * alone holds. Only the majority of C_new can keep that one from leading again, so before going back to C_old
- * an entry of the own term has to be committed by both.
+ * A successor does not go back. Its predecessor may have left the joint configuration for a C_new that it
+ * alone holds, and could win with it what C_old decides meanwhile; so what a leader finds joint, it finishes.
  */
 export function abortMembership(context: Context): MembershipResult {
   const { state } = context;
   if (state.role !== 'leader') return refuse('not-leader', 'only the leader can abort a change');
-  const configuration = currentConfiguration(state);
   const { change } = state;
-  if (change === null && !isJoint(configuration)) return refuse('no-change', 'no change is under way');
-  if (!ownTermIsCommitted(state)) return refuseUncommittedTerm(state);
-  if (change?.phase === 'leaving-joint') {
+  if (change === null) {
+    if (!isJoint(currentConfiguration(state))) return refuse('no-change', 'no change is under way');
+    if (!ownTermIsCommitted(state)) return refuseUncommittedTerm(state);
+    return refuse('change-in-progress', "the change is another leader's, and can only be finished");
+  }
+  if (change.phase === 'leaving-joint') {
     return refuse(
       'change-in-progress',
       'the new configuration is appended already; change it back when it is done',
     );
   }
-  if (change?.phase === 'aborting') return { accepted: true, changeId: change.changeId };
-  return abort(context, 'aborted by the operator');
+  if (change.phase !== 'aborting') abort(context, change, 'aborted by the operator');
+  return { accepted: true, changeId: change.changeId };
+}
+
+/**
+ * No quorum of the joint configuration answers. If the old voters alone do, this leader goes back to them: it is
+ * the only one who can, and once it has stepped down nobody could be elected any more.
+ *
+ * @returns false when there is no way back.
+ */
+export function leaveJointForOldVoters(context: Context): boolean {
+  const { state } = context;
+  const { change } = state;
+  if (change === null || change.phase !== 'joint') return false;
+  const { outgoing, learners, retired, id } = currentConfiguration(state);
+  const confirmedAt = confirmedBy(state, { id, voters: outgoing, outgoing: [], learners, retired });
+  const due = (confirmedAt ?? Number.NEGATIVE_INFINITY) + state.options.electionTimeoutMinMs;
+  if (due <= state.now) return false;
+  abort(context, change, 'no majority of the new voters is heard');
+  state.timers.quorum = due;
+  return true;
 }
 
 /** Goes on with whatever can go on. Runs at every drain of a leader: what it waits for may have come. */
@@ -201,59 +206,58 @@ function ownTermIsCommitted(state: RaftState): boolean {
 
 function advanceCatchUp(context: Context, change: ActiveChange): void {
   const { state } = context;
-  let finishedRound = false;
-  for (const one of change.catchUp) {
-    const progress = state.progress.find(({ member }) => sameMember(member, one.member));
-    if (progress === undefined) continue;
-    if (noteReached(one, progress.matchIndex, progress.transfer?.acknowledgedOffset ?? 0)) {
-      change.giveUpAt = state.now + state.options.catchUpTimeoutMs;
-    }
-    if (one.caughtUp || progress.matchIndex < one.roundTarget) continue;
-    finishedRound = true;
-    if (state.now - one.roundStartedAt <= state.options.electionTimeoutMinMs) {
-      one.caughtUp = true;
-    } else {
-      one.roundTarget = state.log.lastIndex;
-      one.roundStartedAt = state.now;
-    }
+  const { catchUp, plan } = change;
+  const isNews = followRounds(state, catchUp);
+  const back = predecessorHeard(state, change);
+  if (back !== null) {
+    abort(context, change, `${back.id} (${back.incarnation}) is heard again`);
+    return;
   }
-  state.timers.membership = change.giveUpAt;
-  if (change.catchUp.every(({ caughtUp }) => caughtUp) && newQuorumIsHeard(state, change)) {
+  const isReady = allAreReady(state, catchUp) && newQuorumIsHeard(state, change);
+  if (isReady) {
     state.timers.membership = null;
-    const { target, needsJoint } = change.plan;
+    const { target, needsJoint } = plan;
     if (needsJoint) enterPhase(context, change, 'joint', jointOf(currentConfiguration(state), target));
     else enterPhase(context, change, 'leaving-joint', { ...target, outgoing: [] });
-  } else if (state.now >= change.giveUpAt) {
-    abort(context, `${whoIsLate(state, change)} for ${state.options.catchUpTimeoutMs} ms`);
-  } else if (finishedRound) {
-    tellProgress(context, change);
+    return;
   }
+  const wait = `for ${state.options.catchUpTimeoutMs} ms`;
+  const late = overdue(state, catchUp);
+  const allCaughtUp = catchUp.every(({ caughtUp }) => caughtUp);
+  if (!allCaughtUp) change.quorumBy = null;
+  else change.quorumBy ??= state.now + state.options.catchUpTimeoutMs;
+  if (late.length > 0) {
+    abort(context, change, `${late.map(({ id }) => id).join(', ')} got no further ${wait}`);
+  } else if (change.quorumBy !== null && state.now >= change.quorumBy) {
+    abort(context, change, `${silentVoters(state, change)} would be missed, and were not heard ${wait}`);
+  } else {
+    const dues = catchUp.filter((one) => !one.caughtUp).map(({ giveUpAt }) => giveUpAt);
+    state.timers.membership = Math.min(...dues, change.quorumBy ?? Number.POSITIVE_INFINITY);
+    if (isNews) tellProgress(context, change);
+  }
+}
+
+/** A replacement begun for silence is begun in vain when the silent member speaks. */
+function predecessorHeard(state: RaftState, { automatic, before, plan }: ActiveChange): Member | null {
+  if (!automatic) return null;
+  const isLeaving = (member: Member): boolean =>
+    plan.target.retired.some((one) => sameMember(one, member)) && !isRetired(before, member);
+  return members(before).find((member) => isLeaving(member) && wasHeardLately(state, member)) ?? null;
 }
 
 /**
- * Once the joint configuration is appended there is no way back without a majority of the new voters too. So
- * it is entered only while such a majority is heard: two servers left of three, one of them gone, would
- * otherwise be the end of the cluster. Whoever is to count for the first time has to be heard in any case.
+ * Once the joint configuration is appended there is no sure way back without a majority of the new voters too.
+ * So it is entered only while such a majority is heard: two servers left of three, one of them gone, would
+ * otherwise be the end of the cluster.
  */
-function newQuorumIsHeard(state: RaftState, { plan, catchUp }: ActiveChange): boolean {
+function newQuorumIsHeard(state: RaftState, { plan }: ActiveChange): boolean {
   const { voters } = plan.target;
-  const heard = voters.filter((member) => wasHeardLately(state, member)).length;
-  return heard * 2 > voters.length && catchUp.every(({ member }) => wasHeardLately(state, member));
+  return voters.filter((member) => wasHeardLately(state, member)).length * 2 > voters.length;
 }
 
-function whoIsLate(state: RaftState, { plan, catchUp }: ActiveChange): string {
-  const late = catchUp.filter(({ caughtUp }) => !caughtUp).map(({ member }) => member.id);
-  if (late.length > 0) return `${late.join(', ')} got no further`;
-  const silent = plan.target.voters.filter((member) => !wasHeardLately(state, member)).map(({ id }) => id);
-  return `${silent.join(', ')} would be missed for a quorum of the new voters, and were not heard`;
-}
-
-/** The bytes of a snapshot weigh less than any entry, and go back when one begins anew: any difference counts. */
-function noteReached(one: CatchUp, matchIndex: Index, snapshotOffset: number): boolean {
-  const reached = matchIndex + snapshotOffset / Number.MAX_SAFE_INTEGER;
-  if (reached === one.reached) return false;
-  one.reached = reached;
-  return true;
+function silentVoters(state: RaftState, { plan }: ActiveChange): string {
+  const silent = plan.target.voters.filter((member) => !wasHeardLately(state, member));
+  return silent.map(({ id }) => id).join(', ');
 }
 
 function enterPhase(
@@ -267,30 +271,29 @@ function enterPhase(
   tellProgress(context, change);
 }
 
-function abort(context: Context, reason: string): MembershipResult {
+function abort(context: Context, change: ActiveChange, reason: string): void {
   const { state } = context;
   state.timers.membership = null;
-  const configuration = currentConfiguration(state);
-  const old = isJoint(configuration)
-    ? beforeJoint(configuration, state.change?.before?.learners ?? null)
-    : (state.change?.before ?? configuration);
-  const { voters, learners, retired } = old;
-  state.change ??= {
-    changeId: nextRequestId(state),
-    phase: 'aborting',
-    before: null,
-    plan: { target: { voters, learners, retired }, catchUp: [], needsJoint: false },
-    catchUp: [],
-    index: state.log.lastIndex,
-    giveUpAt: 0,
-    reason,
-  };
-  const { change } = state;
   change.reason = reason;
-  const nothingAppended = change.before !== null && configuration.id === change.before.id;
-  if (nothingAppended) end(context, 'aborted', reason);
-  else enterPhase(context, change, 'aborting', { voters, outgoing: [], learners, retired });
-  return { accepted: true, changeId: change.changeId };
+  const configuration = currentConfiguration(state);
+  const learners = learnersAfterAbort(change);
+  const nothingAppended =
+    configuration.id === change.before.id && learners.length === change.before.learners.length;
+  if (nothingAppended) {
+    end(context, 'aborted', reason);
+    return;
+  }
+  const old = isJoint(configuration)
+    ? beforeJoint(configuration, learners)
+    : { voters: change.before.voters, learners, retired: change.before.retired };
+  enterPhase(context, change, 'aborting', { ...old, outgoing: [] });
+}
+
+/** As before; but who stood by to replace its own predecessor goes, or the next leader would go on with it. */
+function learnersAfterAbort({ before, plan }: ActiveChange): readonly Member[] {
+  const stoodBy = (learner: Member): boolean =>
+    plan.catchUp.some((one) => sameMember(one, learner)) && before.voters.some(({ id }) => id === learner.id);
+  return before.learners.filter((learner) => !stoodBy(learner));
 }
 
 function end(context: Context, outcome: 'completed' | 'aborted', reason: string): void {

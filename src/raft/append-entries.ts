@@ -88,6 +88,7 @@ export function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
   becomeFollower(context, state.hardState.term, `${from.id} leads`);
   setLeader(context, from);
   state.leaderHeardAt = state.now;
+  if (state.timers.removal !== null) state.timers.removal = state.now + state.options.electionTimeoutMinMs;
   armElectionTimer(context);
   state.owed.acknowledgement ??= { leader: from, saidMatchIndex: 0, round: 0, appendOwed: false };
   return state.owed.acknowledgement;

@@ -1,7 +1,9 @@
 import { isMember } from './configuration.ts';
+import type { Context } from './context.ts';
+import { send } from './context.ts';
 import type { MemberId, ReplicaId } from './identity.ts';
 import { sameMember } from './identity.ts';
-import { currentConfiguration } from './membership.ts';
+import { currentConfiguration, leaderToAsk } from './membership.ts';
 import type { RaftMessage } from './message.ts';
 import { restartProgress } from './progress.ts';
 import type { RaftState } from './state.ts';
@@ -34,12 +36,12 @@ export function knownBoot(state: RaftState, member: MemberId): KnownBoot | null 
  * Remembers the sender's boot. A member that was started again may hold less than it held in memory, so
  * what a leader thought of it starts again from what it now says.
  *
- * A pre-vote teaches no boot: it promises nothing, and it is what a copy of a data directory sends that was
- * started elsewhere while the original is well. Answers to it go to the original's address, so the copy never
- * gets to ask for votes, and nobody turns away from the original for its sake.
+ * What asks for votes teaches no boot: it is what a copy of a data directory sends that was started elsewhere
+ * while the original is well. Answers go to the original's address, so the copy never leads, and nobody turns
+ * away from the original for its sake.
  */
 export function noteBoot(state: RaftState, from: ReplicaId, message: RaftMessage): void {
-  if (message.kind === 'RequestPreVote') return;
+  if (message.kind === 'RequestPreVote' || message.kind === 'RequestVote') return;
   const known = knownBoot(state, from);
   if (known !== null && known.boot === from.boot) {
     known.heardAt = state.now;
@@ -82,6 +84,19 @@ export function bootWentBack(state: RaftState, from: ReplicaId, message: RaftMes
   return (
     message.term === state.hardState.term && message.round > known.sinceRound && !wasHeardLately(state, from)
   );
+}
+
+/**
+ * This run of the pair does not know what an earlier, or later, one did: its storage was copied or rolled back.
+ * Whatever it says of votes and entries is not to be relied upon.
+ */
+export function tellBootWentBack(context: Context, from: ReplicaId): void {
+  send(context, from, {
+    kind: 'JoinAnswer',
+    answer: 'boot-went-back',
+    boot: from.boot,
+    leader: leaderToAsk(context.state),
+  });
 }
 
 function forgetStrangers(state: RaftState): void {

@@ -30,6 +30,7 @@ export function canonical(state: RaftState): string {
         heartbeat: ago(state.timers.heartbeat),
         quorum: ago(state.timers.quorum),
         membership: ago(state.timers.membership),
+        removal: ago(state.timers.removal),
         transfer: ago(state.timers.transfer),
       },
       // What has run out does not matter any more, however long ago.
@@ -54,10 +55,11 @@ export function canonical(state: RaftState): string {
           ? null
           : {
               ...state.change,
-              giveUpAt: ago(state.change.giveUpAt),
+              quorumBy: ago(state.change.quorumBy),
               catchUp: state.change.catchUp.map((one) => ({
                 ...one,
                 roundStartedAt: ago(one.roundStartedAt),
+                giveUpAt: ago(one.giveUpAt),
               })),
             },
       writes: writes.map((write) => ({ ...write, writeId: write.writeId.sequence - oldest })),

@@ -1,3 +1,4 @@
+import type { Configuration } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
 import type { ReplicaId } from './identity.ts';
@@ -7,7 +8,6 @@ import type { HeartbeatResponse } from './message.ts';
 import { becomeProbe } from './progress.ts';
 import { quorumValue } from './quorum.ts';
 import { onAcknowledged, progressOf } from './replication.ts';
-import { becomeFollower } from './roles.ts';
 import { onTransferRound } from './snapshot-transfer.ts';
 import type { RaftState } from './state.ts';
 
@@ -78,26 +78,27 @@ export function handleHeartbeatResponse(context: Context, from: ReplicaId, messa
 }
 
 /**
- * No quorum answered in time. The bound is the shortest election timeout, counted from the sending of the
- * last confirmed round: each member of the quorum that answered it heard it later than that, and refuses
- * its vote for that long from then on. So, clocks running alike, a leader that is cut off steps down
- * before any other can be elected.
+ * When the latest round was sent that a quorum of this configuration answered, the leader itself having answered
+ * all; null when none of the remembered ones was.
  */
-export function onQuorumTimeout(context: Context): void {
-  becomeFollower(context, context.state.hardState.term, 'no quorum answered its heartbeats');
-}
-
-/** Finds the latest round that a quorum answered, the leader itself having answered all. */
-function confirmQuorum(context: Context): void {
-  const { state } = context;
-  const confirmed = quorumValue(currentConfiguration(state), (member) => {
+export function confirmedBy(state: RaftState, configuration: Configuration): number | null {
+  const confirmed = quorumValue(configuration, (member) => {
     if (sameMember(member, state.self)) return state.lastRound;
     return progressOf(state, member)?.answeredRound ?? 0;
   });
+  let confirmedAt: number | null = null;
   for (const { round, sentAt } of state.rounds) {
     if (round > confirmed) break;
-    if (state.quorumConfirmedAt === null || sentAt > state.quorumConfirmedAt)
-      state.quorumConfirmedAt = sentAt;
+    if (confirmedAt === null || sentAt > confirmedAt) confirmedAt = sentAt;
+  }
+  return confirmedAt;
+}
+
+function confirmQuorum(context: Context): void {
+  const { state } = context;
+  const confirmedAt = confirmedBy(state, currentConfiguration(state));
+  if (confirmedAt !== null && (state.quorumConfirmedAt === null || confirmedAt > state.quorumConfirmedAt)) {
+    state.quorumConfirmedAt = confirmedAt;
   }
   if (state.timers.quorum === null || state.quorumConfirmedAt === null) return;
   const due = state.quorumConfirmedAt + state.options.electionTimeoutMinMs;

@@ -1,5 +1,5 @@
 import type { Member, Metadata } from './configuration.ts';
-import type { NodeId } from './identity.ts';
+import type { Incarnation, NodeId } from './identity.ts';
 
 /** What is to become of the membership, every pair known. All of it happens, or nothing. */
 export interface MembershipChange {
@@ -15,6 +15,8 @@ export interface MembershipChange {
   /** Another address or other metadata for a member that stays. */
   readonly update?: readonly {
     readonly id: NodeId;
+    /** Which of two that share the name; absent: the voter, or the only one. */
+    readonly incarnation?: Incarnation;
     readonly address?: string;
     readonly metadata?: Metadata;
   }[];

@@ -1,5 +1,5 @@
 import type { Configuration, Member } from './configuration.ts';
-import { isMember, isRetired, isVoter, members, membersNamed } from './configuration.ts';
+import { isMember, isRetired, isVoter, membersNamed } from './configuration.ts';
 import type { MemberId, NodeId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import type {
@@ -23,8 +23,10 @@ export interface MembershipPlan {
   readonly needsJoint: boolean;
 }
 
-/** Bytes of one member's address and metadata, so that a configuration fits every message and snapshot. */
+/** Bytes of one member's address and metadata. */
 const MEMBER_BYTES_MAX = 4096;
+/** Of a whole configuration, retired incarnations included: it travels in every entry and snapshot of its kind. */
+const CONFIGURATION_BYTES_MAX = 512 * 1024;
 const MEMBERS_MAX = 64;
 
 /**
@@ -41,11 +43,11 @@ export function planMembership(
   const roles = new Draft(configuration);
 
   for (const id of remove) roles.remove(id);
-  for (const id of promote) roles.move(id, 'voters');
-  for (const id of demote) roles.move(id, 'learners');
+  for (const id of promote) roles.move(id, 'learners', 'voters');
+  for (const id of demote) roles.move(id, 'voters', 'learners');
   for (const { role, ...member } of change.add ?? []) roles.add(plain(member), role ?? 'voter');
   for (const { id, by } of change.replace ?? []) roles.replace(id, plain(by));
-  for (const { id, ...changes } of change.update ?? []) roles.update(id, changes);
+  for (const changes of change.update ?? []) roles.update(changes);
 
   const target = roles.result();
   if (target.voters.length === 0) {
@@ -53,6 +55,13 @@ export function planMembership(
   }
   if (target.voters.length + target.learners.length > MEMBERS_MAX) {
     return refuse('too-large', `more than ${MEMBERS_MAX} members`);
+  }
+  const bytes = JSON.stringify([target, configuration.voters]).length;
+  if (bytes > CONFIGURATION_BYTES_MAX) {
+    return refuse(
+      'too-large',
+      `the configuration would take ${bytes} of at most ${CONFIGURATION_BYTES_MAX} bytes`,
+    );
   }
   if (isUnchanged(configuration, target)) {
     return refuse('nothing-to-change', 'the configuration is as asked already');
@@ -83,11 +92,12 @@ class Draft {
     this.#sets.learners = this.#sets.learners.filter((member) => member.id !== id);
   }
 
-  move(id: NodeId, to: 'voters' | 'learners'): void {
-    const member = [...this.#sets.voters, ...this.#sets.learners].find((one) => one.id === id);
-    if (member === undefined || this.#sets[to].includes(member)) return;
-    this.remove(id);
-    this.#sets[to].push(member);
+  /** Only the pair with that role: its namesake, on its way back, stays what it is. */
+  move(id: NodeId, from: 'voters' | 'learners', to: 'voters' | 'learners'): void {
+    const member = this.#sets[from].find((one) => one.id === id);
+    if (member === undefined) return;
+    this.#sets[from] = this.#sets[from].filter((one) => one !== member);
+    this.#sets[to] = [...this.#sets[to], member];
   }
 
   /** A learner that an interrupted change left behind goes on from there. */
@@ -116,9 +126,12 @@ class Draft {
     for (const { incarnation } of leaving) this.#retired.push({ id, incarnation });
   }
 
-  update(id: NodeId, changes: { readonly address?: string; readonly metadata?: Member['metadata'] }): void {
+  update({ id, incarnation, ...changes }: MembershipUpdate): void {
+    const named = [...this.#sets.voters, ...this.#sets.learners].find(
+      (one) => one.id === id && (incarnation === undefined || one.incarnation === incarnation),
+    );
     const change = (one: Member): Member =>
-      one.id === id
+      one === named
         ? {
             ...one,
             ...(changes.address === undefined ? {} : { address: changes.address }),
@@ -129,6 +142,8 @@ class Draft {
     this.#sets.learners = this.#sets.learners.map(change);
   }
 }
+
+type MembershipUpdate = NonNullable<MembershipChange['update']>[number];
 
 type Mistake = Pick<RefusedMembership, 'reason' | 'why'>;
 
@@ -165,6 +180,9 @@ function mistakeIn(configuration: Configuration, change: MembershipChange): Mist
       by.id === id ? sameMember(member, by) : member.id === by.id;
     if (configuration.voters.some(isVoting)) {
       return mistake('already-member', `${by.id} is a voter already`);
+    }
+    if (by.id !== id && membersNamed(configuration, by.id).some((one) => !sameMember(one, by))) {
+      return mistake('already-member', `another incarnation of ${by.id} is a learner; remove that first`);
     }
     if (isMember(configuration, by) && by.id === id && membersNamed(configuration, id).length === 1) {
       return mistake('already-member', `${id} is this very incarnation already`);
@@ -218,7 +236,7 @@ function byName(a: Member, b: Member): number {
 }
 
 /** As sets. */
-export function samePairs(a: readonly MemberId[], b: readonly MemberId[]): boolean {
+function samePairs(a: readonly MemberId[], b: readonly MemberId[]): boolean {
   return a.length === b.length && a.every((one) => b.some((other) => sameMember(one, other)));
 }
 
@@ -235,27 +253,17 @@ export function afterJoint(joint: Configuration): MembershipPlan['target'] {
   return { voters: joint.voters, learners: joint.learners, retired: joint.retired };
 }
 
-/**
- * What a configuration goes back to when its change is given up: the voters it came from. Whoever was to
- * join as a voter stays a learner only if it was one before, which `learnersBefore` tells where it is known.
- */
+/** What a configuration goes back to when its change is given up: the voters it came from. */
 export function beforeJoint(
   joint: Configuration,
-  learnersBefore: readonly Member[] | null,
+  learnersBefore: readonly Member[],
 ): MembershipPlan['target'] {
   const { outgoing: voters } = joint;
-  const learners = (learnersBefore ?? joint.learners).filter(
-    (one) => !voters.some((voter) => sameMember(voter, one)),
-  );
+  const learners = learnersBefore.filter((one) => !voters.some((voter) => sameMember(voter, one)));
   const stays = [...voters, ...learners];
   return {
     voters,
     learners,
     retired: joint.retired.filter((one) => !stays.some((member) => sameMember(member, one))),
   };
-}
-
-/** Every pair of the one that the other lacks. */
-export function leavers(from: Configuration, to: Configuration): Member[] {
-  return members(from).filter((member) => !isMember(to, member));
 }

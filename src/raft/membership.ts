@@ -1,9 +1,9 @@
 import type { Configuration } from './configuration.ts';
-import { emptyConfiguration, isJoint, isMember, isVoter } from './configuration.ts';
+import { emptyConfiguration, isJoint, isMember, isVoter, members } from './configuration.ts';
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import type { Index } from './entry.ts';
-import type { MemberId } from './identity.ts';
+import type { MemberId, NodeId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import type { RaftState } from './state.ts';
 
@@ -37,9 +37,8 @@ export function selfIsVoter(state: RaftState): boolean {
 /** Nobody else has a say: there is nobody to ask. */
 export function selfIsSoleVoter(state: RaftState): boolean {
   const { voters, outgoing } = currentConfiguration(state);
-  return (
-    selfIsVoter(state) && voters.length <= 1 && outgoing.every((member) => sameMember(member, state.self))
-  );
+  const isOwn = (member: MemberId): boolean => sameMember(member, state.self);
+  return voters.length > 0 && voters.every(isOwn) && outgoing.every(isOwn);
 }
 
 /**
@@ -73,8 +72,8 @@ export function configurationAt(state: RaftState, index: Index): Configuration {
 
 /**
  * The commit index moved on. A replica that a committed configuration listed, and that the last one of its
- * log does not, is out. It judges at the end of its log only: while it catches up it may pass configurations
- * from before it came (or came back), and a leader sends no more entries to whom it removed.
+ * log does not, is out: a leader sends no more entries to whom it removed, and soon nothing at all. Who merely
+ * passes its own removal on the way to its return hears the leader go on; so silence is awaited first.
  */
 export function noteMembership(context: Context, from: Index): void {
   const { state } = context;
@@ -82,9 +81,28 @@ export function noteMembership(context: Context, from: Index): void {
     if (index <= from || index > state.commitIndex) continue;
     if (isMember(configuration, state.self)) state.wasMember = true;
   }
+  if (!seemsRemoved(state)) state.timers.removal = null;
+  else state.timers.removal ??= state.now + state.options.electionTimeoutMinMs;
+}
+
+export function onRemovalTimeout(context: Context): void {
+  const { state } = context;
+  state.timers.removal = null;
+  if (seemsRemoved(state)) markRemoved(context, currentConfiguration(state));
+}
+
+function seemsRemoved(state: RaftState): boolean {
   const configuration = currentConfiguration(state);
-  if (state.role === 'leader' || !state.wasMember || state.commitIndex < state.log.lastIndex) return;
-  if (!isJoint(configuration) && !isMember(configuration, state.self)) markRemoved(context, configuration);
+  if (state.role === 'leader' || !state.wasMember || state.commitIndex < state.log.lastIndex) return false;
+  return !isJoint(configuration) && !isMember(configuration, state.self);
+}
+
+/** The leader as the configuration lists it, for whoever has to find it. */
+export function leaderToAsk(state: RaftState): { readonly id: NodeId; readonly address: string } | null {
+  const { leader } = state;
+  if (leader === null) return null;
+  const listed = members(currentConfiguration(state)).find((one) => sameMember(one, leader));
+  return listed === undefined ? null : { id: listed.id, address: listed.address };
 }
 
 export function markRemoved(context: Context, configuration: Configuration): void {

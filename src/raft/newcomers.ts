@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { emit, send } from './context.ts';
 import type { MemberId, ReplicaId } from './identity.ts';
 import { sameMember } from './identity.ts';
-import { currentConfiguration } from './membership.ts';
+import { currentConfiguration, leaderToAsk } from './membership.ts';
 import type { Envelope, JoinOutcome, JoinRequest } from './message.ts';
 import type { RaftState } from './state.ts';
 
@@ -42,16 +42,6 @@ export function handleJoinRequest(context: Context, envelope: Envelope, request:
   send(context, from, { kind: 'JoinAnswer', answer, boot: from.boot, leader: leaderToAsk(state) });
 }
 
-/** A later boot of this pair was heard before: the storage it runs on was copied or rolled back. */
-export function tellBootWentBack(context: Context, from: ReplicaId): void {
-  send(context, from, {
-    kind: 'JoinAnswer',
-    answer: 'boot-went-back',
-    boot: from.boot,
-    leader: leaderToAsk(context.state),
-  });
-}
-
 /**
  * A replacement that lost its leader while the new pair caught up: it is a learner beside its silent
  * predecessor, hears the leader, and asks no more. Whoever leads now goes on with it.
@@ -64,7 +54,9 @@ export function resumeReplacement(context: Context): void {
     const predecessor = voters.find(({ id }) => id === learner.id);
     if (predecessor === undefined || sameMember(predecessor, learner) || !isSilent(state, predecessor))
       continue;
-    if (wasHeardLately(state, learner)) replace(context, learner);
+    // Another life of it may have come and gone.
+    if (!wasHeardLately(state, learner)) continue;
+    replace(context, learner);
     return;
   }
 }
@@ -73,14 +65,17 @@ function judge(context: Context, from: ReplicaId, request: JoinRequest): JoinOut
   const { state } = context;
   if (state.role !== 'leader') return 'ask-leader';
   const configuration = currentConfiguration(state);
-  if (isRetired(configuration, from)) return 'retired';
   if (isMember(configuration, from)) return judgeMember(context, from, request);
+  // What is not committed may come to nothing, and nobody is sent away for ever because of it.
+  const latest = state.configurations[state.configurations.length - 1];
+  const isSettled = latest !== undefined && latest.index <= state.commitIndex && !isJoint(configuration);
+  if (!isSettled) return 'waiting-for-change';
+  if (isRetired(configuration, from)) return 'retired';
   const namesakes = membersNamed(configuration, from.id);
   if (namesakes.length === 0) return 'waiting-for-operator';
   if (namesakes.some((member) => wasHeardLately(state, member))) return 'member-is-alive';
   if (state.options.replacement === 'approved') return 'waiting-for-operator';
-  if (!namesakes.every((member) => isSilent(state, member)) || isJoint(configuration))
-    return 'waiting-for-change';
+  if (!namesakes.every((member) => isSilent(state, member))) return 'waiting-for-change';
   return replace(context, memberOf(from, request));
 }
 
@@ -95,13 +90,17 @@ function judgeMember(context: Context, from: ReplicaId, request: JoinRequest): J
   );
   if (listed !== undefined && listed.address !== request.address) {
     // It is reached nowhere else. A change under way delays it: the member asks again.
-    proposeMembership(context, { update: [{ id: from.id, address: request.address }] }, null);
+    proposeMembership(
+      context,
+      { update: [{ id: from.id, incarnation: from.incarnation, address: request.address }] },
+      null,
+    );
   }
   return 'listed';
 }
 
 function replace(context: Context, by: Member): JoinOutcome {
-  const result = proposeMembership(context, { replace: [{ id: by.id, by }] }, null);
+  const result = proposeMembership(context, { replace: [{ id: by.id, by }] }, null, true);
   if (result.accepted) return 'replacing';
   return result.reason === 'retired' ? 'retired' : 'waiting-for-change';
 }
@@ -128,11 +127,4 @@ function note(context: Context, from: ReplicaId, request: JoinRequest, answer: J
 
 function memberOf({ id, incarnation }: ReplicaId, { address, metadata }: JoinRequest): Member {
   return { id, incarnation, address, ...(Object.keys(metadata).length === 0 ? {} : { metadata }) };
-}
-
-function leaderToAsk(state: RaftState): { readonly id: string; readonly address: string } | null {
-  const { leader } = state;
-  if (leader === null) return null;
-  const listed = membersNamed(currentConfiguration(state), leader.id).find((one) => sameMember(one, leader));
-  return listed === undefined ? null : { id: listed.id, address: listed.address };
 }

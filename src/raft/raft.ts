@@ -9,8 +9,9 @@ import {
   refuseStaleHeartbeat,
 } from './append-entries.ts';
 import { issueApply, onApplied, onRestored } from './applying.ts';
-import { bootWentBack, noteBoot } from './boots.ts';
+import { bootWentBack, noteBoot, tellBootWentBack } from './boots.ts';
 import { foundCluster, joinCluster } from './bootstrap.ts';
+import { onQuorumTimeout } from './check-quorum.ts';
 import { compact, snapshotTaken } from './compaction.ts';
 import type { Configuration, ConfigurationId } from './configuration.ts';
 import type { Context } from './context.ts';
@@ -26,14 +27,14 @@ import {
 import type { Entry, Index, Term } from './entry.ts';
 import type { ClockAnomaly } from './event.ts';
 import { issueFloor } from './floor.ts';
-import { handleHeartbeatResponse, onQuorumTimeout, sendHeartbeats } from './heartbeats.ts';
+import { handleHeartbeatResponse, sendHeartbeats } from './heartbeats.ts';
 import type { ClusterId, ReplicaId, RequestId } from './identity.ts';
 import { cachedRange, termAt } from './log.ts';
 import { issueWrite, markPersisted } from './log-changes.ts';
-import { configurationAt, decidesAlone } from './membership.ts';
+import { configurationAt, decidesAlone, onRemovalTimeout } from './membership.ts';
 import type { MembershipChange } from './membership-change.ts';
 import type { Envelope, RaftMessage } from './message.ts';
-import { handleJoinRequest, resumeReplacement, tellBootWentBack } from './newcomers.ts';
+import { handleJoinRequest, resumeReplacement } from './newcomers.ts';
 import type { RandomSource } from './options.ts';
 import type { Proposal, ProposeResult } from './proposals.ts';
 import { propose } from './proposals.ts';
@@ -257,6 +258,7 @@ export class Raft {
     // The drain that follows sends what may go now.
     if (due(timers.transfer)) timers.transfer = null;
     if (due(timers.quorum)) onQuorumTimeout(this.#context);
+    if (due(timers.removal)) onRemovalTimeout(this.#context);
     if (due(timers.heartbeat)) {
       sendHeartbeats(this.#context);
       resumeReplacement(this.#context);

@@ -1,4 +1,5 @@
 import { advanceCommitIndex } from './applying.ts';
+import { tellBootWentBack } from './boots.ts';
 import { quorumCommitIndex } from './commitment.ts';
 import type { Context } from './context.ts';
 import { drop, nextRequestId, send } from './context.ts';
@@ -46,7 +47,7 @@ export function handleAppendEntriesResponse(
   }
   const progress = progressOf(state, from);
   if (progress === undefined) drop(context, from.id, 'not-a-member');
-  else if (!message.accepted) onRejected(state, progress, message);
+  else if (!message.accepted) onRejected(context, from, progress, message);
   else if (message.verifiedIndex > state.log.lastIndex) drop(context, from.id, 'malformed');
   else onAcknowledged(context, progress, message);
 }
@@ -118,13 +119,20 @@ export function onLoaded(context: Context, loadId: RequestId, entries: readonly 
  * The logs differ at `rejectedIndex`, or the peer's ends before it. Go back as far as both hints allow,
  * never to what it is known to hold. See `lastIndexNotAfterTerm` for the argument.
  */
-function onRejected(state: RaftState, progress: Progress, message: AppendRejected): void {
+function onRejected(context: Context, from: ReplicaId, progress: Progress, message: AppendRejected): void {
+  const { state } = context;
   if (progress.mode === 'snapshot') return;
   const stale =
     progress.mode === 'probe'
       ? message.rejectedIndex !== progress.nextIndex - 1
       : message.rejectedIndex <= progress.matchIndex || message.rejectedIndex >= progress.nextIndex;
   if (stale) return;
+  // A log that still holds what was acknowledged from it can agree at least up to there: terms never fall along
+  // the leader's log, so none before the place of the probe is later than the probe's.
+  const { acknowledgedIndex } = progress;
+  if (message.rejectedIndex >= acknowledgedIndex && message.hintIndex < acknowledgedIndex) {
+    tellBootWentBack(context, from);
+  }
   const agreement = lastIndexNotAfterTerm(state.log, message.hintIndex, message.hintTerm).index;
   becomeProbe(progress, agreement < message.rejectedIndex ? agreement + 1 : message.rejectedIndex);
 }

@@ -1,3 +1,4 @@
+import { restartCatchUp } from './catch-up.ts';
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import { armElectionTimer } from './election-timer.ts';
@@ -5,6 +6,7 @@ import type { ClockAnomaly } from './event.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import { decidesAlone } from './membership.ts';
 import { becomeFollower } from './roles.ts';
+import type { RaftState } from './state.ts';
 import { earliest } from './timers.ts';
 
 /** Takes over the embedder's time, which accompanies every input, and notices when it is not to be trusted. */
@@ -40,6 +42,7 @@ export function onClockAnomaly(context: Context, anomaly: ClockAnomaly, byMs: nu
   state.quorumConfirmedAt = null;
   if (timers.quorum !== null) timers.quorum = now + electionTimeoutMinMs;
   if (timers.heartbeat !== null) timers.heartbeat = now;
+  restartWaits(state);
 
   if (decidesAlone(state)) return;
   state.silentUntil = now + electionTimeoutMinMs;
@@ -47,4 +50,20 @@ export function onClockAnomaly(context: Context, anomaly: ClockAnomaly, byMs: nu
     becomeFollower(context, state.hardState.term, 'its clock is not to be trusted');
   }
   armElectionTimer(context);
+}
+
+/** Silence that was measured by this clock is no silence any more, and no delay is anybody's fault. */
+function restartWaits(state: RaftState): void {
+  const { timers, now, options, change } = state;
+  for (const known of state.boots) known.heardAt = now;
+  if (state.leadingSince !== null) state.leadingSince = now;
+  if (timers.removal !== null) timers.removal = now + options.electionTimeoutMinMs;
+  for (const progress of state.progress) {
+    if (progress.transfer !== null) progress.transfer.progressAt = now;
+    if (progress.recoveringAt !== null) progress.recoveringAt = now;
+  }
+  if (change === null) return;
+  restartCatchUp(state, change.catchUp);
+  if (change.quorumBy !== null) change.quorumBy = now + options.catchUpTimeoutMs;
+  if (timers.membership !== null) timers.membership = now + options.catchUpTimeoutMs;
 }

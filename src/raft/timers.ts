@@ -10,6 +10,8 @@ export interface Timers {
   membership: number | null;
   /** Leader: the next chunk of a snapshot may go. */
   transfer: number | null;
+  /** Follower: it seems to be removed, unless a leader is heard. */
+  removal: number | null;
 }
 
 export const noTimers: Timers = {
@@ -18,6 +20,7 @@ export const noTimers: Timers = {
   quorum: null,
   membership: null,
   transfer: null,
+  removal: null,
 };
 
 /** The earliest of them; null when none is set. */
@@ -27,5 +30,6 @@ export function earliest(timers: Timers): number | null {
   if (timers.quorum !== null && (due === null || timers.quorum < due)) due = timers.quorum;
   if (timers.membership !== null && (due === null || timers.membership < due)) due = timers.membership;
   if (timers.transfer !== null && (due === null || timers.transfer < due)) due = timers.transfer;
+  if (timers.removal !== null && (due === null || timers.removal < due)) due = timers.removal;
   return due;
 }
