@@ -26,6 +26,8 @@ describe('every shipped scenario', () => {
       const other = await runScenario(one, { seed: 8 });
       expect(other.digest).not.toBe(first.digest);
     },
+    // Three runs, of which one scenario's are an hour each.
+    300_000,
   );
 });
 
@@ -149,7 +151,7 @@ describe('a run', () => {
     expect(await check('disk-at-most: 1KiB')).toMatch(
       /^the disk of n\d holds \d+ bytes; at most 1024 were allowed$/,
     );
-    expect(await check('disk-at-most: 256KiB')).toBeUndefined();
+    expect(await check('disk-at-most: 512KiB')).toBeUndefined();
   });
 
   it('tells when the cluster does not recover', async () => {
