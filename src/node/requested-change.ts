@@ -1,5 +1,5 @@
 import type { Member, Metadata } from '../raft/configuration.ts';
-import { isMember, membersNamed } from '../raft/configuration.ts';
+import { isMember, isVoter, membersNamed } from '../raft/configuration.ts';
 import type { Incarnation, NodeId } from '../raft/identity.ts';
 import { currentConfiguration } from '../raft/membership.ts';
 import type { AddedMember, MembershipChange, MembershipRefusal } from '../raft/membership-change.ts';
@@ -47,7 +47,10 @@ export function resolveChange(requested: RequestedChange, state: RaftState): Res
   const { add, replace, promote, demote, remove, update } = requested;
   const added: AddedMember[] = [];
   for (const { role, ...member } of add ?? []) {
-    if (member.incarnation === undefined && membersNamed(configuration, member.id).length > 0) {
+    const listed = membersNamed(configuration, member.id);
+    // A learner that an interrupted change left behind is still on its way to become a voter.
+    const isDone = role === 'learner' || listed.some((one) => isVoter(configuration, one));
+    if (member.incarnation === undefined && listed.length > 0 && isDone) {
       return { refused: 'already-member', why: `${member.id} is a member already` };
     }
     const found = resolve(member);
@@ -76,6 +79,12 @@ export function resolveChange(requested: RequestedChange, state: RaftState): Res
 
 function memberOf(requested: RequestedMember, state: RaftState): Member | null {
   const { id } = requested;
+  const learner = currentConfiguration(state).learners.find((one) => one.id === id);
+  // It asks no more: it hears the leader.
+  if (learner !== undefined && (requested.incarnation ?? learner.incarnation) === learner.incarnation) {
+    const { address = learner.address, metadata = learner.metadata } = requested;
+    return { id, incarnation: learner.incarnation, address, ...(metadata === undefined ? {} : { metadata }) };
+  }
   const newcomer = state.newcomers.findLast((one) => isMeant(one, requested, state));
   const address = requested.address ?? newcomer?.address;
   const incarnation = requested.incarnation ?? newcomer?.member.incarnation;

@@ -149,7 +149,7 @@ describe('a run', () => {
     expect(await check('disk-at-most: 1KiB')).toMatch(
       /^the disk of n\d holds \d+ bytes; at most 1024 were allowed$/,
     );
-    expect(await check('disk-at-most: 256KiB')).toBeUndefined();
+    expect(await check('disk-at-most: 512KiB')).toBeUndefined();
   });
 
   it('tells when the cluster does not recover', async () => {
