@@ -9,9 +9,11 @@ export type {
   DurationRange,
   Expectations,
   Fault,
+  MembershipWish,
   NetworkSpec,
   Scenario,
   Selector,
+  SnapshotSpec,
   TimelineStep,
   WorkloadSpec,
 } from './scenario/scenario.ts';

@@ -43,8 +43,8 @@ export function planMembership(
   const roles = new Draft(configuration);
 
   for (const id of remove) roles.remove(id);
-  for (const id of promote) roles.move(id, 'learners', 'voters');
-  for (const id of demote) roles.move(id, 'voters', 'learners');
+  for (const id of promote) roles.promote(id);
+  for (const id of demote) roles.demote(id);
   for (const { role, ...member } of change.add ?? []) roles.add(plain(member), role ?? 'voter');
   for (const { id, by } of change.replace ?? []) roles.replace(id, plain(by));
   for (const changes of change.update ?? []) roles.update(changes);
@@ -92,12 +92,19 @@ class Draft {
     this.#sets.learners = this.#sets.learners.filter((member) => member.id !== id);
   }
 
-  /** Only the pair with that role: its namesake, on its way back, stays what it is. */
-  move(id: NodeId, from: 'voters' | 'learners', to: 'voters' | 'learners'): void {
-    const member = this.#sets[from].find((one) => one.id === id);
+  /** A voter's namesake, on its way back, becomes one by replacing it only. */
+  promote(id: NodeId): void {
+    const member = this.#sets.learners.find((one) => one.id === id);
+    if (member === undefined || this.#sets.voters.some((one) => one.id === id)) return;
+    this.#sets.learners = this.#sets.learners.filter((one) => one !== member);
+    this.#sets.voters.push(member);
+  }
+
+  demote(id: NodeId): void {
+    const member = this.#sets.voters.find((one) => one.id === id);
     if (member === undefined) return;
-    this.#sets[from] = this.#sets[from].filter((one) => one !== member);
-    this.#sets[to] = [...this.#sets[to], member];
+    this.#sets.voters = this.#sets.voters.filter((one) => one !== member);
+    this.#sets.learners.push(member);
   }
 
   /** A learner that an interrupted change left behind goes on from there. */

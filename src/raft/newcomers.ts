@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { emit, send } from './context.ts';
 import type { MemberId, ReplicaId } from './identity.ts';
 import { sameMember } from './identity.ts';
-import { currentConfiguration, leaderToAsk } from './membership.ts';
+import { currentConfiguration, decidesAlone, leaderToAsk } from './membership.ts';
 import type { Envelope, JoinOutcome, JoinRequest } from './message.ts';
 import type { RaftState } from './state.ts';
 
@@ -66,10 +66,11 @@ function judge(context: Context, from: ReplicaId, request: JoinRequest): JoinOut
   if (state.role !== 'leader') return 'ask-leader';
   const configuration = currentConfiguration(state);
   if (isMember(configuration, from)) return judgeMember(context, from, request);
-  // What is not committed may come to nothing, and nobody is sent away for ever because of it.
+  // What is not committed may come to nothing, and who was deposed without knowing it may speak of a membership
+  // that is over: nobody is sent away for ever because of either.
   const latest = state.configurations[state.configurations.length - 1];
   const isSettled = latest !== undefined && latest.index <= state.commitIndex && !isJoint(configuration);
-  if (!isSettled) return 'waiting-for-change';
+  if (!isSettled || !leadsForSure(state)) return 'waiting-for-change';
   if (isRetired(configuration, from)) return 'retired';
   const namesakes = membersNamed(configuration, from.id);
   if (namesakes.length === 0) return 'waiting-for-operator';
@@ -103,6 +104,13 @@ function replace(context: Context, by: Member): JoinOutcome {
   const result = proposeMembership(context, { replace: [{ id: by.id, by }] }, null, true);
   if (result.accepted) return 'replacing';
   return result.reason === 'retired' ? 'retired' : 'waiting-for-change';
+}
+
+/** Within this time no quorum votes for anybody else (dissertation 6.4.1). */
+function leadsForSure(state: RaftState): boolean {
+  const { quorumConfirmedAt, now, options } = state;
+  if (decidesAlone(state)) return true;
+  return quorumConfirmedAt !== null && now - quorumConfirmedAt < options.electionTimeoutMinMs;
 }
 
 /** Not heard for an election timeout of this leader's own office: before it led, it had no reason to hear it. */

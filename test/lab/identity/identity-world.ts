@@ -12,8 +12,8 @@ import type { JoinOutcome } from '../../../src/raft/message.ts';
 const SCENARIO = `
 name: identity
 duration: 1m
-cluster: {replicas: 3, snapshots: {entries: 100, keep-entries: 20, chunk: 512B}}
-workload: {clients: 3, operations-per-second: 60}
+cluster: {replicas: 3, snapshots: {entries: 40, keep-entries: 10, chunk: 512B}}
+workload: {clients: 3, operations-per-second: 30}
 `;
 
 export const allThree = { members: ['n1', 'n2', 'n3'] };

@@ -47,8 +47,9 @@ export function naivePlan(configuration: Configuration, change: MembershipChange
     after.set(pair(by), { member: by, role });
   }
   for (const { id, address, metadata } of update) {
-    for (const [key, one] of after) {
-      if (one.member.id !== id) continue;
+    const namesakes = [...after].filter(([, { member }]) => member.id === id);
+    const meant = namesakes.find(([, { role }]) => role === 'voter') ?? namesakes[0];
+    for (const [key, one] of meant === undefined ? [] : [meant]) {
       const member = {
         ...one.member,
         address: address ?? one.member.address,
@@ -73,13 +74,12 @@ export function naivePlan(configuration: Configuration, change: MembershipChange
   };
 }
 
-/** A name listed twice means the one that counts: its newcomer waits for a replacement of its own. */
+/** Nobody becomes a voter beside a voter of its name, and only a voter can be demoted. */
 function turn(after: Map<string, Listed>, id: string, role: Listed['role']): void {
   const namesakes = [...after].filter(([, { member }]) => member.id === id);
-  const [key, one] = namesakes.find(([, listed]) => listed.role === 'voter') ?? namesakes[0] ?? [];
-  if (key === undefined || one === undefined || one.role === role) return;
-  for (const [other] of namesakes) after.delete(other);
-  after.set(key, { ...one, role });
+  const voter = namesakes.find(([, listed]) => listed.role === 'voter');
+  const turned = role === 'learner' ? voter : voter === undefined ? namesakes[0] : undefined;
+  if (turned !== undefined) after.set(turned[0], { ...turned[1], role });
 }
 
 function refusals(configuration: Configuration, change: MembershipChange): Set<MembershipRefusal> {
@@ -110,6 +110,8 @@ function refusals(configuration: Configuration, change: MembershipChange): Set<M
   for (const { id, by } of replace) {
     if (by.id !== id && voters.has(by.id)) found.add('already-member');
     const namesakes = [...pairs].filter((key) => key.startsWith(`${id}/`));
+    const others = [...pairs].filter((key) => key.startsWith(`${by.id}/`) && key !== pair(by));
+    if (by.id !== id && others.length > 0) found.add('already-member');
     if (configuration.voters.some((one) => pair(one) === pair(by))) found.add('already-member');
     if (by.id === id && namesakes.length === 1 && namesakes[0] === pair(by)) found.add('already-member');
     if (isRetired(by)) found.add('retired');

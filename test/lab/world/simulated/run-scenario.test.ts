@@ -26,6 +26,8 @@ describe('every shipped scenario', () => {
       const other = await runScenario(one, { seed: 8 });
       expect(other.digest).not.toBe(first.digest);
     },
+    // Three runs, of which one scenario's are an hour each.
+    300_000,
   );
 });
 
