@@ -12,7 +12,7 @@ import type { Checker, Violation, WorldObservation } from './checker.ts';
  * stands for every entry up to there.
  *
  * Does not check: replicas that merely lag (the runner waits for agreement), replicas that are down at
- * the end, reads, and the content of snapshots (replica-equality does, by their chained digests).
+ * the end, reads, and the content of snapshots (replica-equality does, by a digest of what was restored).
  */
 export class AcknowledgedWrites implements Checker {
   readonly name = 'acknowledged-writes';

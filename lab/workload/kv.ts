@@ -1,5 +1,6 @@
 import type { ApplyMeta, StateMachine } from '../../src/node/state-machine.ts';
 import type { Index } from '../../src/raft/entry.ts';
+import { ContentDigest } from './content-digest.ts';
 import { digestValue, mixNumber, mixString, startDigest } from './digest.ts';
 import type { KvCall, KvResult } from './history.ts';
 import { decodeKvSnapshot, encodeKvSnapshot } from './kv-snapshot.ts';
@@ -10,12 +11,15 @@ export type KvCommand = Exclude<KvCall, { kind: 'read' }>;
 export type KvQuery = Extract<KvCall, { kind: 'read' }>;
 
 /**
- * The lab's replicated map from strings to numbers. It keeps a running digest, chained over every effect
- * since entry 1: two replicas that applied the same index have the same digest, or their states differ.
+ * The lab's replicated map from strings to numbers. It keeps two running digests: one chained over every
+ * effect since entry 1, and one of what the map holds. Two replicas that applied the same index have both the
+ * same, or their states differ. A snapshot carries the chain, for nothing else could tell it; of the content it
+ * says nothing, so that what was restored is judged by the pairs that came.
  */
 export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery, KvResult> {
   #values = new Map<string, number>();
   readonly #digest = startDigest();
+  #content = new ContentDigest();
   #appliedIndex: Index = 0;
 
   /** The index of the last command applied; entries that are no commands do not reach a state machine. */
@@ -26,6 +30,11 @@ export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery
   /** Of all effects so far, a safe integer. */
   get digest(): number {
     return digestValue(this.#digest);
+  }
+
+  /** Of what the map holds now, a safe integer. */
+  get content(): number {
+    return this.#content.value;
   }
 
   get size(): number {
@@ -42,6 +51,9 @@ export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery
       mixNumber(this.#digest, -1);
       return { kind: 'cas', swapped: false };
     }
+    const replaced = this.#values.get(command.key);
+    if (replaced !== undefined) this.#content.remove(command.key, replaced);
+    this.#content.add(command.key, command.value);
     this.#values.set(command.key, command.value);
     mixNumber(this.#digest, command.value);
     return command.kind === 'cas' ? { kind: 'cas', swapped: true } : { kind: 'write' };
@@ -64,6 +76,8 @@ export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery
     this.#digest.high = high;
     this.#digest.low = low;
     this.#values = new Map(values);
+    this.#content = new ContentDigest();
+    for (const [key, value] of this.#values) this.#content.add(key, value);
   }
 
   #get(key: string): number | null {

@@ -12,7 +12,7 @@ import { Operator } from '../operator.ts';
 import type { Link, LinkTrouble, OrderedChange, World } from '../world.ts';
 import { type DiskCopy, type EntryFlags, SimulatedMachine } from './machine.ts';
 import { type LinkQuality, SimulatedNetwork } from './network.ts';
-import { askForChange, settledConfiguration } from './operate.ts';
+import { askForChange, settledConfiguration, whatIsKnown } from './operate.ts';
 import type { RangeUs } from './random.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -29,7 +29,7 @@ export interface ClusterOptions<Command, Result, Query, Answer> {
   /** A fresh one for each start of a process on this machine. */
   readonly stateMachine: (machine: NodeId) => StateMachine<Command, Result, Query, Answer>;
   readonly observe: (observation: WorldObservation) => void;
-  /** A change of the membership that did not come about in time. */
+  /** A change of the membership that did not come about in time, or a false answer to who asked for it. */
   readonly found: (violation: Violation) => void;
 }
 
@@ -40,6 +40,7 @@ const LOOK_EVERY_MS = 100;
 
 /** Replicas on machines in one network, and what faults can do to them. */
 export class SimulatedCluster<Command, Result, Query, Answer> implements World {
+  static readonly membership = 'membership';
   static readonly membershipWithin = 'membership-within';
   readonly machineIds: readonly NodeId[];
   readonly machines: ReadonlyMap<NodeId, SimulatedMachine<Command, Result, Query, Answer>>;
@@ -83,6 +84,7 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
       cluster: {
         leader: () => this.leader(),
         ask: (replica, change, timeoutMs) => askForChange(this.machine(replica), change, timeoutMs),
+        knows: (replica) => whatIsKnown(this.machine(replica)),
         settled: () => this.settled(),
       },
       nowMs: () => this.nowMs,
@@ -90,6 +92,8 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
       withinMs: expect.membershipWithinMs ?? MEMBERSHIP_WITHIN_MS,
       late: (sentence) =>
         options.found({ checker: SimulatedCluster.membershipWithin, sentence, atMs: this.nowMs }),
+      wrong: (sentence) =>
+        options.found({ checker: SimulatedCluster.membership, sentence, atMs: this.nowMs }),
     });
   }
 

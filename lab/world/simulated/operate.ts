@@ -1,4 +1,5 @@
 import type { Configuration } from '../../../src/raft/configuration.ts';
+import type { Index } from '../../../src/raft/entry.ts';
 import type { OrderedChange } from '../world.ts';
 import type { SimulatedMachine } from './machine.ts';
 
@@ -7,7 +8,7 @@ export function askForChange<Command, Result, Query, Answer>(
   machine: SimulatedMachine<Command, Result, Query, Answer>,
   change: OrderedChange,
   timeoutMs: number,
-): Promise<unknown> | null {
+): Promise<Configuration> | null {
   const { add, addLearners, promote, demote, remove, replace } = change;
   return machine.call((node) =>
     node.changeMembership(
@@ -24,6 +25,13 @@ export function askForChange<Command, Result, Query, Answer>(
       { timeoutMs },
     ),
   );
+}
+
+/** By what a replica goes, as it says itself; null: it is down. */
+export function whatIsKnown<Command, Result, Query, Answer>(
+  machine: SimulatedMachine<Command, Result, Query, Answer>,
+): { readonly configuration: Configuration; readonly commitIndex: Index } | null {
+  return machine.node?.status() ?? null;
 }
 
 /** The configuration that a replica knows to be committed, if no change is under way; else null. */

@@ -200,6 +200,11 @@ function expectationsOf({ expect, timeline }: Scenario): { name: string; propert
     ...(timeline.some(({ fault }) => fault.kind === 'membership')
       ? [
           {
+            name: SimulatedCluster.membership,
+            property:
+              'A change of the membership that is called done is so and committed; none is refused in vain.',
+          },
+          {
             name: SimulatedCluster.membershipWithin,
             property: 'What an operator asks of the membership is so in time.',
           },

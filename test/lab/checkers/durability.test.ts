@@ -290,7 +290,7 @@ describe('replica-equality', () => {
     sentence(new ReplicaEquality((id) => digests.get(id) ?? null), (stream) => {
       digests.clear();
       for (const [id, appliedIndex, digest] of steps) {
-        digests.set(id, { appliedIndex, digest });
+        digests.set(id, { appliedIndex, digest, content: digest });
         stream.applied(id, command(appliedIndex, 1));
       }
       return stream;

@@ -139,16 +139,24 @@ describe('a state machine restored from a snapshot', () => {
   });
 
   test('has the state that others had there', () => {
-    const restoredAs = (digest: number): string | null => {
-      let state = { appliedIndex: 3, digest: 7 };
+    const restoredAs = (appliedIndex: number, digest: number, content: number): string | null => {
+      let state = { appliedIndex: 3, digest: 7, content: 9 };
       return sentence(new ReplicaEquality(() => state), (stream) => {
         stream.applied('n1', command(3, 1));
-        state = { appliedIndex: 3, digest };
+        state = { appliedIndex, digest, content };
         return stream.restored('n2', snapshotAt(4, 1));
       });
     };
-    expect(restoredAs(7)).toBe(null);
-    expect(restoredAs(8)).toBe('n2 and n1 have different states after entry 3 (digests 8 and 7)');
+    expect(restoredAs(3, 7, 9)).toBe(null);
+    expect(restoredAs(3, 8, 9)).toBe('n2 and n1 have different states after entry 3 (digests 8 and 7)');
+    expect(restoredAs(3, 7, 8)).toBe('n2 and n1 have different states after entry 3 (contents 8 and 9)');
+    expect(restoredAs(4, 8, 8)).toBe(null);
+    expect(restoredAs(5, 8, 8)).toBe(
+      'n2 was restored from a snapshot at entry 4 and has the state after entry 5',
+    );
+    expect(restoredAs(2, 8, 8)).toBe(
+      'n2 was restored from a snapshot at entry 4 and has not what n1 applied as entry 3',
+    );
   });
 
   test('holds what others applied up to there, and nothing beyond', () => {

@@ -1,6 +1,13 @@
 import { expect, it } from 'vitest';
 import { firstViolation } from './first-violation.ts';
-import { leadersComeAndGo, noTrouble, restarts, slowOldVoters, twoAtOnce } from './trouble.ts';
+import {
+  followersComeBackEmpty,
+  leadersComeAndGo,
+  noTrouble,
+  restarts,
+  slowOldVoters,
+  twoAtOnce,
+} from './trouble.ts';
 
 it.each([
   ['no trouble', noTrouble],
@@ -8,6 +15,7 @@ it.each([
   ['leaders that come and go', leadersComeAndGo],
   ['voters that join and leave in pairs', twoAtOnce],
   ['newcomers that are faster than the old voters', slowOldVoters],
+  ['followers that come back empty', followersComeBackEmpty],
 ])('without a planted bug, %s violates nothing', async (_name, trouble) => {
   expect((await firstViolation(trouble, 5))?.violation).toBeUndefined();
 });

@@ -43,3 +43,13 @@ timeline:
   - {at: 1s, for: 6s, network: {on: [n2, n3], latency: 80ms..120ms}}
   - {at: 2s, membership: {add: [n4, n5]}}
 `;
+
+/** Who lost its disk gets its state from a snapshot. */
+export const followersComeBackEmpty = `
+name: planted
+cluster: {replicas: 3, snapshots: {entries: 20, keep-entries: 5}}
+duration: 8s
+workload: {operations-per-second: 30}
+timeline:
+  - {at: 3s, for: 1s, wipe: one follower}
+`;
