@@ -335,6 +335,10 @@ export class Replica {
     await applier.idle();
     const session = await this.#reopener.open(() => openSession(storage, this.#settings, applier, forget));
     if (session === null) return;
+    if (this.#stopped !== undefined) {
+      await session.instance.close().catch(() => {});
+      return;
+    }
     transport.setIdentity({ ...session.self, clusterId: session.instance.identity.clusterId });
     this.#begin(session);
     this.#parts.emit('storage-reopened', { boot: session.self.boot });
@@ -369,9 +373,10 @@ export class Replica {
     this.#observe({ kind: 'stopped', error: cause });
     // A user's `apply` that never settles must not keep the node from closing: it is left behind.
     applier.stop();
+    // At once: a session that begins from here on would be nobody's to close.
+    this.#reopener.stop();
     // A transport that fails while closing must not keep the storage, and its directory, open.
     await this.#settings.transport.close().catch(() => {});
-    this.#reopener.stop();
     await this.#reopening;
     // A storage that fails while closing has nothing left to lose: what resolved is durable.
     await session?.instance.close().catch(() => {});

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TimerHandle } from '../doors/clock.ts';
-import type { MemberId, NodeId } from '../raft/identity.ts';
+import type { NodeId, ReplicaId } from '../raft/identity.ts';
 import { formatAddress } from './address.ts';
 import type { HandshakeRefusal } from './contract.ts';
 import { MalformedFrame } from './errors.ts';
@@ -20,7 +20,7 @@ export interface InboundOwner {
 /** A connection that a peer dialled, to send to this side. Nothing is answered on it but signs of life. */
 export class TcpInbound {
   /** Who dialled; null until the handshake succeeded. */
-  sender: MemberId | null = null;
+  sender: ReplicaId | null = null;
   readonly #context: TcpContext;
   readonly #owner: InboundOwner;
   readonly #socket: FramedSocket;

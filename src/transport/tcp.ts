@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { MemberId } from '../raft/identity.ts';
+import type { ReplicaId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
 import { formatAddress } from './address.ts';
 import type { LocalEndpoint, Peer, Transport, TransportIdentity, TransportStats } from './contract.ts';
@@ -44,7 +44,10 @@ class TcpEndpoint implements TcpTransport {
   readonly #linkOf = new Map<Peer, TcpLink>();
   /** Connections accepted and not yet welcomed, oldest first. */
   readonly #strangers = new Set<TcpInbound>();
-  /** By the pair that dialled: a stray process with a member's id does not push out that member's connection. */
+  /**
+   * By the run that dialled: neither a stray process with a member's id nor a copy of a member's directory,
+   * which is the same pair at another boot, pushes out that member's connection.
+   */
   readonly #inbound = new Map<string, TcpInbound>();
 
   constructor(settings: TcpSettings) {
@@ -64,8 +67,9 @@ class TcpEndpoint implements TcpTransport {
     this.#state = 'opening';
     const context = { settings: this.#settings, counters: this.#counters, local, identity: local.identity };
     this.#context = context;
-    const server = createServer({ noDelay: true, keepAlive: true }, (socket) =>
-      this.#accept(socket, context),
+    const server = createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS },
+      (socket) => this.#accept(socket, context),
     );
     server.maxConnections = CONNECTIONS_MAX;
     server.on('drop', () => this.#noRoom(context, `${CONNECTIONS_MAX} connections are open`));
@@ -191,7 +195,7 @@ class TcpEndpoint implements TcpTransport {
       onWelcomed: (welcomed) => this.#onWelcomed(welcomed),
       onClosed: (closed) => {
         this.#strangers.delete(closed);
-        const key = closed.sender && pairKey(closed.sender);
+        const key = closed.sender && runKey(closed.sender);
         if (key !== null && this.#inbound.get(key) === closed) this.#inbound.delete(key);
       },
     });
@@ -207,7 +211,7 @@ class TcpEndpoint implements TcpTransport {
   #onWelcomed(inbound: TcpInbound): void {
     this.#strangers.delete(inbound);
     if (inbound.sender === null) return;
-    const key = pairKey(inbound.sender);
+    const key = runKey(inbound.sender);
     // A peer dials again only after giving the older connection up, though this side may not see it closed.
     this.#inbound.get(key)?.destroy('replaced by a newer connection');
     this.#inbound.set(key, inbound);
@@ -227,10 +231,12 @@ class TcpEndpoint implements TcpTransport {
 }
 
 const linkKey = ({ id, address }: LinkTarget): string => `${id} ${address}`;
-const pairKey = ({ id, incarnation }: MemberId): string => `${id} ${incarnation}`;
+const runKey = ({ id, incarnation, boot }: ReplicaId): string => `${id} ${incarnation} ${boot}`;
 
 /** Accepted connections in all. */
 const CONNECTIONS_MAX = 1024;
+/** A run that ended without a word is not replaced by the next one; its connection goes when nothing answers. */
+const KEEP_ALIVE_AFTER_MS = 60_000;
 /** Accepted connections whose handshake is not finished. */
 const STRANGERS_MAX = 64;
 

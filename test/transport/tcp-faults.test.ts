@@ -236,18 +236,23 @@ describe('a half-open peer', () => {
     expect(newer.closed).toBe(false);
   });
 
-  it("under a member's id, but of another incarnation, leaves the member its connection", async () => {
-    const a = await world.open('a');
-    const member = await world.dialAs('b', a);
-    const stray = await world.dialAs('b', a, OTHER_INCARNATION);
-    const strayAnew = await world.dialAs('b', a, OTHER_INCARNATION);
-    await stray.closes();
-    member.message(envelope('b', 'a'));
-    await until(() => a.received.length === 1, 'a message of the member');
-    strayAnew.message(envelope('b', 'a'));
-    await until(() => a.received.length === 2, 'a message of the stray process');
-    expect([member.closed, strayAnew.closed]).toEqual([false, false]);
-  });
+  for (const [whose, run] of [
+    ['of another incarnation', { incarnation: OTHER_INCARNATION }],
+    ['of a copy of its directory, at a later boot', { boot: 2 }],
+  ] as const) {
+    it(`under a member's id, but ${whose}, leaves the member its connection`, async () => {
+      const a = await world.open('a');
+      const member = await world.dialAs('b', a);
+      const stray = await world.dialAs('b', a, run);
+      const strayAnew = await world.dialAs('b', a, run);
+      await stray.closes();
+      member.message(envelope('b', 'a'));
+      await until(() => a.received.length === 1, 'a message of the member');
+      strayAnew.message(envelope('b', 'a'));
+      await until(() => a.received.length === 2, 'a message of the stray process');
+      expect([member.closed, strayAnew.closed]).toEqual([false, false]);
+    });
+  }
 });
 
 describe('a slow peer', () => {

@@ -95,9 +95,13 @@ export class TcpWorld {
   }
 
   /** A connection that has finished its handshake as `id`. */
-  async dialAs(id: string, to: Peer, incarnation: string = INCARNATION): Promise<RawPeer> {
+  async dialAs(
+    id: string,
+    to: Peer,
+    run: { readonly incarnation?: string; readonly boot?: number } = {},
+  ): Promise<RawPeer> {
     const raw = await this.dial(to);
-    raw.frame(encodeHello({ sender: identityOf(id, null, incarnation), receiver: to.id }));
+    raw.frame(encodeHello({ sender: { ...identityOf(id), ...run }, receiver: to.id }));
     await until(() => raw.bodies.length > 0, 'the answer to the hello');
     return raw;
   }
