@@ -20,8 +20,8 @@ export interface Progress {
   mode: 'probe' | 'replicate' | 'snapshot';
   /** Durable on the peer and equal to the leader's log up to here. Moves only forward within a boot. */
   matchIndex: Index;
-  /** The greatest matchIndex it ever acknowledged to this leader, in any boot: a disk that holds less went back. */
-  acknowledgedIndex: Index;
+  /** The greatest matchIndex of its earlier boots: a later one that holds less has a disk that went back. */
+  earlierMatchIndex: Index;
   /** The next entry to send. Moves ahead optimistically in `replicate`; in `snapshot` it follows the snapshot. */
   nextIndex: Index;
   /** Appends under way in `replicate`, oldest first; none otherwise. */
@@ -83,7 +83,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     boot,
     mode: 'probe',
     matchIndex: 0,
-    acknowledgedIndex: 0,
+    earlierMatchIndex: 0,
     nextIndex,
     inflight: [],
     inflightBytes: 0,
@@ -100,6 +100,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
 /** Everything known came from an earlier boot, except that it answers. */
 export function restartProgress(progress: Progress, boot: number, nextIndex: Index): void {
   progress.boot = boot;
+  progress.earlierMatchIndex = Math.max(progress.earlierMatchIndex, progress.matchIndex);
   progress.matchIndex = 0;
   progress.recoveringAt = null;
   becomeProbe(progress, nextIndex);
@@ -149,7 +150,6 @@ export function noteSent(
 export function noteMatch(progress: Progress, matchIndex: Index): boolean {
   if (matchIndex <= progress.matchIndex) return false;
   progress.matchIndex = matchIndex;
-  if (matchIndex > progress.acknowledgedIndex) progress.acknowledgedIndex = matchIndex;
   if (progress.nextIndex <= matchIndex) progress.nextIndex = matchIndex + 1;
   let oldest = progress.inflight[0];
   while (oldest !== undefined && oldest.lastIndex <= matchIndex) {

@@ -127,10 +127,10 @@ function onRejected(context: Context, from: ReplicaId, progress: Progress, messa
       ? message.rejectedIndex !== progress.nextIndex - 1
       : message.rejectedIndex <= progress.matchIndex || message.rejectedIndex >= progress.nextIndex;
   if (stale) return;
-  // A log that still holds what was acknowledged from it can agree at least up to there: terms never fall along
-  // the leader's log, so none before the place of the probe is later than the probe's.
-  const { acknowledgedIndex } = progress;
-  if (message.rejectedIndex >= acknowledgedIndex && message.hintIndex < acknowledgedIndex) {
+  // A log that holds what an earlier boot acknowledged can agree at least up to there: terms never fall along the
+  // leader's log, so none before the place of the probe is later than the probe's.
+  const { earlierMatchIndex } = progress;
+  if (message.rejectedIndex >= earlierMatchIndex && message.hintIndex < earlierMatchIndex) {
     tellBootWentBack(context, from);
   }
   const agreement = lastIndexNotAfterTerm(state.log, message.hintIndex, message.hintTerm).index;
