@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   OutcomeUnknown,
@@ -7,7 +10,7 @@ import {
   StorageRefused,
   snapshotPolicy,
 } from '../../src/index.ts';
-import { memoryStorage } from '../../src/storage/index.ts';
+import { fileStorage, memoryStorage } from '../../src/storage/index.ts';
 import { eventually, Nodes, next, Total, truth, withFailingSnapshots } from './nodes.ts';
 
 const nodes = new Nodes();
@@ -52,6 +55,31 @@ describe('snapshots of the own state machine', () => {
     await after.waitForLeader();
     expect(await after.read('total')).toBe(30);
     expect(stateMachine).toMatchObject({ restored: 1, applied: 2 });
+  });
+
+  it('do not pile up on the disk while more entries are kept than lie between two of them', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'kontiki-snapshots-'));
+    try {
+      const node = await nodes.open({
+        ...alone,
+        storage: fileStorage({ directory }),
+        snapshots: snapshotPolicy({ bytes: 1_000 }),
+      });
+      let taken = 0;
+      node.on('snapshot-taken', () => {
+        taken += 1;
+      });
+      await node.waitForLeader();
+      await proposeOnes(node, 300);
+      await eventually(() => truth(taken >= 5));
+      expect(node.status().floorIndex).toBe(0);
+      await node.close();
+      const files = await readdir(join(directory, 'snapshots-default'));
+      expect(files.length).toBeLessThanOrEqual(2);
+      expect(files.length).toBeGreaterThan(0);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   it('are taken on demand, once for one state, and not at all where there is nothing to take', async () => {
