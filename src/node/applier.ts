@@ -20,6 +20,7 @@ export class Applier<Command, Result> {
   #appliedIndex: Index = 0;
   #running: Promise<void> = Promise.resolve();
   #midCommand = false;
+  #isTorn = false;
   #stopped = false;
   #onStopped: () => void = () => {};
   readonly #whenStopped = new Promise<void>((resolve) => {
@@ -43,9 +44,14 @@ export class Applier<Command, Result> {
     return this.#appliedIndex;
   }
 
-  /** An `apply` has not settled: the state is neither of the entry before it nor after it. */
+  /** An `apply` or `restore` has not settled, or failed: the state is that of no entry. */
   get midCommand(): boolean {
-    return this.#midCommand;
+    return this.#midCommand || this.#isTorn;
+  }
+
+  /** A `restore` came to no good end: whatever the applied index says, the state has to be restored again. */
+  get isTorn(): boolean {
+    return this.#isTorn;
   }
 
   /** Settles when no `apply` or `restore` of the user's is under way, or nobody cares any more. */
@@ -72,7 +78,8 @@ export class Applier<Command, Result> {
   }
 
   /**
-   * Replaces the state by that of a snapshot, which is ahead of it; only while nothing is being applied.
+   * Replaces the state by that of a snapshot, which is ahead of it unless it is torn; only while nothing is
+   * being applied.
    *
    * @throws StateMachineFailed; or what the storage failed with, and then it is to be restored again.
    */
@@ -91,6 +98,7 @@ export class Applier<Command, Result> {
       );
     }
     this.#midCommand = true;
+    this.#isTorn = true;
     try {
       // One that never settles must not keep the node from closing.
       await Promise.race([this.#stateMachine.restore(content.chunks()), this.#whenStopped]);
@@ -107,6 +115,7 @@ export class Applier<Command, Result> {
     }
     if (this.#stopped) return;
     await content.finish();
+    this.#isTorn = false;
     this.#appliedIndex = index;
     this.#pending.onRestored({ index, term });
   }

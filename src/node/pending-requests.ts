@@ -35,7 +35,9 @@ export class PendingRequests {
    * An entry was applied, so it is committed. Whoever waits for it hears the result. Whoever waits for
    * an entry of a *lower* term at this index or above will never see it: terms never fall along a log, so
    * no log that holds this committed entry holds theirs, and every future leader's log holds this entry
-   * (Leader Completeness, 5.4.3). Nothing less proves a proposal dropped.
+   * (Leader Completeness, 5.4.3). Nor will whoever waits for another entry at this very index, be it of a
+   * *higher* term: a log holds one entry at an index, and a later leader that never saw theirs may have
+   * committed this older one. Nothing less proves a proposal dropped.
    */
   onApplied(entry: Entry, result: unknown): void {
     if (entry.term > this.#lastAppliedTerm) {
@@ -43,7 +45,11 @@ export class PendingRequests {
       this.#dropExcludedBy(entry);
     }
     const registered = this.#byIndex.get(entry.index);
-    if (registered === undefined || registered.term !== entry.term) return;
+    if (registered === undefined) return;
+    if (registered.term !== entry.term) {
+      this.#drop(entry, ({ index }) => index === entry.index);
+      return;
+    }
     this.#byIndex.delete(entry.index);
     registered.waiter.applied(result);
   }
@@ -86,7 +92,13 @@ export class PendingRequests {
   }
 
   #dropExcludedBy(entry: { readonly index: Index; readonly term: Term }): void {
-    const excluded = (r: Registered): boolean => r.index >= entry.index && r.term < entry.term;
+    this.#drop(entry, ({ index, term }) => index >= entry.index && term < entry.term);
+  }
+
+  #drop(
+    entry: { readonly index: Index; readonly term: Term },
+    excluded: (registered: Registered) => boolean,
+  ): void {
     for (const registered of this.#remove(excluded)) {
       const why = `entry ${entry.index} of term ${entry.term} was committed instead`;
       registered.waiter.failed(

@@ -13,7 +13,7 @@ import type {
 } from '../storage/contract.ts';
 import { StorageRefused } from '../storage/errors.ts';
 import type { Applier } from './applier.ts';
-import { Retired } from './errors.ts';
+import { Retired, StateMachineFailed } from './errors.ts';
 import { SnapshotContent } from './snapshot-content.ts';
 
 /** One open of the storage and the core that stands on it. A failed write ends both. */
@@ -37,7 +37,8 @@ export interface SessionSettings {
 
 /**
  * Opens the storage, brings the state machine at least up to the latest snapshot, and begins a core there. A
- * reopened storage finds a running state machine, which is left alone unless the snapshot is ahead of it.
+ * reopened storage finds a running state machine, which is left alone unless the snapshot is ahead of it, or a
+ * part of another snapshot is in it: then any snapshot will do, and the log has what follows.
  *
  * @param forget - the incarnation that the cluster does not take for a member any more, if there is one: the
  *   storage is emptied of it, and what follows is another server.
@@ -47,19 +48,20 @@ export interface SessionSettings {
 export async function openSession(
   storage: Storage,
   settings: SessionSettings,
-  applier: Pick<Applier<unknown, unknown>, 'appliedIndex' | 'restore'>,
+  applier: Pick<Applier<unknown, unknown>, 'appliedIndex' | 'isTorn' | 'restore'>,
   forget: Incarnation | null,
 ): Promise<Session> {
   const instance = await storage.open({ id: settings.id, ...(forget === null ? {} : { forget }) });
   try {
-    if (forget !== null && applier.appliedIndex > 0) {
+    if (forget !== null && (applier.appliedIndex > 0 || applier.isTorn)) {
       throw Retired.wentBack({ id: settings.id, incarnation: forget });
     }
     const log = await instance.openLog(settings.group);
     const snapshots = instance.snapshots(settings.group);
     const snapshot = await snapshots.latest();
     refuseGap(log.recovered.floor.index, snapshot);
-    const isBehind = snapshot !== null && applier.appliedIndex < snapshot.index;
+    if (applier.isTorn && snapshot === null) throw tornForGood();
+    const isBehind = snapshot !== null && (applier.isTorn || applier.appliedIndex < snapshot.index);
     if (isBehind) {
       await applier.restore(
         snapshot,
@@ -95,6 +97,13 @@ function refuseGap(floorIndex: number, snapshot: SnapshotMeta | null): void {
     `the log begins after entry ${floorIndex}, but ` +
       (snapshot === null ? 'there is no whole snapshot' : `the latest snapshot ends at ${snapshot.index}`) +
       '. Keep a copy, then empty the directory: the replica comes back from the others.',
+  );
+}
+
+function tornForGood(): StateMachineFailed {
+  return new StateMachineFailed(
+    'a part of a snapshot was restored before the storage failed, and there is no snapshot any more from which ' +
+      'to restore the state again. This replica stops here; restart it: a new state machine begins with the log.',
   );
 }
 

@@ -3,6 +3,7 @@ import { entryBytes } from '../raft/entry.ts';
 import type { Raft } from '../raft/raft.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
 import type { SnapshotStorage } from '../storage/contract.ts';
+import { SnapshotMismatch } from '../storage/errors.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
 import { SnapshotSource } from './snapshot-source.ts';
 
@@ -21,14 +22,18 @@ interface SnapshotWaiter {
 }
 
 interface Writing {
+  readonly index: Index;
   readonly source: SnapshotSource;
+  /** The policy asked for it; otherwise only the waiters did. */
+  readonly isDue: boolean;
   readonly waiters: readonly SnapshotWaiter[];
 }
 
 /**
  * Takes snapshots of the running state machine. `snapshot()` is called right after the entry it is of, between
  * two commands; what it gives is written while applying goes on, one snapshot at a time. A trigger that comes
- * while it cannot be followed (another is being written, the storage is being reopened) is remembered.
+ * while it cannot be followed (another is being written, the storage is being reopened) is remembered. One
+ * that the state machine failed is followed again some entries later, ever more of them, or when the next is due.
  */
 export class SnapshotTaker {
   readonly #snapshot: (() => Iterable<Uint8Array> | AsyncIterable<Uint8Array>) | null;
@@ -37,7 +42,13 @@ export class SnapshotTaker {
   readonly #failed: (index: Index, error: unknown) => void;
   #session: SnapshotTakerSession | null = null;
   #writing: Writing | null = null;
-  #wanted = false;
+  /** The policy asked for the next one. */
+  #isDue = false;
+  /** The applied entry after which a failed one is tried again; null when none failed. */
+  #retryAt: Index | null = null;
+  #retryAfterEntries = 1;
+  /** Of the one that another took the place of, until one succeeds. */
+  #supersededAt: Index | null = null;
   /** Who asked for the next one. */
   #waiters: SnapshotWaiter[] = [];
   /** Of the last one begun or installed. */
@@ -66,9 +77,10 @@ export class SnapshotTaker {
   end(): void {
     this.#session = null;
     if (this.#writing === null) return;
-    this.#wanted = true;
-    this.#waiters.unshift(...this.#writing.waiters);
-    this.#writing.source.cut();
+    const { source, isDue, waiters } = this.#writing;
+    source.cut();
+    if (isDue) this.#isDue = true;
+    this.#waiters.unshift(...waiters);
     this.#writing = null;
   }
 
@@ -85,23 +97,25 @@ export class SnapshotTaker {
     this.#bytesSince += entryBytes(entry);
     try {
       const at = { index, entriesSince: index - this.#sinceIndex, bytesSince: this.#bytesSince };
-      if (this.#policy.due(at)) this.#wanted = true;
+      if (this.#policy.due(at)) this.#isDue = true;
     } catch (error) {
       this.#failed(index, error);
     }
-    if (this.#wanted) this.#takeIfPossible();
+    if (this.#retryAt !== null && index >= this.#retryAt) this.#isDue = true;
+    this.#takeIfPossible();
   }
 
-  /** Called after every drain: what kept a wanted one from being taken may be over. */
+  /** Called after every drain: what kept one from being taken may be over. */
   look(): void {
-    if (this.#wanted) this.#takeIfPossible();
+    this.#takeIfPossible();
   }
 
   /** The state machine holds what this snapshot holds: whatever was wanted, this is as good. */
   onRestored(meta: SnapshotMeta): void {
     this.#sinceIndex = meta.index;
     this.#bytesSince = 0;
-    this.#wanted = false;
+    this.#isDue = false;
+    this.#forgetFailures();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(meta);
   }
 
@@ -110,14 +124,14 @@ export class SnapshotTaker {
     if (this.#snapshot === null || this.#applied().index === 0) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      this.#wanted = true;
       this.#takeIfPossible();
     });
   }
 
   #takeIfPossible(): void {
     const session = this.#session;
-    if (!this.#wanted || session === null || this.#writing !== null || this.#snapshot === null) return;
+    if (!this.#isDue && this.#waiters.length === 0) return;
+    if (session === null || this.#writing !== null || this.#snapshot === null) return;
     const { index, midCommand } = this.#applied();
     if (midCommand || index === 0) return;
     const { state } = session.core;
@@ -130,7 +144,9 @@ export class SnapshotTaker {
     const term = index <= state.settledIndex && state.restoring === null ? session.core.termAt(index) : null;
     if (term === null) return;
 
-    this.#wanted = false;
+    const isDue = this.#isDue || this.#retryAt !== null;
+    this.#isDue = false;
+    this.#retryAt = null;
     this.#sinceIndex = index;
     this.#bytesSince = 0;
     const waiters = this.#waiters.splice(0);
@@ -138,37 +154,60 @@ export class SnapshotTaker {
     try {
       source = new SnapshotSource(this.#snapshot());
     } catch (error) {
-      this.#tellFailed(waiters, index, error);
+      this.#onFailed({ index, isDue, waiters }, error);
       return;
     }
-    const writing = { source, waiters };
+    const writing: Writing = { index, source, isDue, waiters };
     this.#writing = writing;
     const at = { index, term, configuration: session.core.configurationAt(index) };
     session.snapshots.write(at, source).then(
       (meta) => {
         if (this.#ends(writing)) this.#onTaken(session, waiters, meta);
       },
-      (error: unknown) => {
-        if (source.failure === null) {
-          // Still under way for `end`, which the storage's end calls: it keeps the trigger and the waiters.
-          if (this.#writing === writing) session.storageFailed(error);
-        } else if (this.#ends(writing)) {
-          this.#tellFailed(waiters, index, source.failure.error);
-          this.#takeIfPossible();
-        }
-      },
+      (error: unknown) => this.#onNotWritten(session, writing, error),
     );
   }
 
   #onTaken(session: SnapshotTakerSession, waiters: readonly SnapshotWaiter[], meta: SnapshotMeta): void {
+    this.#forgetFailures();
     session.taken(meta, Math.max(1, meta.index - this.#policy.keepEntries + 1));
     for (const waiter of waiters) waiter.resolve(meta);
     this.#takeIfPossible();
   }
 
-  #tellFailed(waiters: readonly SnapshotWaiter[], index: Index, error: unknown): void {
+  #onNotWritten(session: SnapshotTakerSession, writing: Writing, error: unknown): void {
+    const { source, index } = writing;
+    if (source.failure !== null) {
+      if (!this.#ends(writing)) return;
+      this.#onFailed(writing, source.failure.error);
+      this.#takeIfPossible();
+    } else if (!(error instanceof SnapshotMismatch)) {
+      // Still under way for `end`, which the storage's end calls: it keeps the trigger and the waiters.
+      if (this.#writing === writing) session.storageFailed(error);
+    } else if (this.#ends(writing)) {
+      // A later one is there, or another of this entry: that serves whom this one was for. A storage which says
+      // so twice in a row of one entry says nothing of the sort.
+      if (this.#supersededAt === index) this.#onFailed(writing, error);
+      else this.#waiters.unshift(...writing.waiters);
+      this.#supersededAt = index;
+      this.#takeIfPossible();
+    }
+  }
+
+  /** Whoever asked is told, and may ask again; what the policy asked for is made up for. */
+  #onFailed({ index, isDue, waiters }: Omit<Writing, 'source'>, error: unknown): void {
+    if (isDue) {
+      this.#retryAt = this.#applied().index + this.#retryAfterEntries;
+      this.#retryAfterEntries *= 2;
+    }
     this.#failed(index, error);
     for (const waiter of waiters) waiter.reject(error);
+  }
+
+  #forgetFailures(): void {
+    this.#retryAt = null;
+    this.#retryAfterEntries = 1;
+    this.#supersededAt = null;
   }
 
   /** @returns false when its session ended meanwhile. */

@@ -90,15 +90,16 @@ export interface WriteRequest {
 
 /**
  * Snapshots of one group: streamed, checksummed, written aside, synced, renamed, directory synced.
- * `latest` never shows one that is not complete and verified.
+ * `latest` never shows one that is not complete and verified. Few are kept: the newest, the oldest that no
+ * durable floor passed, and the one read last; others go once a newer one is durable and verified.
  */
 export interface SnapshotStorage {
   /** The newest, also when the log ends before it or has another term there: a crash came before the floor. */
   latest(): Promise<SnapshotMeta | null>;
   /**
    * What of the range lies within the content. Rejects with SnapshotMismatch when that very snapshot is not
-   * kept any more, which is no failure (a durable floor above it lets it go, and one of the same index and term
-   * takes its place); with StorageFailed when it cannot be read. Several may be read at once.
+   * kept any more, which is no failure (a durable floor above it or a newer one lets it go, and one of the same
+   * index and term takes its place); with StorageFailed when it cannot be read. Several may be read at once.
    */
   read(meta: SnapshotMeta, range: { offset: number; length: number }): Promise<Uint8Array>;
   /**

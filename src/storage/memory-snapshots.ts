@@ -16,10 +16,12 @@ export class MemorySnapshots {
   /** By index and term; one of each. */
   #kept: KeptSnapshot[] = [];
 
-  /** As files do: those below the floor go, but for the newest. */
+  #floor: Index = 0;
+  #lastRead: SnapshotMeta | null = null;
+
   dropBelow(floorIndex: Index): void {
-    if ((this.#kept.at(-1)?.meta.index ?? 0) < floorIndex) return;
-    this.#kept = this.#kept.filter(({ meta }) => meta.index >= floorIndex);
+    this.#floor = floorIndex;
+    this.#thin();
   }
 
   /** As one instance sees them; `failure` tells why it may not any more. */
@@ -36,6 +38,7 @@ export class MemorySnapshots {
       read: async (meta, range) => {
         refuseAfterFailure();
         const { offset, length } = rangeWithin(range, meta.size);
+        this.#lastRead = meta;
         const kept = this.#kept.find((one) => sameSnapshot(one.meta, meta));
         if (kept === undefined) throw new SnapshotMismatch(`no snapshot ${meta.digest} is kept`);
         return kept.content.slice(offset, offset + length);
@@ -67,5 +70,18 @@ export class MemorySnapshots {
     const others = this.#kept.filter((one) => order(one) !== 0);
     const position = others.filter((one) => order(one) < 0).length;
     this.#kept = others.toSpliced(position, 0, added);
+    this.#thin();
+  }
+
+  /** As files do: the newest stays, the oldest that the floor did not pass, and the one read last. */
+  #thin(): void {
+    const newest = this.#kept.at(-1);
+    if (newest === undefined || newest.meta.index < this.#floor) return;
+    const useful = this.#kept.filter(({ meta }) => meta.index >= this.#floor);
+    const lastRead = this.#lastRead;
+    this.#kept = useful.filter(
+      (one, position) =>
+        position === 0 || one === newest || (lastRead !== null && sameSnapshot(one.meta, lastRead)),
+    );
   }
 }

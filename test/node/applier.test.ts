@@ -144,6 +144,23 @@ describe('restoring', () => {
     expect([careless.appliedIndex, wrapping.appliedIndex]).toEqual([0, 0]);
   });
 
+  it('that failed part way leaves the state that of no entry until one succeeds', async () => {
+    const applier = restoring(async (chunks) => {
+      for await (const _ of chunks);
+    });
+    const failing = new SnapshotContent(
+      { read: (_, { offset }) => (offset === 0 ? Promise.resolve(Buffer.from('st')) : Promise.reject(gone)) },
+      meta,
+      2,
+    );
+    const gone = new Error('the disk is gone');
+    expect([applier.isTorn, applier.midCommand]).toEqual([false, false]);
+    await expect(applier.restore(meta, failing)).rejects.toBe(gone);
+    expect([applier.isTorn, applier.midCommand, applier.appliedIndex]).toEqual([true, true, 0]);
+    await applier.restore(meta, stored('state'));
+    expect([applier.isTorn, applier.midCommand, applier.appliedIndex]).toEqual([false, false, 7]);
+  });
+
   it('that never settles does not keep anybody waiting once it is stopped', async () => {
     const applier = restoring(() => new Promise(() => {}));
     const outcome = applier.restore(meta, stored('state'));

@@ -22,8 +22,9 @@ export class Total implements StateMachine<number, number, string, number> {
     return this.total;
   }
 
-  *snapshot(): Iterable<Uint8Array> {
-    for (const digit of String(this.total)) yield Buffer.from(digit);
+  /** The state as of this call, whatever is applied before the first chunk is read. */
+  snapshot(): Iterable<Uint8Array> {
+    return [...String(this.total)].map((digit) => Buffer.from(digit));
   }
 
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {

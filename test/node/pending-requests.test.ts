@@ -43,6 +43,23 @@ describe('who waits for which entry', () => {
     expect(w.seen[0]).toBeInstanceOf(ProposalDropped);
   });
 
+  it('is dropped when a later leader committed an entry of a lower term at its index, as all others there', () => {
+    const pending = new PendingRequests();
+    const [first, second, above] = [waiter(), waiter(), waiter()];
+    pending.register(5, 4, first);
+    pending.register(5, 6, second);
+    pending.register(6, 6, above);
+    pending.onApplied(entry(4, 2), 'other');
+    expect([first.seen, second.seen]).toEqual([[], []]);
+    pending.onApplied(entry(5, 2), 'theirs');
+    expect(first.seen[0]).toBeInstanceOf(ProposalDropped);
+    expect(second.seen[0]).toBeInstanceOf(ProposalDropped);
+    expect(above.seen).toEqual([]);
+    pending.onApplied(entry(6, 7), 'theirs');
+    expect(above.seen[0]).toBeInstanceOf(ProposalDropped);
+    expect([first, second, above].map(({ seen }) => seen.length)).toEqual([1, 1, 1]);
+  });
+
   it('keeps waiting when a committed entry of a higher term stands above its index', () => {
     const pending = new PendingRequests();
     const w = waiter();

@@ -5,6 +5,7 @@ import { SnapshotTaker, type SnapshotTakerSession } from '../../src/node/snapsho
 import { emptyConfiguration } from '../../src/raft/configuration.ts';
 import { type Entry, entryBytes } from '../../src/raft/entry.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
+import { SnapshotMismatch } from '../../src/storage/errors.ts';
 import { memoryStorage } from '../../src/storage/index.ts';
 
 const entry = (index: number): Entry => ({ kind: 'command', index, term: 1, payload: new Uint8Array(10) });
@@ -186,7 +187,106 @@ describe('taking snapshots', () => {
     await turn();
     apply(21, 30);
     await turn();
-    expect(told).toEqual(['failed 10: at once', 'failed 20: later', 'taken 30, keep from 1']);
+    expect(told).toEqual([
+      'failed 10: at once',
+      'failed 11: later',
+      'taken 20, keep from 1',
+      'taken 30, keep from 1',
+    ]);
+  });
+
+  it('is tried again after a failure of the state machine at distances that double, up to the next due', async () => {
+    const { taker, told, apply, session } = await takerOf({
+      entries: 20,
+      chunks: () => {
+        throw new Error('no');
+      },
+    });
+    taker.begin(session);
+    apply(1, 20);
+    for (let turns = 0; turns < 3; turns += 1) {
+      taker.look();
+      await turn();
+    }
+    expect(told).toEqual(['failed 20: no']);
+    apply(21, 60);
+    expect(told).toEqual([20, 21, 23, 27, 35, 40, 60].map((index) => `failed ${index}: no`));
+  });
+
+  it('is tried again at the next entry once one succeeded, or a received one took its place', async () => {
+    const faults = [true, true, false, true, true, true, false];
+    const { taker, told, apply, state, session } = await takerOf({
+      entries: 100,
+      chunks: () => {
+        if (faults.shift() === true) throw new Error('no');
+        return [Buffer.from('state')];
+      },
+    });
+    taker.begin(session);
+    apply(1, 110);
+    await turn();
+    expect(told).toEqual(['failed 100: no', 'failed 101: no', 'taken 103, keep from 1']);
+    apply(111, 201);
+    const received = { ...(state.snapshot as SnapshotMeta), index: 202 };
+    taker.onRestored(received);
+    apply(203, 310);
+    await turn();
+    expect(told.slice(3)).toEqual([
+      'failed 200: no',
+      'failed 201: no',
+      'failed 300: no',
+      'taken 301, keep from 1',
+    ]);
+  });
+
+  it('on demand is not tried again when it fails, and takes no due one with it', async () => {
+    const { taker, told, apply, session } = await takerOf({
+      entries: 10,
+      chunks: () => {
+        throw new Error('no');
+      },
+    });
+    taker.begin(session);
+    apply(1, 5);
+    await expect(taker.take()).rejects.toThrow('no');
+    apply(6, 10);
+    await expect(taker.take()).rejects.toThrow('no');
+    apply(11, 12);
+    expect(told).toEqual([5, 10, 10, 12].map((index) => `failed ${index}: no`));
+  });
+
+  it('leaves the storage alone when another snapshot took its place, and serves who asked with the next', async () => {
+    const { taker, told, apply, snapshots, session } = await takerOf({ entries: 1_000 });
+    let mismatches = 1;
+    const write: typeof snapshots.write = (at, chunks) => {
+      mismatches -= 1;
+      if (mismatches >= 0) return Promise.reject(new SnapshotMismatch('went as soon as it was there'));
+      return snapshots.write(at, chunks);
+    };
+    taker.begin({ ...session, snapshots: { write } });
+    apply(1, 5);
+    expect((await taker.take())?.index).toBe(5);
+    expect(told).toEqual(['taken 5, keep from 1']);
+    apply(6, 6);
+    mismatches = 2;
+    await expect(taker.take()).rejects.toThrow('went as soon as it was there');
+    expect(told.slice(1)).toEqual(['failed 6: went as soon as it was there']);
+    expect((await taker.take())?.index).toBe(6);
+  });
+
+  it('is done without when another one of a later entry took its place', async () => {
+    const { taker, told, apply, state, snapshots, session } = await takerOf({ entries: 10 });
+    const later = { index: 12, term: 1, configuration: emptyConfiguration, size: 1, digest: 'd' };
+    const write: typeof snapshots.write = () => {
+      state.snapshot = later;
+      return Promise.reject(new SnapshotMismatch('a floor passed it'));
+    };
+    taker.begin({ ...session, snapshots: { write } });
+    apply(1, 9);
+    const asked = taker.take();
+    apply(10, 12);
+    expect(await asked).toBe(later);
+    expect(told).toEqual([]);
   });
 
   it('takes chunks that are no bytes for a failure of the state machine', async () => {

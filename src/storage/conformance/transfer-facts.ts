@@ -1,6 +1,7 @@
 import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
 import { sha256 } from '../../doors/digest.ts';
 import type { InPlace } from '../conformance.ts';
+import type { SnapshotMeta } from '../contract.ts';
 import { SnapshotMismatch } from '../errors.ts';
 import { bytesOf, commands, configuration, termOf, Writer } from './requests.ts';
 
@@ -88,7 +89,7 @@ export function transferFacts(inPlace: InPlace): void {
     },
   );
 
-  inPlace('keeps every snapshot that a durable floor does not pass, for who reads it', async (place) => {
+  inPlace('keeps the oldest snapshot that a durable floor does not pass, for who reads it', async (place) => {
     const instance = await place.open();
     const snapshots = instance.snapshots('a');
     const writer = new Writer(await instance.openLog('a'));
@@ -107,6 +108,41 @@ export function transferFacts(inPlace: InPlace): void {
     strictEqual((await bytesOf(again.snapshots('a'), newer)).toString(), 'newer');
     // Asking in vain is no failure of the storage.
     await again.snapshots('a').write(at(21), [Buffer.from('newest')]);
+  });
+
+  inPlace('keeps of many snapshots the oldest, the newest and the one that is being read', async (place) => {
+    const instance = await place.open();
+    const snapshots = instance.snapshots('a');
+    const writer = new Writer(await instance.openLog('a'));
+    await writer.write({ ...termOf(1), entries: commands(1, 20, 1) });
+    const written: SnapshotMeta[] = [];
+    const kept = async (): Promise<number[]> => {
+      const indexes: number[] = [];
+      for (const meta of written) {
+        const found = await bytesOf(snapshots, meta).catch((error: unknown) => error);
+        if (found instanceof Uint8Array) indexes.push(meta.index);
+        else strictEqual(found instanceof SnapshotMismatch, true);
+      }
+      return indexes;
+    };
+    const write = async (index: number): Promise<SnapshotMeta> => {
+      const meta = await snapshots.write(at(index), [Buffer.from(`state at ${index}`)]);
+      written.push(meta);
+      return meta;
+    };
+    for (const index of [2, 4, 6, 8]) await write(index);
+    deepStrictEqual(await kept(), [2, 8]);
+    const transferred = await write(10);
+    await snapshots.read(transferred, { offset: 0, length: 5 });
+    for (const index of [12, 14, 16]) {
+      await write(index);
+      strictEqual((await bytesOf(snapshots, transferred)).toString(), 'state at 10');
+    }
+    await writer.write({ floor: at(3) });
+    deepStrictEqual(await kept(), [10, 16]);
+    await writer.write({ floor: at(11) });
+    deepStrictEqual(await kept(), [16]);
+    deepStrictEqual((await (await place.reopen()).snapshots('a').latest())?.index, 16);
   });
 
   inPlace('never takes the bytes of one snapshot for those of another at its place', async (place) => {

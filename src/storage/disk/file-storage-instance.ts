@@ -141,6 +141,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       // A crash may have come between a floor and the end of the blocks below it.
       if (floor !== null) await this.#dropBelow(shard.backend, group, floor.lowestNumber);
     });
+    if (floor !== null) await this.#snapshotsOf(group).dropBelow(floor.index);
     found.forget(group);
     return log;
   }

@@ -21,9 +21,11 @@ const READ_BYTES = 1024 * 1024;
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
 /**
- * Snapshots as files, one each: room for the meta record, then the content. The content is streamed to a
- * file aside, then comes the record with size and digest, then sync, rename, sync of the folder. A file
- * aside is no snapshot; one that does not match its record and its digest is passed over.
+ * Snapshots as files, one each, and few of them: the newest, the oldest that no floor passed, and the one that
+ * was read last, which may be on its way to a follower. In a file is room for the meta record, then the
+ * content. The content is streamed to a file aside, then comes the record with size and digest, then sync,
+ * rename, sync of the folder. A file aside is no snapshot; one that does not match its record and its digest
+ * is passed over.
  *
  * A range that is read is not checked by itself: whoever puts a whole together compares its digest.
  */
@@ -34,6 +36,13 @@ export class SnapshotFiles implements SnapshotStorage {
   readonly #failure: () => StorageFailed | null;
   /** The last one found good. */
   #verified: SnapshotMeta | null = null;
+  /** The highest durable floor that was told. */
+  #floor: Index = 0;
+  /** The name of the one read last. */
+  #lastRead: string | null = null;
+  /** Not told as durable yet: nothing of theirs is removed by others. */
+  readonly #writes = new Set<{ readonly name: string }>();
+  #thinning: Promise<void> = Promise.resolve();
   #folderIsDurable = false;
   #cleared: Promise<void> | null = null;
   #asides = 0;
@@ -73,6 +82,7 @@ export class SnapshotFiles implements SnapshotStorage {
   async read(meta: SnapshotMeta, range: SnapshotRange): Promise<Uint8Array> {
     const { offset, length } = rangeWithin(range, meta.size);
     const name = snapshotName(meta);
+    this.#lastRead = name;
     const file = await this.#openIfThere(name);
     if (file === null) throw new SnapshotMismatch(`${this.#path(name)} is not kept any more`);
     return closing(file, async () => {
@@ -92,47 +102,23 @@ export class SnapshotFiles implements SnapshotStorage {
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     expected?: ExpectedContent,
   ): Promise<SnapshotMeta> {
-    await this.#makeFolder();
-    await this.#prepare();
-    const name = snapshotName(at);
-    this.#asides += 1;
-    const aside = `${name}.${this.#asides}${ASIDE}`;
-    let meta: SnapshotMeta;
+    const write = { name: snapshotName(at) };
+    this.#writes.add(write);
     try {
-      const file = await this.#step(`opening ${aside}`, () =>
-        this.#disk.open(this.#path(aside), { create: true }),
-      );
-      meta = await closing(file, () => this.#stream(file, { at, chunks, expected }));
-      await this.#rename(aside, name);
-    } catch (error) {
-      // If it stays, it goes when the storage is opened again.
-      await this.#remove(aside).catch(() => {});
-      throw error;
+      const meta = await this.#write(write.name, { at, chunks, expected });
+      if (this.#verified !== null && snapshotName(this.#verified) >= write.name) return meta;
+      this.#verified = meta;
+      await this.#thin();
+      return meta;
+    } finally {
+      this.#writes.delete(write);
     }
-    await this.#syncNames();
-    const found = await this.#verify(name);
-    if (found === 'changed') {
-      throw new StorageFailed(`${this.#path(name)} does not read back as it was written`);
-    }
-    if (found === 'missing' || found.digest !== meta.digest) {
-      throw new SnapshotMismatch(
-        `${this.#path(name)} went as soon as it was there: a floor passed it, or another took its place`,
-      );
-    }
-    if (this.#verified === null || snapshotName(this.#verified) < name) this.#verified = meta;
-    return meta;
   }
 
-  /**
-   * Removes those that a durable floor has made useless, never the only good one: until the floor is
-   * durable the log may still begin at an older snapshot.
-   */
+  /** A floor became durable: what lies below it is of no use, but for the only good one. */
   async dropBelow(index: Index): Promise<void> {
-    // Only what is known already: this is no time to read a whole snapshot.
-    const good = this.#verified;
-    if (good === null || good.index < index) return;
-    const floor = snapshotName({ index, term: 0 });
-    for (const name of await this.#names()) if (name < floor) await this.#remove(name);
+    this.#floor = Math.max(this.#floor, index);
+    await this.#thin();
   }
 
   /** Nothing is under way on the disk any more; nothing begins once the storage has failed. */
@@ -179,18 +165,61 @@ export class SnapshotFiles implements SnapshotStorage {
     this.#durableRenames = Math.max(this.#durableRenames, renames);
   }
 
-  async #stream(
-    file: DiskFile,
-    {
-      at,
-      chunks,
-      expected,
-    }: {
-      readonly at: SnapshotPlace;
-      readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-      readonly expected: ExpectedContent | undefined;
-    },
-  ): Promise<SnapshotMeta> {
+  async #write(name: string, content: NewContent): Promise<SnapshotMeta> {
+    await this.#makeFolder();
+    await this.#prepare();
+    this.#asides += 1;
+    const aside = `${name}.${this.#asides}${ASIDE}`;
+    let meta: SnapshotMeta;
+    try {
+      const file = await this.#step(`opening ${aside}`, () =>
+        this.#disk.open(this.#path(aside), { create: true }),
+      );
+      meta = await closing(file, () => this.#stream(file, content));
+      await this.#rename(aside, name);
+    } catch (error) {
+      // If it stays, it goes when the storage is opened again.
+      await this.#remove(aside).catch(() => {});
+      throw error;
+    }
+    await this.#syncNames();
+    const found = await this.#verify(name);
+    if (found === 'changed') {
+      throw new StorageFailed(`${this.#path(name)} does not read back as it was written`);
+    }
+    if (found === 'missing' || found.digest !== meta.digest) {
+      throw new SnapshotMismatch(
+        `${this.#path(name)} went as soon as it was there: a floor passed it, or another took its place`,
+      );
+    }
+    return meta;
+  }
+
+  /** One after another: two would remove the same file. */
+  #thin(): Promise<void> {
+    this.#thinning = this.#thinning.catch(() => {}).then(() => this.#removeSuperfluous());
+    return this.#thinning;
+  }
+
+  /**
+   * Removes those older than the last one found good, which is durable: what lies between it and the oldest
+   * that no floor passed serves nobody. Nothing goes while a floor is ahead of it: it is not the newest then.
+   */
+  async #removeSuperfluous(): Promise<void> {
+    // Only what is known already: this is no time to read a whole snapshot.
+    const good = this.#verified;
+    if (good === null || good.index < this.#floor) return;
+    const newest = snapshotName(good);
+    const floor = snapshotName({ index: this.#floor, term: 0 });
+    const older = (await this.#names()).filter((name) => name < newest);
+    const kept = [older.find((name) => name >= floor), this.#lastRead];
+    for (const name of older) {
+      if (name >= floor && kept.includes(name)) continue;
+      if (![...this.#writes].some((write) => write.name === name)) await this.#remove(name);
+    }
+  }
+
+  async #stream(file: DiskFile, { at, chunks, expected }: NewContent): Promise<SnapshotMeta> {
     const contentAt = contentOffset(at);
     const digest = sha256();
     let size = 0;
@@ -295,6 +324,12 @@ export class SnapshotFiles implements SnapshotStorage {
   #path(name: string): string {
     return `${this.#directory}/${name}`;
   }
+}
+
+interface NewContent {
+  readonly at: SnapshotPlace;
+  readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  readonly expected: ExpectedContent | undefined;
 }
 
 async function closing<T>(file: DiskFile, body: () => Promise<T>): Promise<T> {

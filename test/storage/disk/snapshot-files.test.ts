@@ -120,18 +120,38 @@ describe('a snapshot on disk', () => {
     await expect(gone).rejects.toThrow(SnapshotMismatch);
   });
 
-  it('goes only when a floor stands on a newer one', async () => {
+  it('goes only when a newer one is good: below a floor, and between the oldest and the newest', async () => {
     const disk = await written();
     const snapshots = snapshotsOn(disk);
+    const indexes = (): number[] => namesOn(disk).map((name) => Number(name.slice(0, 16)));
+    await expect(snapshots.write(at(3), chunksAt(3), { size: 1, digest: '' })).rejects.toThrow();
+    expect(indexes()).toEqual([1, 2]);
     await snapshots.write(at(5), chunksAt(5));
-    expect(namesOn(disk)).toHaveLength(3);
+    expect(indexes()).toEqual([1, 5]);
     await snapshots.dropBelow(6);
-    expect(namesOn(disk)).toHaveLength(3);
-    await snapshots.dropBelow(2);
-    expect(namesOn(disk)).toHaveLength(2);
-    await snapshots.dropBelow(5);
-    expect(namesOn(disk)).toHaveLength(1);
-    expect(await latestOn(snapshotsOn(disk))).toBe(5);
+    expect(indexes()).toEqual([1, 5]);
+    await snapshots.write(at(6), chunksAt(6));
+    expect(indexes()).toEqual([6]);
+    for (const index of [7, 8, 9]) await snapshots.write(at(index), chunksAt(index));
+    expect(indexes()).toEqual([6, 9]);
+    await snapshots.dropBelow(9);
+    expect(indexes()).toEqual([9]);
+    expect(await latestOn(snapshotsOn(disk))).toBe(9);
+  });
+
+  it('stays while a newer one is not verified, and when that does not read back', async () => {
+    const disk = await written();
+    const snapshots = snapshotsOn(disk);
+    let before: string[] = [];
+    disk.rename = async (from, to) => {
+      disk.files.set(to, Buffer.from('nothing good'));
+      disk.files.delete(from);
+      before = namesOn(disk);
+    };
+    await expect(snapshots.write(at(3), chunksAt(3))).rejects.toThrow(/does not read back/);
+    expect(before).toHaveLength(3);
+    expect(namesOn(disk)).toEqual(before);
+    expect(await latestOn(snapshotsOn(disk))).toBe(2);
   });
 });
 
