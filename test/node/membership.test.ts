@@ -157,6 +157,24 @@ describe('a change of the membership', () => {
     expect(leader.status().change).toBeNull();
   });
 
+  it('leaves a newcomer that was to join able to come again with its directory, started anew', async () => {
+    const { leader } = await nodes.found(['n1']);
+    await leader.propose(0);
+    const storage = memoryStorage();
+    const newcomer = await nodes.open({ id: 'n2', storage, ...joinVia('n1') });
+    const stopped = next(newcomer, 'stopped');
+    const stranger = { id: 'n3', address: 'nowhere', incarnation: '0123456789abcdef' };
+    const change = leader.changeMembership({ add: [{ id: 'n2' }, stranger] });
+    const settled = expect(change).rejects.toBeInstanceOf(MembershipAborted);
+    await eventually(() => truth(newcomer.status().appliedIndex > 0));
+    await leader.abortMembershipChange();
+    await settled;
+    expect((await stopped).error).toBeInstanceOf(Removed);
+    await nodes.open({ id: 'n2', storage, ...joinVia('n1') });
+    const configuration = await leader.changeMembership({ add: [{ id: 'n2' }] });
+    expect(configuration.voters.map(({ id }) => id)).toEqual(['n1', 'n2']);
+  });
+
   it('is left alone by an abort, and not begun, with a signal that is aborted already or no time to wait', async () => {
     const { leader } = await nodes.found(['n1']);
     await leader.propose(0);
