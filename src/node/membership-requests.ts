@@ -4,8 +4,8 @@ import type { MembershipProgress, RaftEvent } from '../raft/event.ts';
 import type { NodeId, RequestId } from '../raft/identity.ts';
 import { currentConfiguration } from '../raft/membership.ts';
 import type { Raft } from '../raft/raft.ts';
-import { Closed, MembershipAborted, MembershipRefused, OutcomeUnknown } from './errors.ts';
-import { Request, type RequestOptions } from './request.ts';
+import { Closed, MembershipAborted, MembershipRefused, OutcomeUnknown, ProposalDropped } from './errors.ts';
+import { type GiveUp, Request, type RequestOptions, refusalOf } from './request.ts';
 import { type RequestedChange, resolveChange } from './requested-change.ts';
 import { leaderOf } from './status.ts';
 
@@ -42,6 +42,7 @@ export class MembershipRequests {
   #waiting: Asked[] = [];
   readonly #running = new Map<string, Asked>();
   readonly #aborting = new Map<string, Request<Configuration>[]>();
+  #stopped: { readonly cause: Error | null } | null = null;
 
   constructor(clock: Clock, withCore: WithCore) {
     this.#clock = clock;
@@ -49,6 +50,8 @@ export class MembershipRequests {
   }
 
   change(change: RequestedChange, options: MembershipOptions): Promise<Configuration> {
+    const refused = refusalOf(options, giveUpChange);
+    if (refused !== null) return Promise.reject(refused);
     const asked: Asked = {
       change,
       options,
@@ -63,16 +66,14 @@ export class MembershipRequests {
         () => this.#forget(asked),
       ),
     };
-    if (options.signal?.aborted === true) {
-      asked.request.fail(new MembershipAborted('aborted by the caller', { cause: options.signal.reason }));
-    } else {
-      this.#propose(asked);
-    }
+    this.#propose(asked);
     return asked.request.promise;
   }
 
   /** Gives up whatever change is under way, here or in the core, and resolves with what is in force then. */
   abort(options: RequestOptions): Promise<Configuration> {
+    const refused = refusalOf(options, giveUpAbort);
+    if (refused !== null) return Promise.reject(refused);
     const withdrawn = this.#waiting.splice(0);
     for (const { request } of withdrawn) {
       request.fail(new MembershipAborted('aborted by the operator before anything was proposed'));
@@ -80,9 +81,10 @@ export class MembershipRequests {
     const request = new Request<Configuration>(
       this.#clock,
       { timeoutMs: options.timeoutMs ?? TIMEOUT_MS, signal: options.signal },
-      (_inLog, why, cause) => new OutcomeUnknown(`the abort goes on: ${why}`, { cause }),
+      giveUpAbort,
       () => {},
     );
+    request.inLog = true;
     const answer = this.#withCore((now, core) => {
       const result = core.abortMembership(now);
       if (result.accepted) return { changeId: result.changeId };
@@ -90,7 +92,7 @@ export class MembershipRequests {
       if (isDone) return { configuration: currentConfiguration(core.state) };
       return { refusal: new MembershipRefused(result.reason, result.why, { leader: leaderOf(core.state) }) };
     });
-    if (answer === null) request.fail(new MembershipRefused('not-leader', notServing));
+    if (answer === null) request.fail(this.#notAnswered());
     else if (answer.configuration !== undefined) request.succeed(answer.configuration);
     else if (answer.refusal !== undefined) request.fail(answer.refusal);
     else this.#aborting.set(keyOf(answer.changeId), [...this.#abortingOf(answer.changeId), request]);
@@ -110,6 +112,7 @@ export class MembershipRequests {
 
   /** The node stopped. */
   stop(cause: Error | null): void {
+    this.#stopped = { cause };
     for (const { request } of [...this.#waiting, ...this.#running.values()]) {
       request.fail(
         request.inLog
@@ -148,8 +151,14 @@ export class MembershipRequests {
       this.#running.set(keyOf(result.changeId), asked);
       return 'runs';
     });
-    if (refusal === null) request.fail(new MembershipRefused('not-leader', notServing));
+    if (refusal === null) request.fail(this.#notAnswered());
     else if (refusal instanceof MembershipRefused) request.fail(refusal);
+  }
+
+  /** Without a core nothing was proposed; one that stopped half way may have appended it. */
+  #notAnswered(): Error {
+    if (this.#stopped === null) return new MembershipRefused('not-leader', notServing);
+    return new OutcomeUnknown('the replica stopped while it proposed this', this.#stopped);
   }
 
   /** A listener's exception is its owner's. */
@@ -192,6 +201,14 @@ export class MembershipRequests {
     for (const [key, other] of this.#running) if (other === asked) this.#running.delete(key);
   }
 }
+
+const giveUpChange: GiveUp = (_inLog, why, cause) =>
+  new MembershipAborted(`nothing was proposed: ${why}`, { cause });
+
+const giveUpAbort: GiveUp = (inLog, why, cause) =>
+  inLog
+    ? new OutcomeUnknown(`the abort goes on: ${why}`, { cause })
+    : new ProposalDropped(`the abort was not proposed: ${why}`, { cause });
 
 function waitedFor(missing: readonly NodeId[], why: string): string {
   return `nothing was proposed; ${missing.join(', ')} did not ask to join: ${why}`;

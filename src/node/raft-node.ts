@@ -209,7 +209,8 @@ export class RaftNode<Command, Result, Query, Answer>
    * Gives up the change of the membership under way, and resolves with the configuration in force then: the
    * old one, appended anew.
    *
-   * @throws MembershipRefused when there is none, it is too late, or this replica does not lead; OutcomeUnknown.
+   * @throws MembershipRefused when there is none, it is too late, or this replica does not lead.
+   * @throws ProposalDropped when the signal was aborted before the call; OutcomeUnknown.
    */
   async abortMembershipChange(options: RequestOptions = {}): Promise<Configuration> {
     this.#refuseWhenStopped();

@@ -2,7 +2,14 @@ import type { Clock } from '../doors/clock.ts';
 import type { Proposal, ProposeResult } from '../raft/raft.ts';
 import { OutcomeUnknown, Overloaded } from './errors.ts';
 import type { PendingRequests } from './pending-requests.ts';
-import { type GiveUp, giveUpProposal, giveUpRead, Request, type RequestOptions } from './request.ts';
+import {
+  type GiveUp,
+  giveUpProposal,
+  giveUpRead,
+  Request,
+  type RequestOptions,
+  refusalOf,
+} from './request.ts';
 
 interface QueuedProposal<Result> {
   readonly payload: Uint8Array;
@@ -144,13 +151,8 @@ export class RequestQueue<Result, Query, Answer> {
   }
 
   #refusal(options: RequestOptions, giveUp: GiveUp): Error | null {
-    const { timeoutMs, signal } = options;
-    if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
-      return new RangeError(
-        `timeoutMs: expected a positive number of milliseconds, found ${String(timeoutMs)}`,
-      );
-    }
-    if (signal?.aborted === true) return giveUp(false, 'aborted by the caller', signal.reason);
+    const refused = refusalOf(options, giveUp);
+    if (refused !== null) return refused;
     if (this.#unsettled >= this.#limits.pendingMax) {
       return new Overloaded(`${this.#unsettled} requests are under way; wait for some to finish, then retry`);
     }

@@ -59,6 +59,16 @@ export class Request<T> {
   }
 }
 
+/** Why a request is not even begun: what its options say is no time to wait, or that nobody waits any more. */
+export function refusalOf({ timeoutMs, signal }: RequestOptions, giveUp: GiveUp): Error | null {
+  if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
+    return new RangeError(
+      `timeoutMs: expected a positive number of milliseconds, found ${String(timeoutMs)}`,
+    );
+  }
+  return signal?.aborted === true ? giveUp(false, 'aborted by the caller', signal.reason) : null;
+}
+
 /** Makes the error of a request that is given up, by whether its entry is in the log. */
 export type GiveUp = (inLog: boolean, why: string, cause: unknown) => KontikiError;
 

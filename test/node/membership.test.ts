@@ -4,6 +4,7 @@ import {
   type MembershipProgress,
   MembershipRefused,
   OutcomeUnknown,
+  ProposalDropped,
   Removed,
 } from '../../src/index.ts';
 import { memoryStorage } from '../../src/storage/index.ts';
@@ -154,6 +155,44 @@ describe('a change of the membership', () => {
     expect(configuration.voters.map(({ id }) => id)).toEqual(['n1']);
     expect(configuration.learners).toEqual([]);
     expect(leader.status().change).toBeNull();
+  });
+
+  it('leaves a newcomer that was to join able to come again with its directory, started anew', async () => {
+    const { leader } = await nodes.found(['n1']);
+    await leader.propose(0);
+    const storage = memoryStorage();
+    const newcomer = await nodes.open({ id: 'n2', storage, ...joinVia('n1') });
+    const stopped = next(newcomer, 'stopped');
+    const stranger = { id: 'n3', address: 'nowhere', incarnation: '0123456789abcdef' };
+    const change = leader.changeMembership({ add: [{ id: 'n2' }, stranger] });
+    const settled = expect(change).rejects.toBeInstanceOf(MembershipAborted);
+    await eventually(() => truth(newcomer.status().appliedIndex > 0));
+    await leader.abortMembershipChange();
+    await settled;
+    expect((await stopped).error).toBeInstanceOf(Removed);
+    await nodes.open({ id: 'n2', storage, ...joinVia('n1') });
+    const configuration = await leader.changeMembership({ add: [{ id: 'n2' }] });
+    expect(configuration.voters.map(({ id }) => id)).toEqual(['n1', 'n2']);
+  });
+
+  it('is left alone by an abort, and not begun, with a signal that is aborted already or no time to wait', async () => {
+    const { leader } = await nodes.found(['n1']);
+    await leader.propose(0);
+    const signal = AbortSignal.abort(new Error('enough'));
+    const waiting = leader.changeMembership({ add: [{ id: 'n2' }] });
+    const settled = expect(waiting).rejects.toBeInstanceOf(MembershipAborted);
+    await expect(leader.abortMembershipChange({ signal })).rejects.toBeInstanceOf(ProposalDropped);
+    await expect(leader.changeMembership({ remove: ['n9'] }, { signal })).rejects.toThrow(
+      /nothing was proposed: aborted by the caller/,
+    );
+    for (const timeoutMs of [Number.NaN, -1, 0, Number.POSITIVE_INFINITY]) {
+      await expect(leader.abortMembershipChange({ timeoutMs })).rejects.toBeInstanceOf(RangeError);
+      await expect(leader.changeMembership({ remove: ['n9'] }, { timeoutMs })).rejects.toThrow(
+        /^timeoutMs: expected a positive number of milliseconds, found/,
+      );
+    }
+    await leader.abortMembershipChange({ timeoutMs: 10_000, signal: new AbortController().signal });
+    await settled;
   });
 
   it('that waits for a newcomer can be aborted too', async () => {
