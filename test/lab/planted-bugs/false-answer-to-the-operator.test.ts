@@ -5,7 +5,7 @@ import type { RequestedChange } from '../../../src/node/requested-change.ts';
 import type { Configuration } from '../../../src/raft/configuration.ts';
 import type { RaftEvent } from '../../../src/raft/event.ts';
 import { firstViolation } from './first-violation.ts';
-import { twoAtOnce } from './trouble.ts';
+import { twoJoin } from './trouble.ts';
 
 // The bugs: a change is called done at its first step, or refused although it is made. Either way the change
 // itself comes about as it should.
@@ -33,7 +33,7 @@ vi.mock('../../../src/node/membership-requests.ts', async (original) => {
 
 it('the lab catches a change of the membership that is called done too early', async () => {
   bug.planted = 'done-at-once';
-  const found = await firstViolation(twoAtOnce, 1);
+  const found = await firstViolation(twoJoin, 1);
   expect(found?.violation).toMatchObject({ checker: 'membership' });
   expect(found?.violation?.sentence).toMatch(
     /^asked to add n4, n5, n\d said that it is so, with configuration \d+\.\d+, which is not what was asked for$/,
@@ -42,7 +42,7 @@ it('the lab catches a change of the membership that is called done too early', a
 
 it('the lab catches a change of the membership that is refused and made nevertheless', async () => {
   bug.planted = 'refused-and-made';
-  const found = await firstViolation(twoAtOnce, 1);
+  const found = await firstViolation(twoJoin, 1);
   expect(found?.violation).toMatchObject({ checker: 'membership' });
   expect(found?.violation?.sentence).toMatch(/n\d said: the membership is not changed: never comes back$/);
 });

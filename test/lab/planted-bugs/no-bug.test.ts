@@ -7,6 +7,7 @@ import {
   restarts,
   slowOldVoters,
   twoAtOnce,
+  twoJoin,
 } from './trouble.ts';
 
 it.each([
@@ -14,6 +15,7 @@ it.each([
   ['restarts', restarts],
   ['leaders that come and go', leadersComeAndGo],
   ['voters that join and leave in pairs', twoAtOnce],
+  ['voters that join', twoJoin],
   ['newcomers that are faster than the old voters', slowOldVoters],
   ['followers that come back empty', followersComeBackEmpty],
 ])('without a planted bug, %s violates nothing', async (_name, trouble) => {

@@ -53,3 +53,14 @@ workload: {operations-per-second: 30}
 timeline:
   - {at: 3s, for: 1s, wipe: one follower}
 `;
+
+/** Two join, and nothing stands in their way. */
+export const twoJoin = `
+name: planted
+cluster: {replicas: 3, spares: 2}
+network: {latency: 2ms}
+duration: 6s
+workload: {operations-per-second: 30}
+timeline:
+  - {at: 2s, membership: {add: [n4, n5]}}
+`;
