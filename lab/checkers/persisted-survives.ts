@@ -1,6 +1,7 @@
 import type { HardState } from '../../src/raft/effect.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import { sameMember } from '../../src/raft/identity.ts';
+import type { Envelope } from '../../src/raft/message.ts';
 import type { RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
 import { LogTerms } from './log-terms.ts';
@@ -25,7 +26,7 @@ export class PersistedSurvives implements Checker {
     'A reopened storage holds every write it acknowledged, and no state it never had (paper, figure 2).';
   readonly #books = new ReplicaBooks();
 
-  /** Who was told that its pair is taken no more, by machine. */
+  /** Who was told, in its present boot, that its pair is taken no more, by machine. */
   readonly #mayForget = new Set<NodeId>();
   readonly #setBack = new Set<NodeId>();
   readonly #incarnations = new Set<string>();
@@ -41,8 +42,7 @@ export class PersistedSurvives implements Checker {
       this.#mayForget.delete(replica);
       this.#setBack.delete(replica);
     } else if (world.kind === 'replica' && world.observation.kind === 'received') {
-      const { message } = world.observation.envelope;
-      if (message.kind === 'JoinAnswer' && message.answer === 'boot-went-back') this.#mayForget.add(replica);
+      if (tellsToForget(world.observation.envelope, this.#books.of(replica))) this.#mayForget.add(replica);
     }
     this.#books.observe(world);
     return sentence === null ? null : { checker: this.name, sentence, atMs: world.atMs };
@@ -62,6 +62,13 @@ export class PersistedSurvives implements Checker {
     if (this.#mayForget.has(replica) && !this.#incarnations.has(incarnation)) return null;
     return `${replica} came back as incarnation ${incarnation}, having lost the disk of ${book.identity.incarnation}`;
   }
+}
+
+/** What is said to another incarnation or boot, however late it comes, excuses nothing. */
+function tellsToForget({ to, message }: Envelope, book: ReplicaBook | null): boolean {
+  if (message.kind !== 'JoinAnswer' || message.answer !== 'boot-went-back' || book === null) return false;
+  const { incarnation, boot } = book.identity;
+  return to.incarnation === incarnation && message.boot === boot;
 }
 
 function checkHardState(replica: NodeId, book: ReplicaBook, recovered: HardState): string | null {

@@ -105,7 +105,8 @@ export function replay(write: PendingWrite, log: LogTerms): void {
 /**
  * The books of all disks there ever were. A reopened storage begins a new page from what it holds; an
  * emptied disk begins another book, for it makes another server, and the old one tells for ever what that
- * server had promised when it was lost.
+ * server had promised when it was lost. A disk that was set back begins a page that knows nothing of what was
+ * lost: neither a snapshot nor a vote of later is there any more.
  */
 export class ReplicaBooks {
   readonly #present = new Map<NodeId, ReplicaBook>();
@@ -124,7 +125,7 @@ export class ReplicaBooks {
   }
 
   observe(world: WorldObservation): void {
-    if (world.kind === 'wiped') this.#present.delete(world.replica);
+    if (world.kind === 'wiped' || world.kind === 'rolled-back') this.#present.delete(world.replica);
     if (world.kind !== 'replica') return;
     const { observation, replica } = world;
     switch (observation.kind) {

@@ -222,8 +222,9 @@ describe('a replica that the cluster does not take any more', () => {
   const gaveUp = (
     answer: 'boot-went-back' | 'waiting-for-operator',
     incarnation = 'other',
+    toldBoot = 2,
   ): string | null => {
-    const message: Message = { kind: 'JoinAnswer', answer, boot: 2, leader: null };
+    const message: Message = { kind: 'JoinAnswer', answer, boot: toldBoot, leader: null };
     return sentence(new PersistedSurvives(), (stream) =>
       stream
         .opened('n1')
@@ -239,6 +240,12 @@ describe('a replica that the cluster does not take any more', () => {
   test('gives its disk up when it was told so, and only then', () => {
     expect(gaveUp('boot-went-back')).toBe(null);
     expect(gaveUp('waiting-for-operator')).toMatch(/having lost the disk of disk-of-n2/);
+  });
+
+  test('was told so as the run that it is: no earlier one, and no later', () => {
+    expect(gaveUp('boot-went-back', 'other', 1)).toMatch(/having lost the disk of disk-of-n2/);
+    expect(gaveUp('boot-went-back', 'other', 2)).toBe(null);
+    expect(gaveUp('boot-went-back', 'other', 3)).toMatch(/having lost the disk of disk-of-n2/);
   });
 
   test('does not become a server that was there before', () => {
@@ -259,6 +266,25 @@ describe('a disk that was set back, or copied', () => {
   test('may know less, and reuse its boot; that is the fault, not the replica', () => {
     expect(sentence(new PersistedSurvives(), rolledBack)).toBe(null);
     expect(sentence(new Monotone(), rolledBack)).toBe(null);
+  });
+
+  test('holds no snapshot of what it lost; a mere crash loses none', () => {
+    const back = (tell: (stream: Stream) => Stream, promise: Message): string | null =>
+      sentence(new DurableBeforeSend(), (stream) =>
+        tell(
+          stream
+            .opened('n2')
+            .wroteDurably('n2', { term: 4, vote: 'n1', entries: log })
+            .snapshotStored('n2', snapshotAt(9, 2))
+            .crashed('n2'),
+        )
+          .opened('n2', { term: 4, log: [1, 2, 2] })
+          .sent('n2', 'n1', promise),
+      );
+    const crashed = (stream: Stream): Stream => stream;
+    const setBack = (stream: Stream): Stream => stream.rolledBack('n2');
+    expect(back(crashed, accepted(4, 9))).toBe(null);
+    expect(back(setBack, accepted(4, 9))).toMatch(/but only entry 3 was durable/);
   });
 
   test('must survive the next restart as any other', () => {
