@@ -158,6 +158,9 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
   };
   if (expect.storageReopened && lacks('disk'))
     demand('storage-reopened', 'a disk fault in the timeline to test it');
+  if (expect.snapshotResumed && lacks('partition', 'crash', 'pause')) {
+    demand('snapshot-resumed', 'a fault in the timeline that takes the leader away from a transfer');
+  }
   if (
     expect.newLeaderWithinMs !== null &&
     lacks('partition', 'network', 'disk', 'clock', 'crash', 'pause', 'wipe')

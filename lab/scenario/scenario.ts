@@ -156,6 +156,8 @@ export interface Expectations {
   readonly unavailableAtMostMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
+  /** A leader went on with a transfer of a snapshot that another had begun. */
+  readonly snapshotResumed: boolean;
   /** From the moment an operator asks for a change of the membership until it is done; null: not said. */
   readonly membershipWithinMs: number | null;
   /** Entries in each replica's log, after each of its steps. */

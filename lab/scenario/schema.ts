@@ -134,6 +134,9 @@ export const sections = {
     'storage-reopened': flag()
       .default(false)
       .describe('Every replica struck by a disk fault reopened its storage.'),
+    'snapshot-resumed': flag()
+      .default(false)
+      .describe('A transfer of a snapshot that lost its leader went on where it had stopped, at least once.'),
     'membership-within': duration({ positive: true })
       .optional()
       .describe('From an operator asking for a change of the membership until it is done. Default: 20s.'),
@@ -148,6 +151,7 @@ export const sections = {
       recoveryWithinMs: expect['recovery-within'],
       unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
       storageReopened: expect['storage-reopened'],
+      snapshotResumed: expect['snapshot-resumed'],
       membershipWithinMs: expect['membership-within'] ?? null,
       logAtMost: expect['log-at-most'] ?? null,
       diskAtMostBytes: expect['disk-at-most'] ?? null,

@@ -2,6 +2,7 @@ import { nodeClock } from '../../../src/doors/node-clock.ts';
 import type { Violation } from '../../checkers/checker.ts';
 import { LeadershipBounds } from '../../checkers/leadership-bounds.ts';
 import { recoveryAfter } from '../../checkers/recovery.ts';
+import { SnapshotResumed } from '../../checkers/snapshot-resumed.ts';
 import { StorageReopened } from '../../checkers/storage-reopened.ts';
 import type { RunResult } from '../../report/run-result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
@@ -46,7 +47,10 @@ class ScenarioRun {
     const checked = new CheckedCluster({
       scenario,
       seed: options.seed,
-      checkers: scenario.expect.storageReopened ? [storageReopened] : [],
+      checkers: [
+        ...(scenario.expect.storageReopened ? [storageReopened] : []),
+        ...(scenario.expect.snapshotResumed ? [new SnapshotResumed()] : []),
+      ],
     });
     this.#checked = checked;
     const { cluster, simulation } = checked;

@@ -361,6 +361,11 @@ describe('settings that contradict each other are told', () => {
       '2:28: expect.storage-reopened: found true, expected a disk fault in the timeline to test it',
     ],
     [
+      'a transfer that nothing interrupts',
+      'duration: 1m\nexpect: {snapshot-resumed: true}',
+      '2:28: expect.snapshot-resumed: found true, expected a fault in the timeline that takes the leader away from a transfer',
+    ],
+    [
       'a new leader that nothing calls for',
       'duration: 1m\nexpect: {new-leader-within: 2s}',
       '2:29: expect.new-leader-within: found "2s", expected a fault in the timeline to test it',
