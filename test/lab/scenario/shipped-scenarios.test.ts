@@ -101,7 +101,7 @@ describe('the changing matrix', () => {
     expect(missed).toBeGreaterThan(2 * (cluster.snapshots.entries + cluster.snapshots.keepEntries));
     expect(link?.fault).toMatchObject({ kind: 'network', on: { kind: 'ids', ids: ['n3'] } });
     const during = timeline.filter(({ atMs }) => atMs > (link?.atMs ?? 0));
-    expect(during.filter(({ fault }) => 'on' in fault && fault.on.kind === 'leader')).toHaveLength(2);
+    expect(during.filter(({ fault }) => 'on' in fault && fault.on.kind === 'leader')).toHaveLength(3);
   });
 
   it('compacts for an hour, with bounds far below what an hour brings', () => {
