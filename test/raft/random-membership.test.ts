@@ -40,6 +40,8 @@ class Churn {
     });
     for (const target of this.cluster.replicas) target.disk.persistsAtOnce = this.#random.integer(0, 2) === 0;
     this.cluster.onStep = (target) => this.#check(target);
+    // An only voter has led and committed since it was started, just now.
+    for (const target of this.cluster.replicas) this.#check(target);
   }
 
   step(): void {
