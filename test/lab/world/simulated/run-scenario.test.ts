@@ -32,6 +32,16 @@ describe('every shipped scenario', () => {
     180_000,
   );
 
+  it('snapshot-catch-up resumes a transfer that lost its leader', async () => {
+    const one = shipped.find(({ name }) => name === 'snapshot-catch-up');
+    if (one === undefined) throw new Error('snapshot-catch-up is not shipped');
+    const demanding = { ...one, expect: { ...one.expect, snapshotResumed: true } };
+    expect((await runScenario(demanding, { seed: 7 })).violation).toBeNull();
+    // Nothing interrupts the transfer where nobody takes the leader away.
+    const uninterrupted = { ...demanding, timeline: one.timeline.slice(0, 2) };
+    expect((await runScenario(uninterrupted, { seed: 7 })).violation?.checker).toBe('snapshot-resumed');
+  });
+
   it('has other bytes with another seed', async () => {
     const first = await runScenario(scenario(''), { seed: 7 });
     const other = await runScenario(scenario(''), { seed: 8 });
