@@ -60,6 +60,10 @@ export class SessionWork {
       },
       storageFailed: (error) => this.#actions.storageFailed(error),
     });
+    // A crash between a snapshot and its floor must not keep the log until the next snapshot.
+    const { snapshot } = core.state;
+    if (snapshot === null) return;
+    this.#actions.input((now) => core.snapshotTaken(now, snapshot, this.#taker.keepFrom(snapshot.index)));
   }
 
   /** The session has ended: what is under way is cut short. */

@@ -68,6 +68,11 @@ export class SnapshotTaker {
     this.#failed = failed;
   }
 
+  /** The first entry that the log keeps behind a snapshot of `index`. */
+  keepFrom(index: Index): Index {
+    return Math.max(1, index - this.#policy.keepEntries + 1);
+  }
+
   begin(session: SnapshotTakerSession): void {
     this.#session = session;
     this.#takeIfPossible();
@@ -170,7 +175,7 @@ export class SnapshotTaker {
 
   #onTaken(session: SnapshotTakerSession, waiters: readonly SnapshotWaiter[], meta: SnapshotMeta): void {
     this.#forgetFailures();
-    session.taken(meta, Math.max(1, meta.index - this.#policy.keepEntries + 1));
+    session.taken(meta, this.keepFrom(meta.index));
     for (const waiter of waiters) waiter.resolve(meta);
     this.#takeIfPossible();
   }

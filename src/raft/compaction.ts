@@ -15,10 +15,14 @@ import type { RaftState } from './state.ts';
 
 export function snapshotTaken(context: Context, meta: SnapshotMeta, keepFrom: Index): void {
   const { state } = context;
-  // A leader's snapshot came meanwhile, or it is told twice: this one is no news.
-  if (meta.index <= (state.snapshot?.index ?? 0)) return;
-  checkTaken(state, meta);
-  state.snapshot = meta;
+  const known = state.snapshot?.index ?? 0;
+  // A leader's snapshot came meanwhile: this one is no news.
+  if (meta.index < known) return;
+  if (meta.index > known) {
+    checkTaken(state, meta);
+    state.snapshot = meta;
+  }
+  // One that was found at the opening is told again: the crash may have come between it and its floor.
   if (keepFrom > state.keepFrom) state.keepFrom = keepFrom;
 }
 

@@ -57,6 +57,20 @@ describe('snapshots of the own state machine', () => {
     expect(stateMachine).toMatchObject({ restored: 1, applied: 2 });
   });
 
+  it('that were stored before a crash, and whose floor was not, compact the log after it', async () => {
+    const storage = memoryStorage();
+    // As after the crash: the snapshot is there, and the log begins long before it.
+    const before = await nodes.open({ ...alone, ...every(10, 100), storage });
+    await before.waitForLeader();
+    await proposeOnes(before, 22);
+    await eventually(() => truth(before.status().snapshot?.index === 20));
+    expect(before.status().floorIndex).toBe(0);
+    await before.close();
+    const after = await nodes.open({ ...alone, ...every(10), storage });
+    await eventually(() => truth(after.status().floorIndex === 18));
+    expect(after.status().snapshot?.index).toBe(20);
+  });
+
   it('do not pile up on the disk while more entries are kept than lie between two of them', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kontiki-snapshots-'));
     try {

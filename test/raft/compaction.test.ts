@@ -71,6 +71,16 @@ describe('the floor', () => {
     expect(n1.writes.length).toBe(1);
   });
 
+  test('is made up for when a snapshot known already is told with less to keep', () => {
+    const n1 = follower(9);
+    n1.core.snapshotTaken(0, snapshot(8), 5);
+    n1.drain();
+    expect(n1.state.log.floorIndex).toBe(4);
+    n1.core.snapshotTaken(0, snapshot(8), 7);
+    n1.drain();
+    expect(n1.state.log.floorIndex).toBe(6);
+  });
+
   test('is written by itself, after everything that came before it', () => {
     const n1 = follower(9);
     const entries = logOf(voters, Array(12).fill(1)).slice(10);
