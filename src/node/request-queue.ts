@@ -77,7 +77,7 @@ export class RequestQueue<Result, Query, Answer> {
   /** Hands everything queued to the core. `refusal` makes the error for a core that did not take it. */
   flush(
     propose: (proposals: readonly Proposal[]) => ProposeResult,
-    refusal: (reason: 'not-leader' | 'overloaded') => Error,
+    refusal: (reason: 'not-leader' | 'overloaded' | 'handing-over') => Error,
   ): void {
     const proposals = this.#proposals.filter(({ request }) => !request.settled);
     const reads = this.#reads.filter(({ request }) => !request.settled);

@@ -1,6 +1,6 @@
 import { bootOf } from './boots.ts';
 import type { DropReason } from './event.ts';
-import type { ClusterId } from './identity.ts';
+import type { ClusterId, RequestId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import type {
   AppendEntries,
@@ -8,6 +8,7 @@ import type {
   InstallSnapshot,
   JoinRequest,
   Message,
+  ProvenFreshness,
   RaftMessage,
 } from './message.ts';
 import type { RaftState } from './state.ts';
@@ -57,6 +58,12 @@ function isSound(message: RaftMessage, clusterId: ClusterId): boolean {
     case 'RequestPreVote':
     case 'RequestVote':
       return message.term > 0 && isPosition(message.lastLogIndex, message.lastLogTerm);
+    case 'TimeoutNow':
+      return message.term > 0;
+    case 'ReadIndexRequest':
+      return message.term > 0 && isRequestId(message.readId);
+    case 'ReadIndexResponse':
+      return message.term > 0 && isRequestId(message.readId) && isCount(message.index);
     case 'PreVoteResponse':
     case 'VoteResponse':
       return true;
@@ -67,13 +74,20 @@ function isSound(message: RaftMessage, clusterId: ClusterId): boolean {
         ? isCount(message.matchIndex) && isCount(message.verifiedIndex - message.matchIndex)
         : isCount(message.rejectedIndex) && isPosition(message.hintIndex, message.hintTerm);
     case 'Heartbeat':
-      return message.term > 0 && message.round > 0 && isCount(message.round) && isCount(message.leaderCommit);
+      return (
+        message.term > 0 &&
+        message.round > 0 &&
+        isCount(message.round) &&
+        isCount(message.leaderCommit) &&
+        (message.freshness === null || isSoundFreshness(message.freshness))
+      );
     case 'HeartbeatResponse':
       return (
         isCount(message.round) &&
         isCount(message.matchIndex) &&
         isCount(message.verifiedIndex - message.matchIndex) &&
-        message.promiseMs >= 0
+        message.promiseMs >= 0 &&
+        message.stamp >= 0
       );
     case 'InstallSnapshot':
       return message.term > 0 && isSoundChunk(message);
@@ -116,6 +130,14 @@ function isSoundAppend(message: AppendEntries, clusterId: ClusterId): boolean {
     entryTerm = entry.term;
   }
   return entryTerm <= term && Number.isSafeInteger(entryTerm);
+}
+
+function isSoundFreshness({ boot, stamp, index }: ProvenFreshness): boolean {
+  return boot > 0 && isCount(boot) && stamp >= 0 && isCount(index);
+}
+
+function isRequestId({ boot, sequence }: RequestId): boolean {
+  return isCount(boot) && isCount(sequence);
 }
 
 /** An index with the term of its entry: only "before the first entry" has index 0 and term 0. */

@@ -35,6 +35,7 @@ function acknowledge(context: Context): void {
       matchIndex,
       verifiedIndex,
       promiseMs: promiseMs(state),
+      stamp: state.now,
     });
     acknowledgement.round = 0;
   } else if (appendMayBeSaid) {

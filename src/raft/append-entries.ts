@@ -1,8 +1,9 @@
 import { advanceCommitIndex } from './applying.ts';
 import type { Context } from './context.ts';
 import { send } from './context.ts';
-import { armElectionTimer } from './election-timer.ts';
+import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { Entry, Index } from './entry.ts';
+import { noteFreshness } from './freshness.ts';
 import type { ReplicaId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
@@ -10,6 +11,7 @@ import { countHeld, lastIndexNotAfterTerm, termAt } from './log.ts';
 import { appendEntry, trimCache, truncateFrom } from './log-changes.ts';
 import { decidesAlone } from './membership.ts';
 import type { AppendEntries, Heartbeat } from './message.ts';
+import { repeatQuestion } from './read-index.ts';
 import { becomeFollower, setLeader } from './roles.ts';
 import type { Owed, RaftState } from './state.ts';
 
@@ -49,6 +51,11 @@ export function handleHeartbeat(context: Context, from: ReplicaId, message: Hear
   const acknowledgement = hearLeader(context, from);
   if (message.round > acknowledgement.round) acknowledgement.round = message.round;
   followCommit(context, message.leaderCommit);
+  const { freshness } = message;
+  if (freshness?.boot === context.state.self.boot) {
+    noteFreshness(context.state, { at: freshness.stamp, index: freshness.index });
+  }
+  repeatQuestion(context.state);
 }
 
 /** A leader of an older term learns of the present one, and steps down. */
@@ -72,6 +79,7 @@ export function refuseStaleHeartbeat(context: Context, from: ReplicaId): void {
     matchIndex: 0,
     verifiedIndex: 0,
     promiseMs: 0,
+    stamp: 0,
   });
 }
 
@@ -88,6 +96,7 @@ export function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
   becomeFollower(context, state.hardState.term, `${from.id} leads`);
   setLeader(context, from);
   state.leaderHeardAt = state.now;
+  state.headStartMs = fullHeadStartMs(state.options);
   if (state.timers.removal !== null) state.timers.removal = state.now + state.options.electionTimeoutMinMs;
   armElectionTimer(context);
   state.owed.acknowledgement ??= { leader: from, saidMatchIndex: 0, round: 0, appendOwed: false };
@@ -139,7 +148,7 @@ function refuseConflict(state: RaftState, index: Index): never {
  * What lies beyond the verified index may be left over from an older leader, and is not what the leader
  * committed there, however long the own log is.
  */
-function followCommit(context: Context, leaderCommit: Index): void {
+export function followCommit(context: Context, leaderCommit: Index): void {
   const { verifiedIndex } = context.state;
   advanceCommitIndex(context, leaderCommit < verifiedIndex ? leaderCommit : verifiedIndex);
   // Its leader stepped down when it committed that.

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import type { Index } from './entry.ts';
+import { promoteFreshness } from './freshness.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import { firstCachedIndex } from './log.ts';
 import { noteMembership } from './membership.ts';
@@ -42,7 +43,9 @@ export function issueApply(context: Context): void {
 export function onApplied(context: Context, index: Index): void {
   const { state } = context;
   if (state.restoring !== null) return;
-  if (index > state.appliedIndex && index <= state.applyingIndex) state.appliedIndex = index;
+  if (index <= state.appliedIndex || index > state.applyingIndex) return;
+  state.appliedIndex = index;
+  promoteFreshness(state);
 }
 
 /** The state machine holds what the snapshot up to `index` holds. */
@@ -51,4 +54,5 @@ export function onRestored(context: Context, index: Index): void {
   if (state.restoring === null || index !== state.restoring.index) return;
   state.appliedIndex = index;
   state.restoring = null;
+  promoteFreshness(state);
 }

@@ -1,3 +1,4 @@
+import type { FreshAsOf } from './freshness.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -8,9 +9,14 @@ import type { RaftState } from './state.ts';
 export function canonical(state: RaftState): string {
   const { now, writes } = state;
   const ago = (moment: number | null): number | null => (moment === null ? null : moment - now);
+  const fresh = (one: FreshAsOf | null): object | null =>
+    one === null ? null : { ...one, at: one.at - now };
   const requests = [
     ...state.progress.flatMap(({ loading, transfer }) => [loading, transfer?.loading?.loadId]),
     state.receiving?.transferId,
+    ...state.reads.map(({ readId, asker }) => (asker === null ? readId : null)),
+    state.asked?.readId,
+    state.handover?.handoverId,
   ].flatMap((id) => (id == null ? [] : [id.sequence]));
   let oldest = writes[0]?.writeId.sequence ?? state.lastSequence + 1;
   for (const sequence of requests) if (sequence < oldest) oldest = sequence;
@@ -32,6 +38,8 @@ export function canonical(state: RaftState): string {
         membership: ago(state.timers.membership),
         removal: ago(state.timers.removal),
         transfer: ago(state.timers.transfer),
+        handover: ago(state.timers.handover),
+        stall: ago(state.timers.stall),
       },
       // What has run out does not matter any more, however long ago.
       silentUntil: state.silentUntil > now ? state.silentUntil - now : 0,
@@ -39,6 +47,31 @@ export function canonical(state: RaftState): string {
       quorumConfirmedAt: ago(state.quorumConfirmedAt),
       rounds: state.rounds.map(({ round, sentAt }) => ({ round, sentAt: sentAt - now })),
       lastSequence: state.lastSequence + 1 - oldest,
+      freshness: {
+        proven: fresh(state.freshness.proven),
+        applying: fresh(state.freshness.applying),
+      },
+      reads: state.reads.map((read) =>
+        read.asker === null ? { ...read, readId: read.readId.sequence - oldest } : read,
+      ),
+      asked:
+        state.asked === null
+          ? null
+          : {
+              ...state.asked,
+              readId: state.asked.readId.sequence - oldest,
+              askedAt: ago(state.asked.askedAt),
+            },
+      handover:
+        state.handover === null
+          ? null
+          : { ...state.handover, handoverId: state.handover.handoverId.sequence - oldest },
+      stall: {
+        ...state.stall,
+        storageSince: ago(state.stall.storageSince),
+        stateMachineSince: ago(state.stall.stateMachineSince),
+        handedOverAt: ago(state.stall.handedOverAt),
+      },
       leadingSince: ago(state.leadingSince),
       pacing: {
         ...state.pacing,
@@ -66,6 +99,11 @@ export function canonical(state: RaftState): string {
       progress: state.progress.map((progress) => ({
         ...progress,
         contactAt: ago(progress.contactAt),
+        matchAdvancedAt: ago(progress.matchAdvancedAt),
+        promisedUntil: ago(progress.promisedUntil),
+        // Stamps are moments of another clock, and only that one makes anything of them.
+        stamped: progress.stamped?.round ?? null,
+        provenFreshness: progress.provenFreshness?.index ?? null,
         recoveringAt: ago(progress.recoveringAt),
         departing:
           progress.departing === null

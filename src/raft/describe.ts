@@ -19,8 +19,12 @@ export function describeEnvelope({ from, to, message }: Envelope): string {
 export function describeMessage(message: Message): string {
   switch (message.kind) {
     case 'RequestPreVote':
+      return `RequestPreVote term=${message.term} last=${message.lastLogIndex}/${message.lastLogTerm}`;
     case 'RequestVote':
-      return `${message.kind} term=${message.term} last=${message.lastLogIndex}/${message.lastLogTerm}`;
+      return (
+        `RequestVote term=${message.term} last=${message.lastLogIndex}/${message.lastLogTerm}` +
+        (message.leadershipTransfer ? ' by transfer' : '')
+      );
     case 'PreVoteResponse':
     case 'VoteResponse':
       return `${message.kind} term=${message.term} ${message.granted ? 'granted' : 'refused'}`;
@@ -36,7 +40,10 @@ export function describeMessage(message: Message): string {
         : `AppendEntriesResponse term=${message.term} rejected at ${message.rejectedIndex}` +
             ` hint=${message.hintIndex}/${message.hintTerm}`;
     case 'Heartbeat':
-      return `Heartbeat term=${message.term} round=${message.round} leaderCommit=${message.leaderCommit}`;
+      return (
+        `Heartbeat term=${message.term} round=${message.round} leaderCommit=${message.leaderCommit}` +
+        (message.freshness === null ? '' : ` freshness=${message.freshness.stamp}@${message.freshness.index}`)
+      );
     case 'HeartbeatResponse':
       return (
         `HeartbeatResponse term=${message.term} round=${message.round} matchIndex=${message.matchIndex}` +
@@ -51,6 +58,18 @@ export function describeMessage(message: Message): string {
       return (
         `InstallSnapshotResponse term=${message.term}` +
         ` snapshot=${message.snapshotIndex}/${message.snapshotTerm} offset=${message.offset}`
+      );
+    case 'TimeoutNow':
+      return `TimeoutNow term=${message.term}`;
+    case 'ReadIndexRequest':
+      return (
+        `ReadIndexRequest term=${message.term} read=${describeRequestId(message.readId)}` +
+        (message.lease ? ' by lease' : '')
+      );
+    case 'ReadIndexResponse':
+      return (
+        `ReadIndexResponse term=${message.term} read=${describeRequestId(message.readId)}` +
+        ` index=${message.index}`
       );
     case 'JoinRequest':
       return `JoinRequest address=${message.address} lastLogIndex=${message.lastLogIndex}`;
@@ -98,6 +117,8 @@ export function describeEffect(effect: Effect): string {
       return `abandon ${describeRequestId(effect.transferId)}`;
     case 'restore':
       return `restore ${describeSnapshot(effect.snapshot)}`;
+    case 'read-granted':
+      return `read ${describeRequestId(effect.readId)} granted at ${effect.index}`;
     case 'event':
       return describeEvent(effect.event);
   }
@@ -136,6 +157,12 @@ export function describeEvent(event: RaftEvent): string {
       return `snapshot ${event.index}/${event.term} installed`;
     case 'log-compacted':
       return `log begins after ${event.index}`;
+    case 'handover-begun':
+      return `hands over to ${event.to}: ${event.reason}`;
+    case 'handover-ended':
+      return `handing over to ${event.to} ended: ${event.outcome}`;
+    case 'nobody-to-hand-over-to':
+      return `its ${event.stalled} stands still, and nobody is fit to take over`;
   }
 }
 
@@ -156,6 +183,8 @@ export function describeState(state: RaftState): string {
     ...describeReceiving(state.receiving),
     ...(state.restoring === null ? [] : [`restoring ${state.restoring.index}/${state.restoring.term}`]),
     ...(state.now < state.silentUntil ? [`silent for ${state.silentUntil - state.now} ms`] : []),
+    ...(state.handover === null ? [] : [`hands over to ${state.handover.to.id}`]),
+    ...(state.reads.length === 0 ? [] : [`reads=${state.reads.length}`]),
     ...(state.failed ? ['failed'] : []),
     ...state.progress.map(describeProgress),
   ].join(' ');

@@ -15,6 +15,7 @@ export type Effect =
   | ReceiveSnapshotEffect
   | AbandonSnapshotEffect
   | RestoreEffect
+  | ReadGrantedEffect
   | EventEffect;
 
 /** What must survive a crash besides the log (paper, figure 2: persistent state). */
@@ -112,6 +113,16 @@ export interface AbandonSnapshotEffect {
 export interface RestoreEffect {
   readonly kind: 'restore';
   readonly snapshot: SnapshotMeta;
+}
+
+/**
+ * A read asked for with `requestRead` may be served, and all asked for before it: from a state machine that
+ * holds every entry up to `index`, whenever it does.
+ */
+export interface ReadGrantedEffect {
+  readonly kind: 'read-granted';
+  readonly readId: RequestId;
+  readonly index: Index;
 }
 
 /** Something worth observing. No answer is expected. */

@@ -1,7 +1,7 @@
 import { isVoter, members } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
-import { armElectionTimer } from './election-timer.ts';
+import { armElectionTimer, halveHeadStart } from './election-timer.ts';
 import { type MemberId, type ReplicaId, sameMember } from './identity.ts';
 import { becomeLeader } from './leadership.ts';
 import { isUpToDate, lastTerm } from './log.ts';
@@ -10,6 +10,7 @@ import { currentConfiguration, decidesAlone, mayCampaign } from './membership.ts
 import type { Message, PreVoteResponse, RequestPreVote, RequestVote, VoteResponse } from './message.ts';
 import { isQuorum } from './quorum.ts';
 import { becomeFollower, enterTerm, setLeader, setRole } from './roles.ts';
+import { isStalled } from './stall.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -21,7 +22,9 @@ import type { RaftState } from './state.ts';
 export function onElectionTimeout(context: Context): void {
   const { state } = context;
   if (state.role === 'leader') return;
+  halveHeadStart(state);
   if (!mayCampaign(state)) state.timers.election = null;
+  else if (isStalled(state)) armElectionTimer(context);
   else if (decidesAlone(state)) campaign(context, 'the only voter');
   else if (state.now < state.silentUntil) armElectionTimer(context);
   else if (state.options.preVote) askPreVotes(context);
@@ -36,6 +39,7 @@ export function requestVotes(context: Context): void {
     term: hardState.term,
     lastLogIndex: log.lastIndex,
     lastLogTerm: lastTerm(log),
+    leadershipTransfer: context.state.campaignsByTransfer,
   });
   recordVote(context, context.state.self, true);
 }
@@ -89,8 +93,13 @@ export function handlePreVoteResponse(context: Context, from: ReplicaId, message
 /** The message's term is not below the own one. */
 export function handleRequestVote(context: Context, from: ReplicaId, message: RequestVote): void {
   const { state } = context;
-  // Not even the term is taken over: that alone would depose the leader this replica promised itself to.
-  if (isSilent(state) || (state.options.checkQuorum && hasLeader(state))) {
+  // Not even the term is taken over: that alone would depose the leader this replica promised itself to. Unless that
+  // leader waives the promise. A candidate of term T that says so was asked by the leader of T - 1, and what is
+  // promised here in a term up to T - 1 was promised to that leader, or to an older one whose lease had ended
+  // when that one was elected: each round of an older leader's lease was answered by one of its voters, before it
+  // voted, and it voted after its promise was over.
+  const isBound = isSilent(state) || (state.options.checkQuorum && hasLeader(state));
+  if (isBound && !message.leadershipTransfer) {
     drop(context, from.id, 'promised-to-leader');
     return;
   }
@@ -133,10 +142,17 @@ function askPreVotes(context: Context): void {
   recordVote(context, state.self, true);
 }
 
+/** The leader of this term asks for it, so nobody needs to be asked first. */
+export function campaignByTransfer(context: Context, reason: string): void {
+  campaign(context, reason);
+  context.state.campaignsByTransfer = true;
+}
+
 /** Nothing leaves yet: promises.ts goes on with `requestVotes`. */
 function campaign(context: Context, reason: string): void {
   const { state } = context;
   state.votes = [];
+  state.campaignsByTransfer = false;
   enterTerm(context, state.hardState.term + 1, state.self);
   setRole(context, 'candidate', reason);
   armElectionTimer(context);

@@ -52,7 +52,23 @@ export type RaftEvent =
   /** A leader's snapshot replaced this log, or its beginning. */
   | { readonly kind: 'snapshot-installed'; readonly index: Index; readonly term: Term }
   /** The log begins after `index` now. */
-  | { readonly kind: 'log-compacted'; readonly index: Index };
+  | { readonly kind: 'log-compacted'; readonly index: Index }
+  /** A leader began to hand over to `to`: it takes no proposals until that has ended. */
+  | {
+      readonly kind: 'handover-begun';
+      readonly handoverId: RequestId;
+      readonly to: NodeId;
+      readonly reason: string;
+    }
+  /** `stepped-down`: this replica leads no more; whoever leads next is told by `leader-changed`. */
+  | {
+      readonly kind: 'handover-ended';
+      readonly handoverId: RequestId;
+      readonly to: NodeId;
+      readonly outcome: 'stepped-down' | 'timed-out' | 'not-a-voter-any-more';
+    }
+  /** A leader whose own storage or state machine stands still found nobody fit to hand over to. It goes on. */
+  | { readonly kind: 'nobody-to-hand-over-to'; readonly stalled: Stalled };
 
 /** How far a change of the membership is. */
 export type MembershipProgress =
@@ -82,6 +98,10 @@ export type DropReason =
   | 'not-a-member'
   | 'unexpected-in-role'
   | 'promised-to-leader'
+  | 'not-fit-to-lead'
   | 'malformed';
+
+/** What of a replica stands still though the rest of it goes on. */
+export type Stalled = 'storage' | 'state-machine';
 
 export type ClockAnomaly = 'backward' | 'gap' | 'wall-divergence';

@@ -1,8 +1,10 @@
 import type { Configuration } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
+import { noteFreshness, proveStamps, takeStamp } from './freshness.ts';
 import type { ReplicaId } from './identity.ts';
 import { sameMember } from './identity.ts';
+import { promiseEnd } from './lease.ts';
 import { currentConfiguration } from './membership.ts';
 import type { HeartbeatResponse } from './message.ts';
 import { becomeProbe } from './progress.ts';
@@ -18,12 +20,11 @@ import type { RaftState } from './state.ts';
  */
 export function sendHeartbeats(context: Context): void {
   const { state } = context;
-  const { heartbeatIntervalMs, electionTimeoutMaxMs } = state.options;
   forgetDeparted(state);
   state.lastRound += 1;
   state.rounds.push({ round: state.lastRound, sentAt: state.now });
-  while ((state.rounds[0]?.sentAt ?? state.now) < state.now - electionTimeoutMaxMs) state.rounds.shift();
-  for (const { member, matchIndex, departing } of state.progress) {
+  forgetOldRounds(state);
+  for (const { member, matchIndex, departing, provenFreshness } of state.progress) {
     // A heartbeat checks no log, so it must not commit what the receiver is not known to hold.
     const leaderCommit = state.commitIndex < matchIndex ? state.commitIndex : matchIndex;
     send(context, member, {
@@ -31,10 +32,11 @@ export function sendHeartbeats(context: Context): void {
       term: state.hardState.term,
       round: state.lastRound,
       leaderCommit,
+      freshness: provenFreshness,
     });
     if (departing !== null && leaderCommit >= departing.index) departing.toldRound ??= state.lastRound;
   }
-  state.timers.heartbeat = state.progress.length > 0 ? state.now + heartbeatIntervalMs : null;
+  state.timers.heartbeat = state.progress.length > 0 ? state.now + state.options.heartbeatIntervalMs : null;
   confirmQuorum(context);
 }
 
@@ -58,8 +60,13 @@ export function handleHeartbeatResponse(context: Context, from: ReplicaId, messa
   if (message.round <= progress.answeredRound) return;
 
   progress.answeredRound = message.round;
-  for (const { round, sentAt } of state.rounds) if (round === message.round) progress.contactAt = sentAt;
+  const sentAt = roundSentAt(state, message.round);
+  if (sentAt !== null) {
+    progress.contactAt = sentAt;
+    progress.promisedUntil = promiseEnd(state, sentAt, message.promiseMs);
+  }
   confirmQuorum(context);
+  takeStamp(state, progress, { boot: from.boot, stamp: message.stamp });
 
   if (progress.mode === 'probe') {
     if (progress.probeRound !== null && progress.probeRound < message.round) progress.probeRound = null;
@@ -77,28 +84,47 @@ export function handleHeartbeatResponse(context: Context, from: ReplicaId, messa
   }
 }
 
-/**
- * When the latest round was sent that a quorum of this configuration answered, the leader itself having answered
- * all; null when none of the remembered ones was.
- */
+/** The latest round that a quorum answered; 0 when none was. The leader itself has answered all. */
+export function confirmedRound(state: RaftState): number {
+  return roundConfirmedBy(state, currentConfiguration(state));
+}
+
+/** When that round of this configuration was sent; null when that is not known. */
 export function confirmedBy(state: RaftState, configuration: Configuration): number | null {
-  const confirmed = quorumValue(configuration, (member) => {
+  return roundSentAt(state, roundConfirmedBy(state, configuration));
+}
+
+function roundConfirmedBy(state: RaftState, configuration: Configuration): number {
+  return quorumValue(configuration, (member) => {
     if (sameMember(member, state.self)) return state.lastRound;
     return progressOf(state, member)?.answeredRound ?? 0;
   });
-  let confirmedAt: number | null = null;
-  for (const { round, sentAt } of state.rounds) {
-    if (round > confirmed) break;
-    if (confirmedAt === null || sentAt > confirmedAt) confirmedAt = sentAt;
-  }
-  return confirmedAt;
+}
+
+/** null for a round from before a clock anomaly, or so old that it proves nothing. */
+function roundSentAt({ rounds }: RaftState, round: number): number | null {
+  const first = rounds[0];
+  return first === undefined ? null : (rounds[round - first.round]?.sentAt ?? null);
+}
+
+/** What was sent longer ago than an election timeout proves nothing. Done in bulk: reads may make many rounds. */
+function forgetOldRounds({ rounds, now, options }: RaftState): void {
+  const before = now - options.electionTimeoutMaxMs;
+  if ((rounds[rounds.length >> 1]?.sentAt ?? now) >= before) return;
+  const kept = rounds.findIndex(({ sentAt }) => sentAt >= before);
+  rounds.splice(0, kept < 0 ? rounds.length : kept);
 }
 
 function confirmQuorum(context: Context): void {
   const { state } = context;
-  const confirmedAt = confirmedBy(state, currentConfiguration(state));
+  const round = confirmedRound(state);
+  proveStamps(state, round);
+  const confirmedAt = roundSentAt(state, round);
   if (confirmedAt !== null && (state.quorumConfirmedAt === null || confirmedAt > state.quorumConfirmedAt)) {
     state.quorumConfirmedAt = confirmedAt;
+    if (state.commitIndex >= state.termStartIndex) {
+      noteFreshness(state, { at: confirmedAt, index: state.commitIndex });
+    }
   }
   if (state.timers.quorum === null || state.quorumConfirmedAt === null) return;
   const due = state.quorumConfirmedAt + state.options.electionTimeoutMinMs;

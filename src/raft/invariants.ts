@@ -185,6 +185,15 @@ function checkRole(state: RaftState, holds: Holds): void {
     'a leader knows where its term begins',
     state.termStartIndex,
   );
+  holds(leads || (state.handover === null && timers.handover === null), 'only a leader hands over', role);
+  holds((state.handover === null) === (timers.handover === null), 'handing over has an end', timers.handover);
+  holds(!state.handover?.sent || state.leaseForfeited, 'a TimeoutNow ends the lease', state.leaseForfeited);
+  holds(leads || timers.stall === null, 'only a leader stands in the way', timers.stall);
+  holds(!leads || state.asked === null, 'a leader asks nobody whether it may read', state.asked?.askedAt);
+  for (const { asker, round } of state.reads) {
+    holds(leads || asker === null, 'only a leader grants reads to others', asker?.id);
+    holds(leads === (round !== null), 'a leader waits for a round, others for its answer', round);
+  }
   holds(
     role === 'candidate' || role === 'pre-candidate' || votes.length === 0,
     'votes are counted in a campaign only',

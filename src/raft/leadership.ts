@@ -2,7 +2,9 @@ import type { Context } from './context.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import { followConfiguration } from './peers.ts';
 import { appendNoop } from './proposals.ts';
+import { takeReadsOver } from './read-index.ts';
 import { setLeader, setRole } from './roles.ts';
+import { watchStall } from './stall.ts';
 
 /** The candidate has the votes of a quorum in its term. */
 export function becomeLeader(context: Context): void {
@@ -22,7 +24,10 @@ export function becomeLeader(context: Context): void {
   setLeader(context, state.self);
 
   state.leadingSince = state.now;
+  state.leaseForfeited = false;
   for (const known of state.boots) known.sinceRound = 0;
+  takeReadsOver(state);
+  watchStall(state);
   // The peers' next entry is the no-op, so they are listed before it is appended.
   followConfiguration(context);
   state.uncommittedBytes = 0;

@@ -1,6 +1,6 @@
 import type { Metadata } from './configuration.ts';
 import type { Entry, Index, Term } from './entry.ts';
-import type { ClusterId, GroupId, NodeId, ReplicaId } from './identity.ts';
+import type { ClusterId, GroupId, NodeId, ReplicaId, RequestId } from './identity.ts';
 import type { SnapshotMeta } from './snapshot.ts';
 
 /** What travels between two replicas. */
@@ -27,7 +27,10 @@ export type RaftMessage =
   | Heartbeat
   | HeartbeatResponse
   | InstallSnapshot
-  | InstallSnapshotResponse;
+  | InstallSnapshotResponse
+  | TimeoutNow
+  | ReadIndexRequest
+  | ReadIndexResponse;
 
 /** "Would you vote for me in `term`?" Nothing is persisted for it (dissertation 9.6). */
 export interface RequestPreVote {
@@ -51,6 +54,8 @@ export interface RequestVote {
   readonly term: Term;
   readonly lastLogIndex: Index;
   readonly lastLogTerm: Term;
+  /** The leader of the term before asked the sender to campaign: what was promised to that leader is waived. */
+  readonly leadershipTransfer: boolean;
 }
 
 export interface VoteResponse {
@@ -101,6 +106,19 @@ export interface Heartbeat {
   readonly round: number;
   /** min(commitIndex, the receiver's matchIndex): never beyond what the receiver is known to hold. */
   readonly leaderCommit: Index;
+  /** How fresh the receiver's state is, as far as that is proven; null: no news. */
+  readonly freshness: ProvenFreshness | null;
+}
+
+/**
+ * Everything that anybody had been told was committed when the receiver sent the heartbeat answer of `stamp` lies
+ * at `index` or before: the sender was confirmed as leader, by a round that it began after it had that answer.
+ */
+export interface ProvenFreshness {
+  /** The boot of the receiver that gave the stamp: the clock of another run says nothing here. */
+  readonly boot: number;
+  readonly stamp: number;
+  readonly index: Index;
 }
 
 export interface HeartbeatResponse {
@@ -114,6 +132,8 @@ export interface HeartbeatResponse {
   readonly verifiedIndex: Index;
   /** From the moment it answered, the sender votes for nobody else for this many milliseconds of its clock. */
   readonly promiseMs: number;
+  /** When it was sent, on the sender's own clock; it comes back in `Heartbeat.freshness`. Means nothing elsewhere. */
+  readonly stamp: number;
 }
 
 /** One chunk of the leader's snapshot, for a follower whose next entry the leader's log does not hold any more. */
@@ -138,6 +158,33 @@ export interface InstallSnapshotResponse {
   readonly snapshotTerm: Term;
   /** The next offset wanted: everything before it is written. `size` while it is being verified and installed. */
   readonly offset: number;
+}
+
+/**
+ * "Campaign now": a leader hands over to a voter whose log is as long as its own (dissertation 3.10). It may come
+ * late, when the leader had long given up handing over.
+ */
+export interface TimeoutNow {
+  readonly kind: 'TimeoutNow';
+  readonly term: Term;
+}
+
+/** "Up to where must I have applied the log to read what is current?" From a replica that does not lead (6.4). */
+export interface ReadIndexRequest {
+  readonly kind: 'ReadIndexRequest';
+  readonly term: Term;
+  /** The latest of the asker's reads that wait; the answer is good for all before it too. Never given out twice. */
+  readonly readId: RequestId;
+  /** The leader may answer by its lease, without a round of heartbeats. */
+  readonly lease: boolean;
+}
+
+/** The answerer led at some moment after the request had come, with this commit index. */
+export interface ReadIndexResponse {
+  readonly kind: 'ReadIndexResponse';
+  readonly term: Term;
+  readonly readId: RequestId;
+  readonly index: Index;
 }
 
 /**

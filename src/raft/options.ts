@@ -7,6 +7,17 @@ export interface RaftOptions {
   readonly heartbeatIntervalMs: number;
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
+  /**
+   * By how much the clocks of two members may run apart, as a ratio: 0.1 says that while one counts 1,000 ms, no
+   * other counts fewer than 900 or more than 1,111. Only then may a leader read by its lease, without a round of
+   * heartbeats (dissertation 6.4.1); a clock outside the bound can make such a read stale. null: no leases.
+   */
+  readonly clockDriftMaxRatio: number | null;
+  /**
+   * 0 to 100. Below 100 this replica gives others a head start before it campaigns: up to a longest election
+   * timeout more at 0. The head start halves with each wait in which no leader appeared.
+   */
+  readonly electionPriority: number;
   /** An input later than its deadline by more than this is a clock anomaly; milliseconds. */
   readonly clockGapMs: number;
   /** Entry bytes of one AppendEntries (at least one entry always fits). */
@@ -43,6 +54,8 @@ export const defaultRaftOptions: RaftOptions = {
   heartbeatIntervalMs: 100,
   preVote: true,
   checkQuorum: true,
+  clockDriftMaxRatio: null,
+  electionPriority: 100,
   clockGapMs: 250,
   messageBytesMax: 256 * 1024,
   inflightMessagesMax: 64,
@@ -97,6 +110,11 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
   if (options.replacement !== 'automatic' && options.replacement !== 'approved') {
     mistakes.push(`replacement must be "automatic" or "approved"; it is ${options.replacement}`);
   }
+  atLeast('electionPriority', 0);
+  if (options.electionPriority > 100) {
+    mistakes.push(`electionPriority must be at most 100; it is ${options.electionPriority}`);
+  }
+  mistakes.push(...leaseMistakes(options));
   const { electionTimeoutMinMs, electionTimeoutMaxMs, heartbeatIntervalMs } = options;
   const { messageBytesMax, inflightBytesMax } = options;
   if (messageBytesMax > MESSAGE_BYTES_LIMIT) {
@@ -126,4 +144,16 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
     );
   }
   return mistakes;
+}
+
+function leaseMistakes({ clockDriftMaxRatio: ratio, checkQuorum }: RaftOptions): string[] {
+  if (ratio === null) return [];
+  if (typeof ratio !== 'number' || !(ratio >= 0 && ratio < 1)) {
+    return [`clockDriftMaxRatio must be null, or from 0 to below 1; it is ${ratio}`];
+  }
+  return checkQuorum
+    ? []
+    : [
+        'clockDriftMaxRatio allows reads by a lease, which stands on what checkQuorum makes followers promise',
+      ];
 }

@@ -1,6 +1,8 @@
 import type { Member } from './configuration.ts';
 import type { Index } from './entry.ts';
+import type { StampedAnswer } from './freshness.ts';
 import type { RequestId } from './identity.ts';
+import type { ProvenFreshness } from './message.ts';
 import type { RaftOptions } from './options.ts';
 import type { SnapshotMeta } from './snapshot.ts';
 
@@ -20,6 +22,8 @@ export interface Progress {
   mode: 'probe' | 'replicate' | 'snapshot';
   /** Durable on the peer and equal to the leader's log up to here. Moves only forward within a boot. */
   matchIndex: Index;
+  /** When it last moved; null when it did not. */
+  matchAdvancedAt: number | null;
   /** The greatest matchIndex of its earlier boots: a later one that holds less has a disk that went back. */
   earlierMatchIndex: Index;
   /** The next entry to send. Moves ahead optimistically in `replicate`; in `snapshot` it follows the snapshot. */
@@ -36,6 +40,15 @@ export interface Progress {
   answeredRound: number;
   /** When that round was sent; null when none. */
   contactAt: number | null;
+  /**
+   * Until then it votes for nobody else, by what it promised and by the leader's clock, drift allowed for; null
+   * where nothing can be said.
+   */
+  promisedUntil: number | null;
+  /** The stamp of an answer of its, until a round that began later is confirmed; null: the next one is taken. */
+  stamped: StampedAnswer | null;
+  /** What its next heartbeat tells it about its freshness. */
+  provenFreshness: ProvenFreshness | null;
   /** A load of old entries is under way for it. */
   loading: RequestId | null;
   /** `snapshot`: how far it is with it; null otherwise. */
@@ -83,6 +96,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     boot,
     mode: 'probe',
     matchIndex: 0,
+    matchAdvancedAt: null,
     earlierMatchIndex: 0,
     nextIndex,
     inflight: [],
@@ -90,6 +104,9 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     probeRound: null,
     answeredRound: 0,
     contactAt: null,
+    promisedUntil: null,
+    stamped: null,
+    provenFreshness: null,
     loading: null,
     transfer: null,
     recoveringAt: null,
@@ -103,6 +120,9 @@ export function restartProgress(progress: Progress, boot: number, nextIndex: Ind
   progress.earlierMatchIndex = Math.max(progress.earlierMatchIndex, progress.matchIndex);
   progress.matchIndex = 0;
   progress.recoveringAt = null;
+  progress.matchAdvancedAt = null;
+  progress.stamped = null;
+  progress.provenFreshness = null;
   becomeProbe(progress, nextIndex);
 }
 

@@ -11,12 +11,13 @@ export type Proposal = { readonly kind: 'command'; readonly payload: Uint8Array 
 export type ProposeResult =
   /** Appended at `from` (inclusive) and following, one index each, all in `term`. */
   | { readonly accepted: true; readonly term: Term; readonly from: Index }
-  | { readonly accepted: false; readonly reason: 'not-leader' | 'overloaded' };
+  | { readonly accepted: false; readonly reason: 'not-leader' | 'overloaded' | 'handing-over' };
 
 /** All of them or none. */
 export function propose(context: Context, proposals: readonly Proposal[]): ProposeResult {
   const { state } = context;
   if (state.role !== 'leader') return { accepted: false, reason: 'not-leader' };
+  if (state.handover !== null) return { accepted: false, reason: 'handing-over' };
   const from = state.log.lastIndex + 1;
   const entries = proposals.map((proposal, position) => entryOf(state, proposal, from + position));
   let bytes = 0;

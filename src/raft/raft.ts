@@ -25,10 +25,20 @@ import {
   onElectionTimeout,
 } from './election.ts';
 import type { Entry, Index, Term } from './entry.ts';
-import type { ClockAnomaly } from './event.ts';
+import type { ClockAnomaly, Stalled } from './event.ts';
 import { issueFloor } from './floor.ts';
+import { stalenessMs } from './freshness.ts';
+import { endHandover } from './handover.ts';
 import { handleHeartbeatResponse, sendHeartbeats } from './heartbeats.ts';
-import type { ClusterId, ReplicaId, RequestId } from './identity.ts';
+import type { ClusterId, NodeId, ReplicaId, RequestId } from './identity.ts';
+import type { HandoverResult, StepDownResult } from './leadership-transfer.ts';
+import {
+  advanceHandover,
+  handleTimeoutNow,
+  sendTimeoutNow,
+  stepDown,
+  transferLeadership,
+} from './leadership-transfer.ts';
 import { cachedRange, termAt } from './log.ts';
 import { issueWrite, markPersisted } from './log-changes.ts';
 import { configurationAt, decidesAlone, onRemovalTimeout } from './membership.ts';
@@ -38,6 +48,13 @@ import { handleJoinRequest, resumeReplacement } from './newcomers.ts';
 import type { RandomSource } from './options.ts';
 import type { Proposal, ProposeResult } from './proposals.ts';
 import { propose } from './proposals.ts';
+import {
+  advanceReads,
+  cancelRead,
+  handleReadIndexRequest,
+  handleReadIndexResponse,
+  requestRead,
+} from './read-index.ts';
 import { advanceCommit, handleAppendEntriesResponse, onLoaded, replicate } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 import type { SnapshotMeta } from './snapshot.ts';
@@ -50,6 +67,7 @@ import {
   refuseStaleSnapshot,
 } from './snapshot-receive.ts';
 import { handleInstallSnapshotResponse, onSnapshotLoaded } from './snapshot-transfer.ts';
+import { onAnswered, onStalled, onStallTimeout } from './stall.ts';
 import type { RaftStart } from './start.ts';
 import { initialState } from './start.ts';
 import type { RaftState } from './state.ts';
@@ -58,6 +76,7 @@ import { earliest, noTimers } from './timers.ts';
 
 export type { MembershipResult } from './active-change.ts';
 export { InvariantViolation } from './invariant-violation.ts';
+export type { HandoverRefusal, HandoverResult, StepDownResult } from './leadership-transfer.ts';
 export type { Proposal, ProposeResult } from './proposals.ts';
 export type { RaftStart } from './start.ts';
 
@@ -106,7 +125,9 @@ export class Raft {
       compact(this.#context);
       sayWhatMayBeSaid(this.#context);
       if (state.role === 'leader') advanceMembership(this.#context);
+      if (state.role === 'leader') advanceHandover(this.#context);
       if (state.role === 'leader') replicate(this.#context);
+      advanceReads(this.#context);
       issueApply(this.#context);
       issueWrite(this.#context);
     }
@@ -178,6 +199,55 @@ export class Raft {
   propose(now: number, proposals: readonly Proposal[]): ProposeResult {
     if (!this.#begin(now)) return { accepted: false, reason: 'not-leader' };
     return propose(this.#context, proposals);
+  }
+
+  /**
+   * Asks for the right to read what is current; the answer is a `read-granted` effect, on any replica, once a leader
+   * is found and proves that it leads. Many reads may share one id.
+   *
+   * @param lease - a leader with a lease may do without that proof.
+   */
+  requestRead(now: number, lease: boolean): RequestId | null {
+    return this.#begin(now) ? requestRead(this.#context, lease) : null;
+  }
+
+  /** Nobody waits for this read any more. */
+  cancelRead(now: number, readId: RequestId): void {
+    if (this.#begin(now)) cancelRead(this.state, readId);
+  }
+
+  /**
+   * By how many milliseconds, at most, what is applied here lags behind what anybody was told is committed; null
+   * when no bound can be proven.
+   */
+  staleness(now: number): number | null {
+    return this.#begin(now) ? stalenessMs(this.state) : null;
+  }
+
+  /**
+   * Begins to hand over leadership; the events `handover-ended` and `leader-changed` tell how it ends, within one
+   * longest election timeout.
+   *
+   * @param to - null for the fittest.
+   */
+  transferLeadership(now: number, to: NodeId | null): HandoverResult {
+    if (this.#begin(now)) return transferLeadership(this.#context, to);
+    return { accepted: false, reason: 'not-leader', why: 'this replica has stopped' };
+  }
+
+  /** Leads no more, and lets others go first in the election that follows. */
+  stepDown(now: number): StepDownResult {
+    return this.#begin(now) ? stepDown(this.#context) : { accepted: false, reason: 'not-leader' };
+  }
+
+  /** A write, or a command being applied, has waited for `forMs` already. A leader hands over, if it can. */
+  stalled(now: number, what: Stalled, forMs: number): void {
+    if (this.#begin(now)) onStalled(this.#context, what, forMs);
+  }
+
+  /** It goes on. */
+  answered(now: number, what: Stalled): void {
+    if (this.#begin(now)) onAnswered(this.#context, what);
   }
 
   /** Write `writeId` is durable, and with it all before it. */
@@ -259,8 +329,11 @@ export class Raft {
     if (due(timers.transfer)) timers.transfer = null;
     if (due(timers.quorum)) onQuorumTimeout(this.#context);
     if (due(timers.removal)) onRemovalTimeout(this.#context);
+    if (due(timers.handover)) endHandover(this.#context, 'timed-out');
+    if (due(timers.stall)) onStallTimeout(this.#context);
     if (due(timers.heartbeat)) {
       sendHeartbeats(this.#context);
+      sendTimeoutNow(this.#context);
       resumeReplacement(this.#context);
     }
     if (due(timers.election)) onElectionTimeout(this.#context);
@@ -333,6 +406,15 @@ export class Raft {
         break;
       case 'InstallSnapshotResponse':
         if (this.#termRule(from, message)) handleInstallSnapshotResponse(context, from, message);
+        break;
+      case 'TimeoutNow':
+        if (this.#termRule(from, message)) handleTimeoutNow(context, from);
+        break;
+      case 'ReadIndexRequest':
+        if (this.#termRule(from, message)) handleReadIndexRequest(context, from, message);
+        break;
+      case 'ReadIndexResponse':
+        if (this.#termRule(from, message)) handleReadIndexResponse(context, from, message);
         break;
     }
   }

@@ -1,8 +1,9 @@
 import type { Configuration } from './configuration.ts';
 import { emptyConfiguration, isMember } from './configuration.ts';
 import type { HardState } from './effect.ts';
-import { armElectionTimer } from './election-timer.ts';
+import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { ConfigurationEntry, Index, Term, TermRun } from './entry.ts';
+import { noFreshness } from './freshness.ts';
 import type { ClusterId, GroupId, ReplicaId } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import { decidesAlone } from './membership.ts';
@@ -10,6 +11,7 @@ import type { RaftOptions, RandomSource } from './options.ts';
 import { raftOptionMistakes } from './options.ts';
 import type { SnapshotMeta } from './snapshot.ts';
 import { noPacing } from './snapshot-transfer.ts';
+import { noStall } from './stall.ts';
 import type { RaftState } from './state.ts';
 import { noTimers } from './timers.ts';
 
@@ -96,6 +98,7 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
       hardState === start.recovered.hardState ? null : { hardState: true, cutFrom: null, appendFrom: null },
     lastSequence: 0,
     silentUntil: now,
+    headStartMs: fullHeadStartMs(options),
     leaderHeardAt: null,
     votes: [],
     owed: { vote: null, acknowledgement: null },
@@ -106,6 +109,13 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     termStartIndex: 0,
     uncommittedBytes: 0,
     pacing: { ...noPacing },
+    reads: [],
+    asked: null,
+    freshness: { ...noFreshness },
+    handover: null,
+    leaseForfeited: false,
+    campaignsByTransfer: false,
+    stall: { ...noStall },
     leadingSince: null,
     change: null,
     newcomers: [],

@@ -4,13 +4,17 @@ import type { Configuration } from './configuration.ts';
 import type { HardState } from './effect.ts';
 import type { Entry, Index, Term, TermRun } from './entry.ts';
 import type { DropReason, Role } from './event.ts';
+import type { Freshness } from './freshness.ts';
+import type { Handover } from './handover.ts';
 import type { ClusterId, GroupId, MemberId, ReplicaId, RequestId } from './identity.ts';
 import type { Newcomer } from './newcomers.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
+import type { AskedReadIndex, PendingRead } from './read-index.ts';
 import type { SnapshotMeta } from './snapshot.ts';
 import type { ReceivingSnapshot } from './snapshot-receive.ts';
 import type { SnapshotPacing } from './snapshot-transfer.ts';
+import type { StallState } from './stall.ts';
 import type { Timers } from './timers.ts';
 
 /** The whole of one core: plain data, so it can be cloned, hashed, printed and explored. */
@@ -72,6 +76,8 @@ export interface RaftState {
 
   /** No vote, pre-vote or campaign before this moment (after opening, and after a clock anomaly). */
   silentUntil: number;
+  /** How much longer than the others this replica waits before it campaigns, at present; milliseconds. */
+  headStartMs: number;
   /** The moment the current leader was last heard; `-Infinity` is written as null. */
   leaderHeardAt: number | null;
 
@@ -81,7 +87,7 @@ export interface RaftState {
   owed: Owed;
   /** The leader's view of its peers, one per member but itself; empty otherwise. */
   progress: Progress[];
-  /** Recent rounds of heartbeats, oldest first, since the last clock anomaly. */
+  /** Recent rounds of heartbeats since the last clock anomaly; their numbers follow one another. */
   rounds: { readonly round: number; readonly sentAt: number }[];
   lastRound: number;
   /**
@@ -94,6 +100,20 @@ export interface RaftState {
   uncommittedBytes: number;
   /** Leader: when and to whom the next bytes of a snapshot may go. */
   pacing: SnapshotPacing;
+  /** Reads that wait, in the order of their ids: own ones, and on a leader those that others ask for. */
+  reads: PendingRead[];
+  /** Not leading: the question about own reads that is under way; null when none is. */
+  asked: AskedReadIndex | null;
+  /** How fresh the state machine's state is known to be. */
+  freshness: Freshness;
+  /** Leader: to whom it hands over; null when it does not. */
+  handover: Handover | null;
+  /** Leader: a TimeoutNow left in this term, and may arrive at any time: no lease is a right any more. */
+  leaseForfeited: boolean;
+  /** The campaign under way was asked for by the leader before. */
+  campaignsByTransfer: boolean;
+  /** What of this replica stands still. */
+  stall: StallState;
   /** Leader: since when; null otherwise. */
   leadingSince: number | null;
   /** Leader: the change of the membership it carries out. */

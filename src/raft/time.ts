@@ -3,7 +3,9 @@ import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import { armElectionTimer } from './election-timer.ts';
 import type { ClockAnomaly } from './event.ts';
+import { forgetFreshness } from './freshness.ts';
 import { InvariantViolation } from './invariant-violation.ts';
+import { dropLease } from './lease.ts';
 import { decidesAlone } from './membership.ts';
 import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
@@ -40,6 +42,8 @@ export function onClockAnomaly(context: Context, anomaly: ClockAnomaly, byMs: nu
   // Answers to rounds sent before prove nothing: their age cannot be told.
   state.rounds = [];
   state.quorumConfirmedAt = null;
+  dropLease(state);
+  forgetFreshness(state);
   if (timers.quorum !== null) timers.quorum = now + electionTimeoutMinMs;
   if (timers.heartbeat !== null) timers.heartbeat = now;
   restartWaits(state);
@@ -58,9 +62,14 @@ function restartWaits(state: RaftState): void {
   for (const known of state.boots) known.heardAt = now;
   if (state.leadingSince !== null) state.leadingSince = now;
   if (timers.removal !== null) timers.removal = now + options.electionTimeoutMinMs;
+  if (timers.handover !== null) timers.handover = now + options.electionTimeoutMaxMs;
+  if (timers.stall !== null) timers.stall = now + options.electionTimeoutMaxMs;
+  if (state.stall.storageSince !== null) state.stall.storageSince = now;
+  if (state.stall.stateMachineSince !== null) state.stall.stateMachineSince = now;
   for (const progress of state.progress) {
     if (progress.transfer !== null) progress.transfer.progressAt = now;
     if (progress.recoveringAt !== null) progress.recoveringAt = now;
+    progress.matchAdvancedAt = null;
   }
   if (change === null) return;
   restartCatchUp(state, change.catchUp);

@@ -12,6 +12,10 @@ export interface Timers {
   transfer: number | null;
   /** Follower: it seems to be removed, unless a leader is heard. */
   removal: number | null;
+  /** Leader: give up handing over. */
+  handover: number | null;
+  /** Leader that stands in the way: try (again) to hand over. */
+  stall: number | null;
 }
 
 export const noTimers: Timers = {
@@ -21,6 +25,8 @@ export const noTimers: Timers = {
   membership: null,
   transfer: null,
   removal: null,
+  handover: null,
+  stall: null,
 };
 
 /** The earliest of them; null when none is set. */
@@ -31,5 +37,7 @@ export function earliest(timers: Timers): number | null {
   if (timers.membership !== null && (due === null || timers.membership < due)) due = timers.membership;
   if (timers.transfer !== null && (due === null || timers.transfer < due)) due = timers.transfer;
   if (timers.removal !== null && (due === null || timers.removal < due)) due = timers.removal;
+  if (timers.handover !== null && (due === null || timers.handover < due)) due = timers.handover;
+  if (timers.stall !== null && (due === null || timers.stall < due)) due = timers.stall;
   return due;
 }

@@ -1,4 +1,5 @@
-import type { Message } from '../raft/message.ts';
+import type { RequestId } from '../raft/identity.ts';
+import type { Message, ProvenFreshness, RequestPreVote } from '../raft/message.ts';
 import { MalformedFrame } from './errors.ts';
 import type { HeaderReader } from './header-reader.ts';
 import type { HeaderWriter } from './header-writer.ts';
@@ -29,6 +30,9 @@ const Code = {
   InstallSnapshotResponse: 13,
   JoinRequest: 14,
   JoinAnswer: 15,
+  TimeoutNow: 16,
+  ReadIndexRequest: 17,
+  ReadIndexResponse: 18,
 } as const;
 
 /**
@@ -47,6 +51,7 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
         .integer('term', message.term, 1)
         .integer('lastLogIndex', message.lastLogIndex)
         .integer('lastLogTerm', message.lastLogTerm);
+      if (message.kind === 'RequestVote') writer.flag(message.leadershipTransfer);
       return noPayloads;
     case 'PreVoteResponse':
     case 'VoteResponse':
@@ -82,6 +87,7 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
         .integer('term', message.term, 1)
         .integer('round', message.round, 1)
         .integer('leaderCommit', message.leaderCommit);
+      writeFreshness(message.freshness, writer);
       return noPayloads;
     case 'HeartbeatResponse':
       writer
@@ -90,7 +96,8 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
         .integer('round', message.round)
         .integer('matchIndex', message.matchIndex)
         .integer('verifiedIndex', message.verifiedIndex)
-        .duration('promiseMs', message.promiseMs);
+        .duration('promiseMs', message.promiseMs)
+        .duration('stamp', message.stamp);
       return noPayloads;
     case 'InstallSnapshot':
       writer.integer('kind', Code.InstallSnapshot).integer('term', message.term, 1);
@@ -102,6 +109,25 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
         .integer('snapshotIndex', message.snapshotIndex, 1)
         .integer('snapshotTerm', message.snapshotTerm, 1)
         .integer('offset', message.offset);
+      return noPayloads;
+    case 'TimeoutNow':
+      writer.integer('kind', Code.TimeoutNow).integer('term', message.term, 1);
+      return noPayloads;
+    case 'ReadIndexRequest':
+      writer
+        .integer('kind', Code.ReadIndexRequest)
+        .integer('term', message.term, 1)
+        .integer('boot', message.readId.boot)
+        .integer('sequence', message.readId.sequence)
+        .flag(message.lease);
+      return noPayloads;
+    case 'ReadIndexResponse':
+      writer
+        .integer('kind', Code.ReadIndexResponse)
+        .integer('term', message.term, 1)
+        .integer('boot', message.readId.boot)
+        .integer('sequence', message.readId.sequence)
+        .integer('index', message.index);
       return noPayloads;
     case 'JoinRequest':
     case 'JoinAnswer':
@@ -137,31 +163,34 @@ export function readMessage(reader: HeaderReader, valueCount: number, bytes: Uin
 const VALUES: Readonly<Record<number, number>> = {
   [Code.RequestPreVote]: 4,
   [Code.PreVoteResponse]: 3,
-  [Code.RequestVote]: 4,
+  [Code.RequestVote]: 5,
   [Code.VoteResponse]: 3,
   [Code.AppendEntries]: 7,
   [Code.AppendAccepted]: 4,
   [Code.AppendRejected]: 5,
-  [Code.Heartbeat]: 4,
-  [Code.HeartbeatResponse]: 6,
+  [Code.Heartbeat]: 7,
+  [Code.HeartbeatResponse]: 7,
   [Code.BootstrapQuery]: 2,
   [Code.BootstrapAnswer]: 3,
   [Code.InstallSnapshot]: 8,
   [Code.InstallSnapshotResponse]: 5,
   [Code.JoinRequest]: 4,
   [Code.JoinAnswer]: 4,
+  [Code.TimeoutNow]: 2,
+  [Code.ReadIndexRequest]: 5,
+  [Code.ReadIndexResponse]: 5,
 };
 
 // The properties below are evaluated, so the values are read, in the order they are written.
 function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Message {
   switch (code) {
     case Code.RequestPreVote:
+      return { kind: 'RequestPreVote', ...readCampaign(reader) };
     case Code.RequestVote:
       return {
-        kind: code === Code.RequestVote ? 'RequestVote' : 'RequestPreVote',
-        term: reader.integer('term', 1),
-        lastLogIndex: reader.integer('lastLogIndex'),
-        lastLogTerm: reader.integer('lastLogTerm'),
+        kind: 'RequestVote',
+        ...readCampaign(reader),
+        leadershipTransfer: reader.flag('leadershipTransfer'),
       };
     case Code.PreVoteResponse:
     case Code.VoteResponse:
@@ -201,6 +230,7 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
         term: reader.integer('term', 1),
         round: reader.integer('round', 1),
         leaderCommit: reader.integer('leaderCommit'),
+        freshness: readFreshness(reader),
       };
     case Code.HeartbeatResponse:
       return {
@@ -210,6 +240,7 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
         matchIndex: reader.integer('matchIndex'),
         verifiedIndex: reader.integer('verifiedIndex'),
         promiseMs: reader.duration('promiseMs'),
+        stamp: reader.duration('stamp'),
       };
     case Code.InstallSnapshot:
       return readSnapshotChunk(reader.integer('term', 1), reader, bytes);
@@ -220,6 +251,22 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
         snapshotIndex: reader.integer('snapshotIndex', 1),
         snapshotTerm: reader.integer('snapshotTerm', 1),
         offset: reader.integer('offset'),
+      };
+    case Code.TimeoutNow:
+      return { kind: 'TimeoutNow', term: reader.integer('term', 1) };
+    case Code.ReadIndexRequest:
+      return {
+        kind: 'ReadIndexRequest',
+        term: reader.integer('term', 1),
+        readId: readRequestId(reader),
+        lease: reader.flag('lease'),
+      };
+    case Code.ReadIndexResponse:
+      return {
+        kind: 'ReadIndexResponse',
+        term: reader.integer('term', 1),
+        readId: readRequestId(reader),
+        index: reader.integer('index'),
       };
     case Code.JoinRequest:
       return readJoinRequest(reader);
@@ -232,6 +279,38 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
     default:
       throw new MalformedFrame(`unknown message kind ${code}`);
   }
+}
+
+function readCampaign(reader: HeaderReader): Pick<RequestPreVote, 'term' | 'lastLogIndex' | 'lastLogTerm'> {
+  return {
+    term: reader.integer('term', 1),
+    lastLogIndex: reader.integer('lastLogIndex'),
+    lastLogTerm: reader.integer('lastLogTerm'),
+  };
+}
+
+function readRequestId(reader: HeaderReader): RequestId {
+  return { boot: reader.integer('boot'), sequence: reader.integer('sequence') };
+}
+
+/** Boot 0 stands for no news: a boot is 1 or more. */
+function writeFreshness(freshness: ProvenFreshness | null, writer: HeaderWriter): void {
+  const { boot, stamp, index } = freshness ?? { boot: 0, stamp: 0, index: 0 };
+  writer
+    .integer('boot', boot, freshness === null ? 0 : 1)
+    .duration('stamp', stamp)
+    .integer('index', index);
+}
+
+function readFreshness(reader: HeaderReader): ProvenFreshness | null {
+  const freshness = {
+    boot: reader.integer('boot'),
+    stamp: reader.duration('stamp'),
+    index: reader.integer('index'),
+  };
+  if (freshness.boot > 0) return freshness;
+  if (freshness.stamp > 0 || freshness.index > 0) throw new MalformedFrame('freshness of boot 0');
+  return null;
 }
 
 /** The rules between fields that hold for every honest sender, whatever its state. */

@@ -147,7 +147,7 @@ describe('a leader with too much uncommitted', () => {
     n1.core.propose(n1.now, [bytes(84)]);
     n1.drain();
     expect(n1.state.uncommittedBytes).toBe(116);
-    n1.hear('n3', { kind: 'Heartbeat', term: 9, round: 1, leaderCommit: 0 });
+    n1.hear('n3', { kind: 'Heartbeat', term: 9, round: 1, leaderCommit: 0, freshness: null });
     expect(n1.state.uncommittedBytes).toBe(0);
   });
 

@@ -3,7 +3,13 @@ import type { Envelope, HeartbeatResponse } from '../../src/raft/message.ts';
 import { Cluster, Single, votersOf } from './harness.ts';
 
 const requestVote = (term: number) =>
-  ({ kind: 'RequestVote', term, lastLogIndex: 99, lastLogTerm: term - 1 }) as const;
+  ({
+    kind: 'RequestVote',
+    term,
+    lastLogIndex: 99,
+    lastLogTerm: term - 1,
+    leadershipTransfer: false,
+  }) as const;
 const answer = (round: number, term = 2): HeartbeatResponse => ({
   kind: 'HeartbeatResponse',
   term,
@@ -11,13 +17,14 @@ const answer = (round: number, term = 2): HeartbeatResponse => ({
   matchIndex: 2,
   verifiedIndex: 2,
   promiseMs: 500,
+  stamp: 0,
 });
 
 describe('the promise to a leader (dissertation 4.2.3)', () => {
   test('who heard a leader within the shortest election timeout neither votes nor takes over the term', () => {
     const n1 = new Single();
     n1.now = 700;
-    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 }).said();
+    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null }).said();
     n1.now = 1199;
     n1.hear('n3', requestVote(5));
     expect(n1.said()).toEqual([]);
@@ -31,7 +38,7 @@ describe('the promise to a leader (dissertation 4.2.3)', () => {
   test('the promise outlives the leader: a later term heard of elsewhere does not end it', () => {
     const n1 = new Single();
     n1.now = 700;
-    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null });
     n1.hear('n3', { kind: 'VoteResponse', term: 4, granted: false });
     expect(n1.state.hardState.term).toBe(4);
     expect(n1.state.leader).toBe(null);
@@ -49,7 +56,7 @@ describe('the promise to a leader (dissertation 4.2.3)', () => {
 
   test('an answer tells how much of the promise is left', () => {
     const n1 = new Single();
-    n1.hear('n2', { kind: 'Heartbeat', term: 2, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 2, round: 1, leaderCommit: 0, freshness: null });
     n1.now = 120;
     n1.persistAll();
     expect(n1.said()).toMatchObject([{ kind: 'HeartbeatResponse', round: 1, promiseMs: 380 }]);
@@ -58,7 +65,7 @@ describe('the promise to a leader (dissertation 4.2.3)', () => {
   test('without CheckQuorum nothing is promised, and a later term is followed', () => {
     const n1 = new Single({ options: { checkQuorum: false } });
     n1.now = 700;
-    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null });
     expect(n1.said()).toMatchObject([{ kind: 'HeartbeatResponse', promiseMs: 0 }]);
     n1.hear('n3', requestVote(5)).persistAll();
     expect(n1.said()).toEqual([{ kind: 'VoteResponse', term: 5, granted: true }]);
@@ -97,13 +104,19 @@ describe('the silence after opening', () => {
 
   test('in term 0 nothing was ever promised, so there is no silence', () => {
     const n1 = new Single({ entries: [] });
-    n1.hear('n2', { kind: 'RequestVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 }).persistAll();
+    n1.hear('n2', {
+      kind: 'RequestVote',
+      term: 2,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    }).persistAll();
     expect(n1.said()).toEqual([{ kind: 'VoteResponse', term: 2, granted: true }]);
   });
 
   test('a leader is followed and acknowledged meanwhile', () => {
     const n1 = new Single();
-    n1.hear('n2', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 0 }).persistAll();
+    n1.hear('n2', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 0, freshness: null }).persistAll();
     expect(n1.said()).toMatchObject([{ kind: 'HeartbeatResponse', round: 1 }]);
   });
 });

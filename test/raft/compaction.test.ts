@@ -276,7 +276,7 @@ describe('old messages after a compaction', () => {
         leaderCommit: 3,
       });
     }
-    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 2 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 2, freshness: null });
     expect(n1.state).toMatchObject({ commitIndex: 9, log: { floorIndex: 8, lastIndex: 10 } });
     expect(n1.writes.filter(({ entries, cutFrom }) => entries.length > 0 || cutFrom !== undefined)).toEqual(
       [],

@@ -40,7 +40,10 @@ describe('one line for', () => {
       },
       'AppendEntriesResponse term=2 rejected at 9 hint=4/1',
     ],
-    [{ kind: 'Heartbeat', term: 2, round: 5, leaderCommit: 3 }, 'Heartbeat term=2 round=5 leaderCommit=3'],
+    [
+      { kind: 'Heartbeat', term: 2, round: 5, leaderCommit: 3, freshness: null },
+      'Heartbeat term=2 round=5 leaderCommit=3',
+    ],
     [{ kind: 'BootstrapAnswer', empty: false, otherMembers: null }, 'BootstrapAnswer not empty'],
   ])('a message: %j', (message, line) => {
     expect(describeMessage(message)).toBe(line);
@@ -138,7 +141,7 @@ describe('the canonical state', () => {
   const living = (now: number, writes: number) => {
     const n1 = new Single();
     n1.now = now;
-    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null });
     for (let count = 0; count < writes; count += 1) {
       n1.hear('n2', {
         kind: 'AppendEntries',

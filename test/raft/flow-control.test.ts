@@ -43,7 +43,15 @@ const ranges = (messages: AppendEntries[]): string[] =>
 const accept = (matchIndex: Index, verifiedIndex = matchIndex) =>
   ({ kind: 'AppendEntriesResponse', accepted: true, term: 2, matchIndex, verifiedIndex }) as const;
 const beat = (round: number, matchIndex: Index, verifiedIndex = matchIndex) =>
-  ({ kind: 'HeartbeatResponse', term: 2, round, matchIndex, verifiedIndex, promiseMs: 500 }) as const;
+  ({
+    kind: 'HeartbeatResponse',
+    term: 2,
+    round,
+    matchIndex,
+    verifiedIndex,
+    promiseMs: 500,
+    stamp: 0,
+  }) as const;
 
 describe('a window of appends', () => {
   test('is filled without waiting, and moves on with each answer', () => {
@@ -297,7 +305,7 @@ describe('a peer behind the cache', () => {
     n1.core.loaded(n1.now, { boot: 7, sequence: load.loadId.sequence }, old(9).slice(4));
     n1.drain();
     expect(ranges(appends(n1)).filter((range) => range !== '5..4')).toEqual([]);
-    n1.hear('n3', { kind: 'Heartbeat', term: 5, round: 1, leaderCommit: 0 });
+    n1.hear('n3', { kind: 'Heartbeat', term: 5, round: 1, leaderCommit: 0, freshness: null });
     n1.core.loaded(n1.now, load.loadId, old(9).slice(4));
     n1.drain();
     expect(appends(n1)).toEqual([]);

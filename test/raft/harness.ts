@@ -7,6 +7,7 @@ import type {
   LoadEffect,
   LoadSnapshotEffect,
   LogFloor,
+  ReadGrantedEffect,
   ReceiveSnapshotEffect,
   RestoreEffect,
   WriteEffect,
@@ -471,6 +472,7 @@ export class Single {
   readonly chunks: ReceiveSnapshotEffect[] = [];
   readonly abandoned: AbandonSnapshotEffect[] = [];
   readonly restores: RestoreEffect[] = [];
+  readonly reads: ReadGrantedEffect[] = [];
 
   constructor(
     settings: {
@@ -564,6 +566,7 @@ export class Single {
       else if (effect.kind === 'load-snapshot') this.snapshotLoads.push(effect);
       else if (effect.kind === 'receive-snapshot') this.chunks.push(effect);
       else if (effect.kind === 'abandon-snapshot') this.abandoned.push(effect);
+      else if (effect.kind === 'read-granted') this.reads.push(effect);
       else this.restores.push(effect);
     }
     const findings = [...checkInvariants(this.state), ...checkWholeLog(this.state)];

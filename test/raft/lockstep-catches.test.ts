@@ -49,7 +49,13 @@ class Sabotage {
   /** `of` is the end of the log that the candidate shows. */
   askForVote(id: string, from: string, term: number, of = this.state(id).log.lastIndex): void {
     const lastLogTerm = of === 0 ? 0 : this.state(id).hardState.term;
-    this.hear(id, from, { kind: 'RequestVote', term, lastLogIndex: of, lastLogTerm });
+    this.hear(id, from, {
+      kind: 'RequestVote',
+      term,
+      lastLogIndex: of,
+      lastLogTerm,
+      leadershipTransfer: false,
+    });
   }
 
   lie(id: string, change: (observed: Observed) => Partial<Observed> | null): void {
@@ -364,9 +370,9 @@ const bugs: readonly {
       s.forkLogs();
       const { term } = s.state('b').hardState;
       const { lastIndex } = s.state('a').log;
-      s.hear('a', 'b', { kind: 'Heartbeat', term, round: 1, leaderCommit: 0 });
+      s.hear('a', 'b', { kind: 'Heartbeat', term, round: 1, leaderCommit: 0, freshness: null });
       s.state('a').verifiedIndex = lastIndex;
-      s.hear('a', 'b', { kind: 'Heartbeat', term, round: 2, leaderCommit: lastIndex });
+      s.hear('a', 'b', { kind: 'Heartbeat', term, round: 2, leaderCommit: lastIndex, freshness: null });
     },
   },
   {
@@ -553,7 +559,12 @@ const bugs: readonly {
       s.lie('b', () => ({ currentTerm: term + 1, votedFor: 'c/c-incarnation' }));
       const { lastIndex } = s.state('b').log;
       const end = { lastLogIndex: lastIndex, lastLogTerm: term };
-      s.hear('b', 'c', { kind: 'RequestVote', term: term + 1, ...end }, 'b-incarnation-0');
+      s.hear(
+        'b',
+        'c',
+        { kind: 'RequestVote', term: term + 1, ...end, leadershipTransfer: false },
+        'b-incarnation-0',
+      );
     },
   },
 ];

@@ -39,6 +39,7 @@ function catchUp(cluster: ChangingCluster, leader: string, id: string): void {
       matchIndex: lastIndex,
       verifiedIndex: lastIndex,
       promiseMs: 500,
+      stamp: 0,
     },
   });
   cluster.drain(cluster.replica(leader));
@@ -303,7 +304,7 @@ describe('a directory that went back', () => {
       group,
       from: replica('b', 2),
       to: { id: 'a', incarnation: 'a-incarnation' },
-      message: { kind: 'RequestVote', term: 9, lastLogIndex: 1, lastLogTerm: 1 },
+      message: { kind: 'RequestVote', term: 9, lastLogIndex: 1, lastLogTerm: 1, leadershipTransfer: false },
     });
     cluster.drain(cluster.replica('a'));
     cluster.run(2000);

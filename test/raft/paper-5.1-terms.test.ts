@@ -5,7 +5,7 @@ import { Cluster, Single } from './harness.ts';
 describe('terms (paper 5.1)', () => {
   test('a replica that sees a later term follows in it, with a vote to give', () => {
     const n1 = new Single();
-    n1.hear('n2', { kind: 'Heartbeat', term: 4, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 4, round: 1, leaderCommit: 0, freshness: null });
     expect(n1.state.hardState).toEqual({ term: 4, votedFor: null });
     expect(n1.state.leader?.id).toBe('n2');
   });
@@ -37,8 +37,14 @@ describe('terms (paper 5.1)', () => {
       entries: [{ kind: 'noop', index: 2, term: 6 }],
       leaderCommit: 1,
     });
-    n1.hear('n2', { kind: 'Heartbeat', term: 6, round: 3, leaderCommit: 1 });
-    n1.hear('n2', { kind: 'RequestVote', term: 6, lastLogIndex: 9, lastLogTerm: 6 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 6, round: 3, leaderCommit: 1, freshness: null });
+    n1.hear('n2', {
+      kind: 'RequestVote',
+      term: 6,
+      lastLogIndex: 9,
+      lastLogTerm: 6,
+      leadershipTransfer: false,
+    });
     expect(n1.said()).toEqual([
       {
         kind: 'AppendEntriesResponse',
@@ -48,7 +54,15 @@ describe('terms (paper 5.1)', () => {
         hintIndex: 0,
         hintTerm: 0,
       },
-      { kind: 'HeartbeatResponse', term: 7, round: 0, matchIndex: 0, verifiedIndex: 0, promiseMs: 0 },
+      {
+        kind: 'HeartbeatResponse',
+        term: 7,
+        round: 0,
+        matchIndex: 0,
+        verifiedIndex: 0,
+        promiseMs: 0,
+        stamp: 0,
+      },
       { kind: 'VoteResponse', term: 7, granted: false },
     ]);
     expect(n1.state.log.lastIndex).toBe(1);
@@ -66,6 +80,7 @@ describe('terms (paper 5.1)', () => {
       matchIndex: 1,
       verifiedIndex: 1,
       promiseMs: 500,
+      stamp: 0,
     });
     expect(n1.state.drops).toEqual({ 'stale-term': 2 });
     expect(n1.state.progress.map(({ matchIndex }) => matchIndex)).toEqual([0, 0]);

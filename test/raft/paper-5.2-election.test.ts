@@ -24,7 +24,13 @@ describe('leader election (paper 5.2)', () => {
     expect(n1.said()).toEqual([]);
     expect(n1.state.votes).toEqual([]);
     n1.persistAll();
-    const request = { kind: 'RequestVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 };
+    const request = {
+      kind: 'RequestVote',
+      term: 2,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    };
     expect(n1.said()).toEqual([request, request]);
     expect(n1.state.votes.map(({ member }) => member.id)).toEqual(['n1']);
   });
@@ -108,7 +114,13 @@ describe('leader election (paper 5.2)', () => {
   test('a replica votes once in a term, and repeats itself when asked again', () => {
     const n1 = new Single();
     n1.now = 600;
-    const request = { kind: 'RequestVote', term: 5, lastLogIndex: 1, lastLogTerm: 1 } as const;
+    const request = {
+      kind: 'RequestVote',
+      term: 5,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    } as const;
     n1.hear('n2', request).persistAll();
     expect(n1.said()).toEqual([{ kind: 'VoteResponse', term: 5, granted: true }]);
     n1.hear('n3', request);
@@ -120,14 +132,20 @@ describe('leader election (paper 5.2)', () => {
   test('a voter checks no membership: it may not know yet that the candidate became a voter', () => {
     const n1 = new Single();
     n1.now = 600;
-    n1.hear('n9', { kind: 'RequestVote', term: 5, lastLogIndex: 1, lastLogTerm: 1 }).persistAll();
+    n1.hear('n9', {
+      kind: 'RequestVote',
+      term: 5,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    }).persistAll();
     expect(n1.said()).toContainEqual({ kind: 'VoteResponse', term: 5, granted: true });
   });
 
   test('a candidate that hears the leader of its term follows it', () => {
     const n1 = new Single({ options: noPreVote });
     n1.at(n1.core.deadline ?? 0).persistAll();
-    n1.hear('n2', { kind: 'Heartbeat', term: 2, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 2, round: 1, leaderCommit: 0, freshness: null });
     expect(n1.state.role).toBe('follower');
     expect(n1.state.leader?.id).toBe('n2');
   });
@@ -146,14 +164,15 @@ describe('leader election (paper 5.2)', () => {
 
   test('a second leader of one term stops the replica that sees it', () => {
     const n1 = new Single();
-    n1.hear('n2', { kind: 'Heartbeat', term: 4, round: 1, leaderCommit: 0 });
-    const hear = () => n1.hear('n3', { kind: 'Heartbeat', term: 4, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 4, round: 1, leaderCommit: 0, freshness: null });
+    const hear = () =>
+      n1.hear('n3', { kind: 'Heartbeat', term: 4, round: 1, leaderCommit: 0, freshness: null });
     expect(hear).toThrow(InvariantViolation);
     expect(hear).toThrow('two leaders in term 4: n2 (n2-incarnation) and n3 (n3-incarnation)');
     const leader = new Single().lead();
-    expect(() => leader.hear('n3', { kind: 'Heartbeat', term: 2, round: 1, leaderCommit: 0 })).toThrow(
-      'two leaders in term 2: n1',
-    );
+    expect(() =>
+      leader.hear('n3', { kind: 'Heartbeat', term: 2, round: 1, leaderCommit: 0, freshness: null }),
+    ).toThrow('two leaders in term 2: n1');
   });
 
   test('a single voter elects itself at once, whatever it restarts from', () => {

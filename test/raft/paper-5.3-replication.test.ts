@@ -176,7 +176,7 @@ describe('log replication (paper 5.3)', () => {
       leaderCommit: 4,
     });
     expect(n1.state.commitIndex).toBe(2);
-    n1.hear('n2', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 4 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 4, freshness: null });
     expect(n1.state.commitIndex).toBe(2);
   });
 

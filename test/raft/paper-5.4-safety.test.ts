@@ -20,7 +20,13 @@ describe('the election restriction (paper 5.4.1)', () => {
     n1.now = 600;
     n1.hear('n2', { kind: 'RequestPreVote', term: 5, lastLogIndex: index, lastLogTerm: term });
     expect(n1.said()).toEqual([{ kind: 'PreVoteResponse', term: granted ? 5 : 2, granted }]);
-    n1.hear('n2', { kind: 'RequestVote', term: 5, lastLogIndex: index, lastLogTerm: term }).persistAll();
+    n1.hear('n2', {
+      kind: 'RequestVote',
+      term: 5,
+      lastLogIndex: index,
+      lastLogTerm: term,
+      leadershipTransfer: false,
+    }).persistAll();
     expect(n1.said()).toEqual([{ kind: 'VoteResponse', term: 5, granted }]);
     expect(n1.state.hardState.term).toBe(5);
   });

@@ -89,7 +89,13 @@ describe('follower and candidate crashes (paper 5.5)', () => {
   test('a voter that crashed after its vote was durable repeats it, and gives it to nobody else', () => {
     const first = new Single();
     first.now = 600;
-    const request = { kind: 'RequestVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 } as const;
+    const request = {
+      kind: 'RequestVote',
+      term: 2,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    } as const;
     first.hear('n2', request).persistAll();
     const n1 = new Single({ hardState: first.state.durable.hardState, boot: 2 });
     n1.now = 600;

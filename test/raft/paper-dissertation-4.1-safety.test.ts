@@ -65,7 +65,13 @@ describe('safety of membership changes (dissertation 4.1)', () => {
         entries: [configurationEntry(votersOf('n1', 'n2')), command(2, 1)],
       });
       n1.now = 600;
-      n1.hear('n9', { kind: 'RequestVote', term: 2, lastLogIndex, lastLogTerm: 1 }).persistAll();
+      n1.hear('n9', {
+        kind: 'RequestVote',
+        term: 2,
+        lastLogIndex,
+        lastLogTerm: 1,
+        leadershipTransfer: false,
+      }).persistAll();
       expect(n1.said()).toEqual([{ kind: 'VoteResponse', term: 2, granted }]);
     }
   });

@@ -57,7 +57,7 @@ describe('pre-vote (dissertation 9.6)', () => {
   test('who hears a leader refuses, and so does the leader', () => {
     const n1 = new Single();
     n1.now = 600;
-    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 }).said();
+    n1.hear('n2', { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null }).said();
     n1.now = 1099;
     n1.hear('n3', ask(2));
     expect(n1.said()).toEqual([{ kind: 'PreVoteResponse', term: 1, granted: false }]);

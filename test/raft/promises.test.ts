@@ -11,7 +11,7 @@ function append(n1: Single, from: string, term: Term, prev: [Index, Term], entri
 }
 
 function heartbeat(n1: Single, from: string, term: Term, round: number): Single {
-  return n1.hear(from, { kind: 'Heartbeat', term, round, leaderCommit: 0 });
+  return n1.hear(from, { kind: 'Heartbeat', term, round, leaderCommit: 0, freshness: null });
 }
 
 /** Has told n2, the leader of term 1, that it holds entry 1. */
@@ -34,9 +34,21 @@ describe('what is said follows from what is durable', () => {
   test('a granted vote waits for its write, and a refused one does not', () => {
     const n1 = new Single();
     n1.now = 600;
-    n1.hear('n2', { kind: 'RequestVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 });
+    n1.hear('n2', {
+      kind: 'RequestVote',
+      term: 2,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    });
     expect(n1.said()).toEqual([]);
-    n1.hear('n3', { kind: 'RequestVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 });
+    n1.hear('n3', {
+      kind: 'RequestVote',
+      term: 2,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    });
     expect(n1.said()).toEqual([{ kind: 'VoteResponse', term: 2, granted: false }]);
     n1.persistAll();
     expect(n1.said()).toEqual([{ kind: 'VoteResponse', term: 2, granted: true }]);
@@ -47,7 +59,13 @@ describe('what is said follows from what is durable', () => {
   test('a vote that was overtaken by a later term is never said', () => {
     const n1 = new Single();
     n1.now = 600;
-    n1.hear('n2', { kind: 'RequestVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 });
+    n1.hear('n2', {
+      kind: 'RequestVote',
+      term: 2,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    });
     heartbeat(n1, 'n3', 3, 1).persistAll();
     expect(n1.said().map(({ kind }) => kind)).toEqual(['HeartbeatResponse']);
     expect(n1.state.durable.hardState).toEqual({ term: 3, votedFor: null });
@@ -60,7 +78,15 @@ describe('what is said follows from what is durable', () => {
     expect(n1.said()).toEqual([]);
     n1.persistAll();
     expect(n1.said()).toEqual([
-      { kind: 'HeartbeatResponse', term: 2, round: 1, matchIndex: 1, verifiedIndex: 1, promiseMs: 500 },
+      {
+        kind: 'HeartbeatResponse',
+        term: 2,
+        round: 1,
+        matchIndex: 1,
+        verifiedIndex: 1,
+        promiseMs: 500,
+        stamp: 0,
+      },
     ]);
   });
 
@@ -90,7 +116,15 @@ describe('what is said follows from what is durable', () => {
     append(n1, 'n2', 1, [1, 1], [command(2, 1)]);
     heartbeat(n1, 'n2', 1, 7);
     expect(n1.said()).toEqual([
-      { kind: 'HeartbeatResponse', term: 1, round: 7, matchIndex: 1, verifiedIndex: 2, promiseMs: 500 },
+      {
+        kind: 'HeartbeatResponse',
+        term: 1,
+        round: 7,
+        matchIndex: 1,
+        verifiedIndex: 2,
+        promiseMs: 500,
+        stamp: 0,
+      },
     ]);
   });
 

@@ -281,7 +281,7 @@ describe('a transfer that broke off', () => {
   test('tells nothing to a leader that did not ask', () => {
     const n1 = follower(1, 1);
     n1.hear('n2', chunk(2, meta(20, 2), 0));
-    n1.hear('n3', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 0 });
+    n1.hear('n3', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 0, freshness: null });
     written(n1);
     expect(offsets(n1.said())).toEqual([]);
   });

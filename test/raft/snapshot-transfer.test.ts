@@ -60,6 +60,7 @@ function round(n1: Single, peer = 'n3', matchIndex = 0): Single {
     matchIndex,
     verifiedIndex: matchIndex,
     promiseMs: 500,
+    stamp: 0,
   });
 }
 
@@ -221,6 +222,7 @@ describe('what is lost', () => {
       matchIndex: 0,
       verifiedIndex: 0,
       promiseMs: 0,
+      stamp: 0,
     });
     expect(progressOf(n1)?.transfer).toMatchObject({ nextOffset: 30, cautious: false });
   });
@@ -364,7 +366,7 @@ describe('pacing', () => {
     load(n1);
     expect(n1.state.timers.transfer).not.toBe(null);
     n1.said();
-    n1.hear('n2', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 0 });
+    n1.hear('n2', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 0, freshness: null });
     expect(n1.state).toMatchObject({ role: 'follower', timers: { transfer: null }, pacing: { until: null } });
     n1.core.snapshotLoaded(n1.now, { boot: 1, sequence: 1 }, new Uint8Array(10));
     expect(chunks(n1.drain().said())).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Single, votersOf } from './harness.ts';
 
-const heartbeat = { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 } as const;
+const heartbeat = { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null } as const;
 
 describe('deadlines', () => {
   test('a tick before the deadline is a no-op', () => {
@@ -33,8 +33,8 @@ describe('deadlines', () => {
     expect(n1.core.deadline).toBe(elected + 100);
     n1.at(elected + 100);
     expect(n1.said()).toEqual([
-      { kind: 'Heartbeat', term: 2, round: 2, leaderCommit: 0 },
-      { kind: 'Heartbeat', term: 2, round: 2, leaderCommit: 0 },
+      { kind: 'Heartbeat', term: 2, round: 2, leaderCommit: 0, freshness: null },
+      { kind: 'Heartbeat', term: 2, round: 2, leaderCommit: 0, freshness: null },
     ]);
     expect(n1.core.deadline).toBe(elected + 200);
   });
@@ -78,7 +78,13 @@ describe('a clock that goes back', () => {
     const n1 = new Single();
     n1.at(400);
     n1.at(100);
-    const request = { kind: 'RequestVote', term: 2, lastLogIndex: 1, lastLogTerm: 1 } as const;
+    const request = {
+      kind: 'RequestVote',
+      term: 2,
+      lastLogIndex: 1,
+      lastLogTerm: 1,
+      leadershipTransfer: false,
+    } as const;
     n1.now = 599;
     n1.hear('n2', request);
     expect(n1.state.hardState.term).toBe(1);
@@ -125,6 +131,7 @@ describe('an input far later than its deadline', () => {
       matchIndex: 2,
       verifiedIndex: 2,
       promiseMs: 500,
+      stamp: 0,
     });
     expect(n1.state.quorumConfirmedAt).not.toBe(null);
     const back = n1.now + 10_000;
@@ -140,6 +147,7 @@ describe('an input far later than its deadline', () => {
       matchIndex: 2,
       verifiedIndex: 2,
       promiseMs: 500,
+      stamp: 0,
     });
     expect(n1.state.quorumConfirmedAt).toBe(null);
     n1.hear('n3', {
@@ -149,6 +157,7 @@ describe('an input far later than its deadline', () => {
       matchIndex: 2,
       verifiedIndex: 2,
       promiseMs: 500,
+      stamp: 0,
     });
     expect(n1.state.quorumConfirmedAt).toBe(back);
   });
@@ -164,6 +173,7 @@ describe('an input far later than its deadline', () => {
       matchIndex: 2,
       verifiedIndex: 2,
       promiseMs: 500,
+      stamp: 0,
     } as const;
     n1.hear('n2', { ...answer, round: before });
     expect(n1.state.quorumConfirmedAt).toBe(null);

@@ -8,6 +8,7 @@ import type {
   InstallSnapshot,
   JoinOutcome,
   Message,
+  ProvenFreshness,
 } from '../../src/raft/message.ts';
 
 /** Plain objects only: the decoder makes no others, and comparisons are strict. */
@@ -160,11 +161,17 @@ const voteRequest = <K extends 'RequestPreVote' | 'RequestVote'>(kind: K) =>
 const voteAnswer = <K extends 'PreVoteResponse' | 'VoteResponse'>(kind: K) =>
   record({ kind: fc.constant(kind), term: number, granted: fc.boolean() });
 
+const moment = fc.oneof(number, fc.double({ min: 0.001, max: 1e6, noNaN: true }));
+
+const readId = record({ boot: number, sequence: number });
+
 /** Every kind of message, each as an honest replica could send it. */
 export const messages = {
   RequestPreVote: voteRequest('RequestPreVote'),
   PreVoteResponse: voteAnswer('PreVoteResponse'),
-  RequestVote: voteRequest('RequestVote'),
+  RequestVote: fc
+    .tuple(voteRequest('RequestVote'), fc.boolean())
+    .map(([request, leadershipTransfer]) => ({ ...request, leadershipTransfer })),
   VoteResponse: voteAnswer('VoteResponse'),
   AppendEntries: appendEntries,
   AppendEntriesResponse: fc.oneof(
@@ -188,6 +195,7 @@ export const messages = {
     term: positive,
     round: positive,
     leaderCommit: number,
+    freshness: fc.option<ProvenFreshness>(record({ boot: positive, stamp: moment, index: number })),
   }),
   HeartbeatResponse: fc
     .tuple(
@@ -195,7 +203,8 @@ export const messages = {
         kind: fc.constant('HeartbeatResponse' as const),
         term: positive,
         round: number,
-        promiseMs: fc.oneof(number, fc.double({ min: 0.001, max: 1e6, noNaN: true })),
+        promiseMs: moment,
+        stamp: moment,
       }),
       match,
     )
@@ -210,6 +219,19 @@ export const messages = {
       offset: number,
     }),
   ),
+  TimeoutNow: record({ kind: fc.constant('TimeoutNow' as const), term: positive }),
+  ReadIndexRequest: record({
+    kind: fc.constant('ReadIndexRequest' as const),
+    term: positive,
+    readId,
+    lease: fc.boolean(),
+  }),
+  ReadIndexResponse: record({
+    kind: fc.constant('ReadIndexResponse' as const),
+    term: positive,
+    readId,
+    index: number,
+  }),
   JoinRequest: record({
     kind: fc.constant('JoinRequest' as const),
     address,

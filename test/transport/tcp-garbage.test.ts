@@ -39,8 +39,18 @@ const senders = Array.from({ length: CONNECTIONS_AT_ONCE }, (_, i) => {
     hello: encodeFrame(encodeHello({ sender: identityOf(id), receiver: 'a' })),
     genuine: [
       encodeEnvelope(envelope(id, 'a', append(30))),
-      encodeEnvelope(envelope(id, 'a', { kind: 'RequestVote', term: 9, lastLogIndex: 4, lastLogTerm: 2 })),
-      encodeEnvelope(envelope(id, 'a', { kind: 'Heartbeat', term: 9, round: 1, leaderCommit: 3 })),
+      encodeEnvelope(
+        envelope(id, 'a', {
+          kind: 'RequestVote',
+          term: 9,
+          lastLogIndex: 4,
+          lastLogTerm: 2,
+          leadershipTransfer: false,
+        }),
+      ),
+      encodeEnvelope(
+        envelope(id, 'a', { kind: 'Heartbeat', term: 9, round: 1, leaderCommit: 3, freshness: null }),
+      ),
       encodeEnvelope(envelope(id, 'a')),
     ],
   };

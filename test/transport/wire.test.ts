@@ -131,20 +131,28 @@ describe('decoding refuses, and says why,', () => {
     ['no array', packr.pack('hello'), /header: expected an array, found byte 0xa5/],
     ['another wire version', packr.pack([1, 'g']), /wire version 1; this side speaks 2/],
     ['an unknown kind', packed(99), /unknown message kind 99/],
-    ['a missing field', packed(8, 1, 1), /kind 8 with 3 values, not 4/],
+    ['a missing field', packed(8, 1, 1), /kind 8 with 3 values, not 7/],
     ['a field too many', packed(10, [], 1), /kind 10 with 3 values, not 2/],
-    ['text for a number', packed(8, '1', 1, 0), /term: expected an integer, found byte 0xa1/],
+    ['text for a number', packed(8, '1', 1, 0, 0, 0, 0), /term: expected an integer, found byte 0xa1/],
     ['a number for a flag', packed(11, 1, null), /empty: expected true or false, found byte 0x01/],
-    ['a negative number', packed(8, 1, 1, -1), /leaderCommit: expected an integer, found byte 0xff/],
-    ['a fraction for an index', packed(8, 1, 1, 0.5), /leaderCommit is 0.5, not a safe integer/],
-    ['an unsafe integer', packed(8, 1, 1, 2 ** 53), /leaderCommit is 9007199254740992, not a safe integer/],
-    ['an infinite promise', packed(9, 1, 1, 0, 0, Number.POSITIVE_INFINITY), /promiseMs is Infinity/],
-    ['a promise that is no number', packed(9, 1, 1, 0, 0, Number.NaN), /promiseMs is NaN/],
-    ['round 0 of a heartbeat', packed(8, 1, 0, 0), /round is 0, less than 1/],
+    ['a negative number', packed(8, 1, 1, -1, 0, 0, 0), /leaderCommit: expected an integer, found byte 0xff/],
+    ['a fraction for an index', packed(8, 1, 1, 0.5, 0, 0, 0), /leaderCommit is 0.5, not a safe integer/],
+    [
+      'an unsafe integer',
+      packed(8, 1, 1, 2 ** 53, 0, 0, 0),
+      /leaderCommit is 9007199254740992, not a safe integer/,
+    ],
+    ['an infinite promise', packed(9, 1, 1, 0, 0, Number.POSITIVE_INFINITY, 0), /promiseMs is Infinity/],
+    ['a promise that is no number', packed(9, 1, 1, 0, 0, Number.NaN, 0), /promiseMs is NaN/],
+    ['round 0 of a heartbeat', packed(8, 1, 0, 0, 0, 0, 0), /round is 0, less than 1/],
+    ['freshness of no boot', packed(8, 1, 1, 0, 0, 7, 0), /freshness of boot 0/],
+    ['a read without an id', packed(17, 1, 1), /kind 17 with 3 values, not 5/],
+    ['a transfer that is no flag', packed(3, 4, 0, 0, 1), /leadershipTransfer: expected true or false/],
+    ['term 0 of a TimeoutNow', packed(16, 0), /term is 0, less than 1/],
     ['a match beyond the verified', packed(6, 1, 5, 4), /matchIndex 5 is beyond verifiedIndex 4/],
-    ['an index without a term', packed(3, 4, 7, 0), /lastLogIndex 7 with lastLogTerm 0/],
-    ['a term without an index', packed(3, 4, 0, 2), /lastLogIndex 0 with lastLogTerm 2/],
-    ['a log ahead of its term', packed(3, 4, 7, 5), /lastLogTerm 5 is beyond term 4/],
+    ['an index without a term', packed(3, 4, 7, 0, false), /lastLogIndex 7 with lastLogTerm 0/],
+    ['a term without an index', packed(3, 4, 0, 2, false), /lastLogIndex 0 with lastLogTerm 2/],
+    ['a log ahead of its term', packed(3, 4, 7, 5, false), /lastLogTerm 5 is beyond term 4/],
     [
       'sizes beyond the payloads',
       withPayloads(packed(5, 5, 1, 1, 0, [3], [1, 5, 0]), 1, 2),
@@ -249,7 +257,7 @@ describe('decoding refuses, and says why,', () => {
 });
 
 describe('encoding refuses, and says why,', () => {
-  const heartbeat = { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0 } as const;
+  const heartbeat = { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null } as const;
   const cases: readonly [string, Envelope, RegExp][] = [
     ['a hole in the entries', envelope(append({ entries: [command(12, 4)] })), /entry 12 where 11 belongs/],
     [
@@ -277,6 +285,7 @@ describe('encoding refuses, and says why,', () => {
         matchIndex: 0,
         verifiedIndex: 0,
         promiseMs: -1,
+        stamp: 0,
       }),
       /promiseMs is -1/,
     ],
@@ -284,6 +293,11 @@ describe('encoding refuses, and says why,', () => {
       'a match beyond the verified',
       envelope({ kind: 'AppendEntriesResponse', accepted: true, term: 1, matchIndex: 2, verifiedIndex: 1 }),
       /matchIndex 2 is beyond verifiedIndex 1/,
+    ],
+    [
+      'freshness of boot 0',
+      envelope({ ...heartbeat, freshness: { boot: 0, stamp: 1, index: 1 } }),
+      /boot is 0, less than 1/,
     ],
     ['a bad group', envelope(heartbeat, { group: 'a/b' }), /group "a\/b" is no name/],
     ['a bad cluster id', envelope(heartbeat, { clusterId: 'c' }), /clusterId "c" is not 16 lower-case hex/],

@@ -77,7 +77,9 @@ export function deliveryFacts(inWorld: InWorld): void {
 
   inWorld('drops a message that the wire format forbids, and says why', async (world) => {
     const [a, b] = await world.pair();
-    a.transport.send(a.envelope(b, { kind: 'Heartbeat', term: -1, round: 1, leaderCommit: 0 }));
+    a.transport.send(
+      a.envelope(b, { kind: 'Heartbeat', term: -1, round: 1, leaderCommit: 0, freshness: null }),
+    );
     strictEqual(a.transport.stats().badFrames, 1);
     ok(a.events.some((event) => event.kind === 'bad-frame' && event.reason.startsWith('not sent: ')));
   });

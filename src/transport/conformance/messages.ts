@@ -1,7 +1,7 @@
 import type { Message } from '../../raft/message.ts';
 
 export function heartbeat(round: number): Message {
-  return { kind: 'Heartbeat', term: 1, round, leaderCommit: 0 };
+  return { kind: 'Heartbeat', term: 1, round, leaderCommit: 0, freshness: null };
 }
 
 export function append(payloads: readonly Uint8Array[]): Message {
@@ -26,7 +26,7 @@ const member = { id: 'a', incarnation: '00000000000000aa', address: 'a:1' };
 export const oneOfEachKind: readonly Message[] = [
   { kind: 'RequestPreVote', term: 4, lastLogIndex: 9, lastLogTerm: 3 },
   { kind: 'PreVoteResponse', term: 4, granted: true },
-  { kind: 'RequestVote', term: 4, lastLogIndex: 0, lastLogTerm: 0 },
+  { kind: 'RequestVote', term: 4, lastLogIndex: 0, lastLogTerm: 0, leadershipTransfer: false },
   { kind: 'VoteResponse', term: 4, granted: false },
   {
     kind: 'AppendEntries',
@@ -50,6 +50,7 @@ export const oneOfEachKind: readonly Message[] = [
   { kind: 'AppendEntriesResponse', accepted: true, term: 4, matchIndex: 2, verifiedIndex: 3 },
   { kind: 'AppendEntriesResponse', accepted: false, term: 5, rejectedIndex: 7, hintIndex: 2, hintTerm: 1 },
   heartbeat(12),
+  { kind: 'Heartbeat', term: 4, round: 13, leaderCommit: 2, freshness: { boot: 2, stamp: 81.25, index: 2 } },
   {
     kind: 'HeartbeatResponse',
     term: 4,
@@ -57,6 +58,7 @@ export const oneOfEachKind: readonly Message[] = [
     matchIndex: 2,
     verifiedIndex: 3,
     promiseMs: 312.5,
+    stamp: 0,
   },
   {
     kind: 'InstallSnapshot',
@@ -72,6 +74,9 @@ export const oneOfEachKind: readonly Message[] = [
     data: new Uint8Array([0, 255, 7]),
   },
   { kind: 'InstallSnapshotResponse', term: 4, snapshotIndex: 9, snapshotTerm: 3, offset: 5 },
+  { kind: 'TimeoutNow', term: 4 },
+  { kind: 'ReadIndexRequest', term: 4, readId: { boot: 2, sequence: 17 }, lease: true },
+  { kind: 'ReadIndexResponse', term: 4, readId: { boot: 2, sequence: 17 }, index: 9 },
   { kind: 'JoinRequest', address: 'a:1', metadata: { zone: 'Zürich' }, lastLogIndex: 0 },
   { kind: 'JoinAnswer', answer: 'ask-leader', boot: 3, leader: { id: 'b', address: 'b:1' } },
   { kind: 'JoinAnswer', answer: 'waiting-for-operator', boot: 3, leader: null },

@@ -2,7 +2,7 @@ import type { Index, Term } from '../../../src/raft/entry.ts';
 import type { Message } from '../../../src/raft/message.ts';
 
 export function requestVote(term: Term): Message {
-  return { kind: 'RequestVote', term, lastLogIndex: 0, lastLogTerm: 0 };
+  return { kind: 'RequestVote', term, lastLogIndex: 0, lastLogTerm: 0, leadershipTransfer: false };
 }
 
 export function vote(term: Term, granted = true): Message {
@@ -14,11 +14,19 @@ export function preVote(term: Term): Message {
 }
 
 export function heartbeat(term: Term): Message {
-  return { kind: 'Heartbeat', term, round: 1, leaderCommit: 0 };
+  return { kind: 'Heartbeat', term, round: 1, leaderCommit: 0, freshness: null };
 }
 
 export function heartbeatAnswer(term: Term, matchIndex: Index): Message {
-  return { kind: 'HeartbeatResponse', term, round: 1, matchIndex, verifiedIndex: matchIndex, promiseMs: 500 };
+  return {
+    kind: 'HeartbeatResponse',
+    term,
+    round: 1,
+    matchIndex,
+    verifiedIndex: matchIndex,
+    promiseMs: 500,
+    stamp: 0,
+  };
 }
 
 export function append(term: Term): Message {

@@ -63,7 +63,7 @@ function heartbeat(from: string, to: string, round: number, boot = 1): Envelope 
     group: 'default',
     from: { id: from, incarnation: INCARNATION, boot },
     to: { id: to, incarnation: null },
-    message: { kind: 'Heartbeat', term: 1, round, leaderCommit: 0 },
+    message: { kind: 'Heartbeat', term: 1, round, leaderCommit: 0, freshness: null },
   };
 }
 

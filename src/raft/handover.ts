@@ -1,0 +1,26 @@
+import type { Context } from './context.ts';
+import { emit } from './context.ts';
+import type { MemberId, RequestId } from './identity.ts';
+
+/** A leader's handing over of its leadership, from the moment it takes no more proposals; see leadership-transfer.ts. */
+export interface Handover {
+  readonly handoverId: RequestId;
+  readonly to: MemberId;
+  /** It steps down as soon as the TimeoutNow is out: it stands in the way itself. */
+  readonly thenStepDown: boolean;
+  /** The TimeoutNow is out. */
+  sent: boolean;
+}
+
+/** However it ends, it ends here. */
+export function endHandover(
+  context: Context,
+  outcome: 'stepped-down' | 'timed-out' | 'not-a-voter-any-more',
+): void {
+  const { state } = context;
+  state.timers.handover = null;
+  if (state.handover === null) return;
+  const { handoverId, to } = state.handover;
+  state.handover = null;
+  emit(context, { kind: 'handover-ended', handoverId, to: to.id, outcome });
+}
