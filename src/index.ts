@@ -15,6 +15,9 @@ export {
   Removed,
   Retired,
   StateMachineFailed,
+  StepDownRefused,
+  TooStale,
+  TransferFailed,
 } from './node/errors.ts';
 export type { RaftNodeEvents } from './node/events.ts';
 export type { MembershipOptions } from './node/membership-requests.ts';
@@ -23,6 +26,7 @@ export type { Observation, Observer } from './node/observation.ts';
 export type { BootstrapMember, RaftNodeOptions } from './node/options.ts';
 export type { QuorumStatus } from './node/quorum-status.ts';
 export { RaftNode } from './node/raft-node.ts';
+export type { ReadConsistency, ReadOptions } from './node/read-queue.ts';
 export type { RequestOptions } from './node/request.ts';
 export type { RequestedChange, RequestedMember } from './node/requested-change.ts';
 export {
@@ -34,7 +38,7 @@ export {
 export type { ApplyMeta, CommandCodec, StateMachine } from './node/state-machine.ts';
 export type { NewcomerStatus, NodeStatus, PeerStatus } from './node/status.ts';
 export type { Configuration, ConfigurationId, Member, Metadata } from './raft/configuration.ts';
-export type { MembershipProgress } from './raft/event.ts';
+export type { MembershipProgress, Stalled } from './raft/event.ts';
 export type { ClusterId, GroupId, Incarnation, NodeId } from './raft/identity.ts';
 export type { MembershipRefusal } from './raft/membership-change.ts';
 export type { JoinOutcome } from './raft/message.ts';

@@ -1,4 +1,5 @@
 import type { MemberId, NodeId } from '../raft/identity.ts';
+import type { HandoverRefusal } from '../raft/leadership-transfer.ts';
 import type { MembershipRefusal } from '../raft/membership-change.ts';
 
 /** Every error of a running node. `outcomeKnown` false means: the command may still be applied. */
@@ -45,10 +46,54 @@ export class Overloaded extends KontikiError {
   readonly outcomeKnown = true;
 }
 
-/** A linearizable read did not finish in time, or was aborted. Nothing was changed. */
+/** A read did not finish in time, or was aborted. Nothing was changed. */
 export class ReadFailed extends KontikiError {
   readonly code = 'KONTIKI_READ_FAILED';
   readonly outcomeKnown = true;
+}
+
+/** A local read asked for a bound on staleness that cannot be proven. Ask for another consistency, or try again. */
+export class TooStale extends KontikiError {
+  readonly code = 'KONTIKI_TOO_STALE';
+  readonly outcomeKnown = true;
+  /** By how much the state may lag; null: nothing is known. Milliseconds. */
+  readonly provenMs: number | null;
+  constructor(maxStalenessMs: number, provenMs: number | null) {
+    super(
+      `this replica's state is not proven to lag by at most ${maxStalenessMs} ms: ` +
+        (provenMs === null ? 'nothing is known of it at present' : `it may lag by ${provenMs} ms`),
+    );
+    this.provenMs = provenMs;
+  }
+}
+
+/** Leadership was not handed over as asked. `reason` tells why; only after `gave-up` it may still happen. */
+export class TransferFailed extends KontikiError {
+  readonly code = 'KONTIKI_TRANSFER_FAILED';
+  readonly reason: HandoverRefusal | 'timed-out' | 'not-a-voter-any-more' | 'another-leads' | 'gave-up';
+  /** Who leads, as far as this replica knows; null when none is known. */
+  readonly leader: { readonly id: NodeId; readonly address: string } | null;
+  constructor(
+    reason: TransferFailed['reason'],
+    why: string,
+    options: { readonly leader?: TransferFailed['leader']; readonly cause?: unknown } = {},
+  ) {
+    super(`leadership is not handed over: ${why}`, { cause: options.cause });
+    this.reason = reason;
+    this.leader = options.leader ?? null;
+  }
+  get outcomeKnown(): boolean {
+    return this.reason !== 'gave-up';
+  }
+}
+
+/** The only voter was asked to step down: there is nobody else to lead. */
+export class StepDownRefused extends KontikiError {
+  readonly code = 'KONTIKI_STEP_DOWN_REFUSED';
+  readonly outcomeKnown = true;
+  constructor() {
+    super('the only voter cannot step down: there is nobody else to lead');
+  }
 }
 
 /** The node is closed, or was stopped by the error in `cause`. Nothing was proposed. */

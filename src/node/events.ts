@@ -1,6 +1,6 @@
 import type { Configuration } from '../raft/configuration.ts';
 import type { Index, Term } from '../raft/entry.ts';
-import type { ClockAnomaly, RaftEvent, Role } from '../raft/event.ts';
+import type { ClockAnomaly, RaftEvent, Role, Stalled } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
@@ -48,6 +48,16 @@ export interface RaftNodeEvents {
   /** Leader: how sending a snapshot to a peer goes. */
   'snapshot-transfer': [Told<'snapshot-transfer'>];
   'log-compacted': [Told<'log-compacted'>];
+  /** This leader takes no proposals while it hands over to `to`. */
+  'handover-begun': [Told<'handover-begun'>];
+  /** It leads no more (`stepped-down`), or goes on leading. */
+  'handover-ended': [Told<'handover-ended'>];
+  /** A write, or a command being applied, has not finished for too long. Leadership is handed over, if it can be. */
+  stalled: [{ readonly what: Stalled; readonly forMs: number }];
+  /** It goes on. */
+  'stall-ended': [{ readonly what: Stalled }];
+  /** Leader that stands still: nobody is fit to take over, so it goes on leading. */
+  'nobody-to-hand-over-to': [Told<'nobody-to-hand-over-to'>];
   /** A write, sync or read failed; the storage is being reopened. */
   'storage-failed': [{ readonly error: unknown }];
   /** An attempt to reopen failed; the next follows after `retryInMs`. */

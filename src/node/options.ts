@@ -9,6 +9,7 @@ import type { Storage } from '../storage/contract.ts';
 import type { Transport } from '../transport/contract.ts';
 import { InvalidOptions } from './errors.ts';
 import type { Observer } from './observation.ts';
+import type { ReadConsistency } from './read-queue.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
 import type { CommandCodec, StateMachine } from './state-machine.ts';
 
@@ -48,6 +49,15 @@ export interface RaftNodeOptions<Command, Result, Query, Answer> {
   readonly pendingRequestsMax?: number;
   /** Bytes of one encoded command; a larger one is not proposed. Default 16 MiB. */
   readonly commandBytesMax?: number;
+  /** What `read` promises unless told otherwise. Default `linearizable`. */
+  readonly readConsistency?: ReadConsistency;
+  /**
+   * A write that takes longer than this makes a leader hand over, to somebody whose disk answers; milliseconds.
+   * Default: two longest election timeouts.
+   */
+  readonly storageStallMs?: number;
+  /** The same for one command being applied. Default: ten longest election timeouts. */
+  readonly applyStallMs?: number;
   /** A pino logger; a child of it is used. Default: silent. */
   readonly logger?: Logger;
   /** The doors of time and randomness. Default: the machine's. */
@@ -91,13 +101,31 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
   if (!Number.isSafeInteger(keepEntries) || keepEntries < 0) {
     mistakes.push(`snapshots.keepEntries: ${show(keepEntries)} is no whole number from 0`);
   }
-  for (const name of ['requestTimeoutMs', 'pendingRequestsMax', 'commandBytesMax'] as const) {
+  for (const name of [
+    'requestTimeoutMs',
+    'pendingRequestsMax',
+    'commandBytesMax',
+    'storageStallMs',
+    'applyStallMs',
+  ] as const) {
     if (options[name] !== undefined) mistakes.push(...notPositive(name, options[name]));
   }
   const raft: RaftOptions = { ...defaultRaftOptions, ...options.raft };
-  mistakes.push(...raftMistakes(raft));
+  mistakes.push(...raftMistakes(raft), ...readMistakes(options.readConsistency ?? 'linearizable', raft));
   if (mistakes.length > 0) throw new InvalidOptions(mistakes);
   return raft;
+}
+
+/** A lease is a right only where it was said how far clocks may drift apart. */
+export function readMistakes(consistency: unknown, { clockDriftMaxRatio }: RaftOptions): string[] {
+  if (!['linearizable', 'lease', 'local'].includes(consistency as string)) {
+    return [`readConsistency: expected "linearizable", "lease" or "local", found ${show(consistency)}`];
+  }
+  return consistency === 'lease' && clockDriftMaxRatio === null
+    ? [
+        'readConsistency: "lease" needs raft.clockDriftMaxRatio, by how much clocks may drift apart, such as 0.1',
+      ]
+    : [];
 }
 
 function raftMistakes(raft: RaftOptions): string[] {

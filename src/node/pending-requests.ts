@@ -1,10 +1,9 @@
 import type { Entry, Index, Term } from '../raft/entry.ts';
-import { OutcomeUnknown, ProposalDropped, ReadFailed } from './errors.ts';
+import { OutcomeUnknown, ProposalDropped } from './errors.ts';
 
 /** Somebody in this process who waits for an entry to be applied here. */
 export interface Waiter {
-  readonly kind: 'proposal' | 'reads';
-  /** The entry was applied. `result` is what the state machine returned; undefined for a barrier. */
+  /** The entry was applied. `result` is what the state machine returned. */
   applied(result: unknown): void;
   failed(error: Error): void;
 }
@@ -74,11 +73,7 @@ export class PendingRequests {
 
   #leaveInDoubt(concerns: (registered: Registered) => boolean, why: string, cause?: unknown): void {
     for (const { waiter } of this.#remove(concerns)) {
-      waiter.failed(
-        waiter.kind === 'reads'
-          ? new ReadFailed(`the read did not finish: ${why}`, { cause })
-          : new OutcomeUnknown(`the command may or may not be applied: ${why}`, { cause }),
-      );
+      waiter.failed(new OutcomeUnknown(`the command may or may not be applied: ${why}`, { cause }));
     }
   }
 
@@ -101,11 +96,7 @@ export class PendingRequests {
   ): void {
     for (const registered of this.#remove(excluded)) {
       const why = `entry ${entry.index} of term ${entry.term} was committed instead`;
-      registered.waiter.failed(
-        registered.waiter.kind === 'reads'
-          ? new ReadFailed(`the read's barrier was overwritten: ${why}`)
-          : new ProposalDropped(`the command will never be applied: ${why}`),
-      );
+      registered.waiter.failed(new ProposalDropped(`the command will never be applied: ${why}`));
     }
   }
 }

@@ -42,5 +42,14 @@ export function tellRaftEvent(
       break;
     case 'log-compacted':
       emit('log-compacted', event);
+      break;
+    case 'handover-begun':
+      emit('handover-begun', event);
+      break;
+    case 'handover-ended':
+      emit('handover-ended', event);
+      break;
+    case 'nobody-to-hand-over-to':
+      emit('nobody-to-hand-over-to', event);
   }
 }

@@ -5,20 +5,22 @@ import { nodeClock } from '../doors/node-clock.ts';
 import { nodeRandom } from '../doors/node-random.ts';
 import { type Configuration, emptyConfiguration } from '../raft/configuration.ts';
 import type { NodeId } from '../raft/identity.ts';
+import type { RaftOptions } from '../raft/options.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { StorageStats } from '../storage/contract.ts';
 import { Applier } from './applier.ts';
 import { msgpackCodec } from './command-codec.ts';
-import { Closed, ProposalDropped } from './errors.ts';
+import { Closed, InvalidOptions, ProposalDropped } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
 import { waitForLeader } from './leader-wait.ts';
 import { logEvents } from './logging.ts';
 import type { MembershipOptions } from './membership-requests.ts';
 import { countEvent, type Metrics, metricsOf, newCounters } from './metrics.ts';
-import { type RaftNodeOptions, resolveRaftOptions } from './options.ts';
+import { type RaftNodeOptions, readMistakes, resolveRaftOptions } from './options.ts';
 import { PendingRequests } from './pending-requests.ts';
 import { noQuorum, quorumOf } from './quorum-status.ts';
+import { AppliedState, type ReadOptions, ReadQueue } from './read-queue.ts';
 import { Replica, type ReplicaParts } from './replica.ts';
 import type { RequestOptions } from './request.ts';
 import { RequestQueue } from './request-queue.ts';
@@ -57,13 +59,16 @@ export class RaftNode<Command, Result, Query, Answer>
 {
   readonly id: NodeId;
   readonly #replica: Replica;
-  readonly #queue: RequestQueue<Result, Query, Answer>;
+  readonly #queue: RequestQueue<Result>;
+  readonly #reads: ReadQueue<Query, Answer>;
   readonly #applier: Applier<Command, Result>;
   readonly #codec: CommandCodec<Command>;
   readonly #options: RaftNodeOptions<Command, Result, Query, Answer>;
   readonly #clock: Clock;
   readonly #taker: SnapshotTaker;
   readonly #counters = newCounters();
+  readonly #raft: RaftOptions;
+  #closing: Promise<void> | null = null;
   #lastState: RaftState | null = null;
   #lastStorage: StorageStats = noStorage;
 
@@ -84,27 +89,25 @@ export class RaftNode<Command, Result, Query, Answer>
     return node;
   }
 
-  private constructor(
-    options: RaftNodeOptions<Command, Result, Query, Answer>,
-    raft: ReturnType<typeof resolveRaftOptions>,
-  ) {
+  private constructor(options: RaftNodeOptions<Command, Result, Query, Answer>, raft: RaftOptions) {
     super();
     this.id = options.id;
     this.#options = options;
+    this.#raft = raft;
     this.#codec = options.codec ?? msgpackCodec<Command>();
     const { clock, random } = options.doors ?? { clock: nodeClock(), random: nodeRandom() };
     this.#clock = clock;
     const pending = new PendingRequests();
-    this.#queue = new RequestQueue(
-      clock,
-      { timeoutMs: options.requestTimeoutMs ?? TIMEOUT_MS, pendingMax: options.pendingRequestsMax ?? 65_536 },
-      pending,
-      (query) => options.stateMachine.query(query),
-    );
+    const limits = {
+      timeoutMs: options.requestTimeoutMs ?? TIMEOUT_MS,
+      pendingMax: options.pendingRequestsMax ?? 65_536,
+    };
+    this.#queue = new RequestQueue(clock, limits, pending);
     const observer = options.observer ?? null;
     this.#applier = new Applier(options.stateMachine, this.#codec, pending, (entry, result) => {
       observer?.({ kind: 'applied', entry, result: result ?? null });
       this.#taker.onApplied(entry);
+      this.#reads.look();
     });
     const { stateMachine } = options;
     this.#taker = new SnapshotTaker(
@@ -113,12 +116,19 @@ export class RaftNode<Command, Result, Query, Answer>
       () => ({ index: this.#applier.appliedIndex, midCommand: this.#applier.midCommand }),
       (index, error) => this.#emitGuarded('snapshot-failed', { index, origin: 'taken', error }),
     );
+    this.#reads = new ReadQueue(clock, limits, new AppliedState(stateMachine, this.#applier), {
+      requestRead: (lease) => this.#replica.requestRead(lease),
+      cancelRead: (readId) => this.#replica.cancelRead(readId),
+      staleness: () => this.#replica.staleness(),
+      whyNotGranted: () => this.#replica.whyNotGranted(),
+    });
     const parts: ReplicaParts = {
       queue: this.#queue,
       pending,
       applier: this.#applier,
       taker: this.#taker,
       counters: this.#counters,
+      reads: this.#reads,
       emit: (name, ...args) => this.#emitGuarded(name, ...args),
     };
     this.#replica = new Replica(
@@ -135,6 +145,8 @@ export class RaftNode<Command, Result, Query, Answer>
         clock,
         random,
         observer,
+        storageStallMs: options.storageStallMs ?? 2 * raft.electionTimeoutMaxMs,
+        applyStallMs: options.applyStallMs ?? 10 * raft.electionTimeoutMaxMs,
       },
       parts,
     );
@@ -165,17 +177,50 @@ export class RaftNode<Command, Result, Query, Answer>
   }
 
   /**
-   * A linearizable read: the answer reflects everything acknowledged anywhere before the call. On the
-   * leader only; it costs one log entry for all reads of a turn of the event loop.
+   * Reads, on any replica. Unless told otherwise the answer reflects everything acknowledged anywhere before the
+   * call: a replica that does not lead asks the leader up to where it has to be (dissertation 6.4).
    *
-   * @throws NotLeader, Overloaded, Closed, ReadFailed, or what the state machine's `query` threw.
+   * @throws ReadFailed when it was not granted or answered in time, with what it waited for.
+   * @throws TooStale when a local read is not proven to be as fresh as asked.
+   * @throws Overloaded, Closed, or what the state machine's `query` threw; InvalidOptions for a lease read without
+   *   `raft.clockDriftMaxRatio`.
    */
-  async read(query: Query, options: RequestOptions = {}): Promise<Answer> {
+  async read(query: Query, options: ReadOptions = {}): Promise<Answer> {
     this.#refuseWhenStopped();
-    const answer = this.#queue.read(query, options);
+    const consistency = options.consistency ?? this.#options.readConsistency ?? 'linearizable';
+    const mistakes = readMistakes(consistency, this.#raft);
+    if (mistakes.length > 0) throw new InvalidOptions(mistakes);
+    const answer = this.#reads.read(query, consistency, options);
     this.#counters.reads += 1;
     this.#replica.wake();
     return answer;
+  }
+
+  /**
+   * Hands leadership to the voter `to`, or to the fittest: resolves with the new leader once it is known here. The
+   * leader takes no proposals meanwhile; they wait, and are proposed if it goes on leading, or refused with
+   * NotLeader. It ends within one longest election timeout either way.
+   *
+   * @throws TransferFailed with the reason: nothing was begun, it did not succeed, or another was elected.
+   */
+  async transferLeadership(
+    to: NodeId | null = null,
+    options: RequestOptions = {},
+  ): Promise<{ id: NodeId; address: string }> {
+    this.#refuseWhenStopped();
+    const timeoutMs = options.timeoutMs ?? this.#options.requestTimeoutMs ?? TIMEOUT_MS;
+    return this.#replica.leadership.transfer(to, { ...options, timeoutMs });
+  }
+
+  /**
+   * Leads no more, at once, and lets the others go first in the election that follows. What was proposed and is not
+   * committed may still be. Prefer `transferLeadership`: it leaves no time without a leader.
+   *
+   * @throws NotLeader, StepDownRefused, Closed
+   */
+  stepDown(): void {
+    this.#refuseWhenStopped();
+    this.#replica.leadership.stepDown();
   }
 
   /**
@@ -249,6 +294,7 @@ export class RaftNode<Command, Result, Query, Answer>
       snapshot: state === null ? null : snapshotOf(state),
       configuration: state === null ? emptyConfiguration : latestConfiguration(state),
       quorum: session === null ? noQuorum : quorumOf(session.core.state),
+      stalenessMs: this.#replica.staleness(),
       change: session === null ? null : changeOf(session.core.state),
       newcomers: state === null ? [] : newcomersOf(state),
       peers: session === null ? [] : peersOf(session.core.state, session.core.state.now),
@@ -264,20 +310,33 @@ export class RaftNode<Command, Result, Query, Answer>
     return metricsOf({
       state,
       appliedIndex: this.#applier.appliedIndex,
-      pendingRequests: this.#queue.unsettled,
+      pendingRequests: this.#queue.unsettled + this.#reads.unsettled,
       counters: this.#counters,
       storage: this.#lastStorage,
       transport: this.#options.transport.stats(),
     });
   }
 
-  /** Stops taking part and releases everything. What waits is told. Idempotent. */
+  /**
+   * Stops taking part and releases everything; a leader hands over first, which takes at most one longest election
+   * timeout. What waits is told, and nothing new is taken from this call on. Idempotent.
+   */
   close(): Promise<void> {
-    return this.#replica.close();
+    this.#closing ??= this.#handOverAndClose();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #handOverAndClose(): Promise<void> {
+    const state = this.#replica.session?.core.state;
+    // A leader that hears no quorum has nobody to hand over to.
+    if (state?.role === 'leader' && state.quorumConfirmedAt !== null) {
+      await this.#replica.leadership.leaveTheLead(2 * this.#raft.electionTimeoutMaxMs);
+    }
+    await this.#replica.close();
   }
 
   /** The core's state, or its last one while the storage is being reopened. */
@@ -293,7 +352,7 @@ export class RaftNode<Command, Result, Query, Answer>
 
   #refuseWhenStopped(): void {
     const { stopped } = this.#replica;
-    if (stopped !== undefined) throw new Closed(stopped);
+    if (stopped !== undefined || this.#closing !== null) throw new Closed(stopped ?? null);
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
 import type { Effect } from '../raft/effect.ts';
 import type { RaftEvent } from '../raft/event.ts';
-import type { Incarnation } from '../raft/identity.ts';
+import type { Incarnation, RequestId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
 import type { Raft } from '../raft/raft.ts';
 import type { Storage } from '../storage/contract.ts';
@@ -14,15 +14,19 @@ import { ClockWatch } from './clock-watch.ts';
 import { ClusterEntry, type ClusterEntrySettings } from './cluster-entry.ts';
 import { Closed, NotLeader, Overloaded, Removed, Retired } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
+import { LeadershipRequests } from './leadership-requests.ts';
 import { MembershipRequests } from './membership-requests.ts';
 import type { NodeCounters } from './metrics.ts';
 import type { Observation, Observer } from './observation.ts';
 import type { PendingRequests } from './pending-requests.ts';
+import { quorumOf } from './quorum-status.ts';
 import { tellRaftEvent } from './raft-events.ts';
+import type { ReadQueue } from './read-queue.ts';
 import type { RequestQueue } from './request-queue.ts';
 import { openSession, type Session, type SessionSettings } from './session.ts';
 import { type SessionActions, SessionWork } from './session-work.ts';
 import type { SnapshotTaker } from './snapshot-taker.ts';
+import { StallWatch } from './stall-watch.ts';
 import { latestConfiguration, leaderOf } from './status.ts';
 import { StorageReopening } from './storage-reopening.ts';
 import { WakeTimer } from './wake-timer.ts';
@@ -33,15 +37,18 @@ export interface ReplicaSettings extends SessionSettings, Omit<ClusterEntrySetti
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: Observer | null;
+  readonly storageStallMs: number;
+  readonly applyStallMs: number;
 }
 
 /** What the replica's loop works with. */
 export interface ReplicaParts {
-  readonly queue: Pick<RequestQueue<unknown, unknown, unknown>, 'isEmpty' | 'flush' | 'failQueued'>;
+  readonly queue: Pick<RequestQueue<unknown>, 'isEmpty' | 'flush' | 'failQueued'>;
   readonly pending: PendingRequests;
   readonly applier: Applier<unknown, unknown>;
   readonly taker: SnapshotTaker;
   readonly counters: NodeCounters;
+  readonly reads: Pick<ReadQueue<unknown, unknown>, 'flush' | 'granted' | 'onSessionBegun' | 'failAll'>;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
 }
 
@@ -60,6 +67,7 @@ interface Running {
  */
 export class Replica {
   readonly membership: MembershipRequests;
+  readonly leadership: LeadershipRequests;
   readonly #settings: ReplicaSettings;
   readonly #parts: ReplicaParts;
   readonly #timer: WakeTimer;
@@ -86,6 +94,11 @@ export class Replica {
       parts.emit('storage-reopen-failed', { error, retryInMs }),
     );
     this.membership = new MembershipRequests(clock, (act) => this.#withCore(act));
+    this.leadership = new LeadershipRequests(
+      clock,
+      (act) => this.#withCore(act),
+      () => (this.session === null ? null : leaderOf(this.session.core.state)),
+    );
   }
 
   /** null while the storage is being reopened, and once stopped. */
@@ -118,6 +131,30 @@ export class Replica {
     this.#begin(session);
   }
 
+  /** Within a drain. null while there is no core to ask. */
+  requestRead(lease: boolean): RequestId | null {
+    return this.session?.core.requestRead(this.#settings.clock.now(), lease) ?? null;
+  }
+
+  cancelRead(readId: RequestId): void {
+    this.#input((now, core) => core.cancelRead(now, readId));
+  }
+
+  staleness(): number | null {
+    return this.#withCore((now, core) => core.staleness(now));
+  }
+
+  /** What keeps a read from being granted, as far as this replica sees. */
+  whyNotGranted(): string {
+    if (this.session === null) return 'the storage is being reopened';
+    const { state } = this.session.core;
+    if (state.leader === null) return 'no leader is known';
+    if (state.role !== 'leader') return `${state.leader.id} leads, and has not answered`;
+    const missing = quorumOf(state).missing.map(({ id }) => id);
+    if (missing.length > 0) return `this leader lacks answers from ${missing.join(', ')}`;
+    return 'this leader waits for answers, or for commands to be applied';
+  }
+
   /** Something was queued: the turn's end will see to it. */
   wake(): void {
     this.#scheduleDrain();
@@ -131,7 +168,13 @@ export class Replica {
     const running: Running = {
       session,
       entry: this.#entryOf(session),
-      work: new SessionWork(session, this.#parts.applier, this.#parts.taker, this.#sessionActions(session)),
+      work: new SessionWork(
+        session,
+        this.#parts.applier,
+        this.#parts.taker,
+        this.#watch(session),
+        this.#sessionActions(session),
+      ),
     };
     this.#running = running;
     this.#observe({
@@ -143,6 +186,7 @@ export class Replica {
     this.#addresses.begin();
     running.work.begin();
     running.entry.start();
+    this.#parts.reads.onSessionBegun();
     this.#scheduleDrain();
   }
 
@@ -198,11 +242,13 @@ export class Replica {
     const running = this.#running;
     if (running === null) {
       this.#parts.queue.failQueued(new NotLeader(null));
+      this.#parts.reads.flush();
       return;
     }
     const { core } = running.session;
     try {
-      this.#flushRequests(core);
+      this.#flushProposals(core);
+      this.#parts.reads.flush();
       const effects = core.takeEffects();
       // Addresses before messages: whoever just asked to be let in is answered in this drain.
       this.#followConfiguration(running);
@@ -211,6 +257,8 @@ export class Replica {
       this.#parts.taker.look();
       running.entry.look();
       this.#timer.arm(core.deadline);
+      // They waited for leadership to be handed over, and that has just ended.
+      if (!this.#parts.queue.isEmpty && core.state.handover === null) this.#scheduleDrain();
     } catch (error) {
       this.#stopWith(error);
       return;
@@ -219,7 +267,7 @@ export class Replica {
     this.#stopIfDone();
   }
 
-  #flushRequests(core: Raft): void {
+  #flushProposals(core: Raft): void {
     if (this.#parts.queue.isEmpty) return;
     this.#parts.queue.flush(
       (proposals) => core.propose(this.#settings.clock.now(), proposals),
@@ -235,6 +283,7 @@ export class Replica {
   #carryOut(running: Running, effect: Effect): void {
     if (effect.kind === 'send') this.#send(effect.envelope);
     else if (effect.kind === 'event') this.#onRaftEvent(effect.event);
+    else if (effect.kind === 'read-granted') this.#parts.reads.granted(effect.readId, effect.index);
     else running.work.carryOut(effect);
   }
 
@@ -242,6 +291,7 @@ export class Replica {
     this.#observe({ kind: 'raft-event', event });
     if (event.kind === 'removed') this.#stopAfterDrain ??= new Removed();
     this.membership.onEvent(event);
+    this.leadership.onEvent(event);
     tellRaftEvent(event, this.#parts.emit);
   }
 
@@ -264,6 +314,23 @@ export class Replica {
       observe: (observation) => this.#observe(observation),
       emit: this.#parts.emit,
     };
+  }
+
+  #watch(session: Session): StallWatch {
+    const { clock, storageStallMs, applyStallMs } = this.#settings;
+    const isOver = (): boolean => session !== this.session;
+    return new StallWatch(clock, { storageStallMs, applyStallMs }, () => this.#parts.applier.appliedIndex, {
+      stalled: (what, forMs) => {
+        if (isOver()) return;
+        this.#parts.emit('stalled', { what, forMs });
+        this.#input((now, core) => core.stalled(now, what, forMs));
+      },
+      answered: (what) => {
+        if (isOver()) return;
+        this.#parts.emit('stall-ended', { what });
+        this.#input((now, core) => core.answered(now, what));
+      },
+    });
   }
 
   #entryOf(session: Session): ClusterEntry {
@@ -368,7 +435,9 @@ export class Replica {
     this.#leaveSession();
     queue.failQueued(new Closed(cause));
     pending.failAll(cause === null ? 'the node was closed' : 'the node was stopped', cause);
+    this.#parts.reads.failAll(new Closed(cause));
     this.membership.stop(cause);
+    this.leadership.stop(cause);
     taker.stop(new Closed(cause));
     this.#observe({ kind: 'stopped', error: cause });
     // A user's `apply` that never settles must not keep the node from closing: it is left behind.

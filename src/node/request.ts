@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from '../doors/clock.ts';
-import { type KontikiError, OutcomeUnknown, ProposalDropped, ReadFailed } from './errors.ts';
+import { type KontikiError, OutcomeUnknown, ProposalDropped } from './errors.ts';
 
 export interface RequestOptions {
   /** Gives up waiting; milliseconds. Default: the node's `requestTimeoutMs`. */
@@ -76,6 +76,3 @@ export const giveUpProposal: GiveUp = (inLog, why, cause) =>
   inLog
     ? new OutcomeUnknown(`the command may or may not be applied: ${why}`, { cause })
     : new ProposalDropped(`the command was not proposed: ${why}`, { cause });
-
-export const giveUpRead: GiveUp = (_inLog, why, cause) =>
-  new ReadFailed(`the read did not finish: ${why}`, { cause });

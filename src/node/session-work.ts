@@ -10,6 +10,7 @@ import type { Session } from './session.ts';
 import { SnapshotContent } from './snapshot-content.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import type { SnapshotTaker } from './snapshot-taker.ts';
+import type { StallWatch } from './stall-watch.ts';
 
 /** What the replica's loop does for the work of a session. All of it is a no-op once the session has ended. */
 export interface SessionActions {
@@ -21,7 +22,7 @@ export interface SessionActions {
   isOver(): boolean;
 }
 
-type StorageEffect = Exclude<Effect, { readonly kind: 'send' | 'event' }>;
+type StorageEffect = Exclude<Effect, { readonly kind: 'send' | 'event' | 'read-granted' }>;
 
 /**
  * Does what a core wants done with the storage and the state machine, and tells it when it is done. Nothing
@@ -33,16 +34,19 @@ export class SessionWork {
   readonly #taker: SnapshotTaker;
   readonly #actions: SessionActions;
   readonly #receiver: SnapshotReceiver;
+  readonly #watch: StallWatch;
 
   constructor(
     session: Session,
     applier: Pick<Applier<unknown, unknown>, 'apply' | 'appliedIndex' | 'idle' | 'restore'>,
     taker: SnapshotTaker,
+    watch: StallWatch,
     actions: SessionActions,
   ) {
     this.#session = session;
     this.#applier = applier;
     this.#taker = taker;
+    this.#watch = watch;
     this.#actions = actions;
     this.#receiver = this.#makeReceiver();
   }
@@ -69,6 +73,7 @@ export class SessionWork {
   /** The session has ended: what is under way is cut short. */
   end(): void {
     this.#taker.end();
+    this.#watch.stop();
     this.#receiver.stop();
   }
 
@@ -100,9 +105,11 @@ export class SessionWork {
   #write(effect: WriteEffect): void {
     this.#actions.observe({ kind: 'write', write: effect });
     const { kind: _, ...request } = effect;
+    this.#watch.writeBegun();
     this.#session.log.write(request).then(
       () => {
         if (this.#actions.isOver()) return;
+        this.#watch.writeEnded();
         this.#actions.observe({ kind: 'persisted', writeId: effect.writeId });
         this.#actions.input((now, core) => core.persisted(now, effect.writeId));
       },
@@ -141,12 +148,18 @@ export class SessionWork {
       return;
     }
     const outcome = this.#applier.apply(cached);
-    if (outcome === undefined) this.#applied(to);
-    else
-      outcome.then(
-        () => this.#applied(to),
-        (error: unknown) => this.#actions.stop(error),
-      );
+    if (outcome === undefined) {
+      this.#applied(to);
+      return;
+    }
+    this.#watch.applyBegun();
+    outcome.then(
+      () => {
+        this.#watch.applyEnded();
+        this.#applied(to);
+      },
+      (error: unknown) => this.#actions.stop(error),
+    );
   }
 
   async #applyFromStorage(from: number, to: number): Promise<void> {
@@ -161,12 +174,14 @@ export class SessionWork {
       }
       // A storage that failed meanwhile has, or will get, a new core that asks for the rest itself.
       if (this.#actions.isOver()) return;
+      this.#watch.applyBegun();
       try {
         await this.#applier.apply(entries);
       } catch (error) {
         this.#actions.stop(error);
         return;
       }
+      this.#watch.applyEnded();
       next += entries.length;
     }
     this.#applied(to);

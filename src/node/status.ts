@@ -30,6 +30,8 @@ export interface NodeStatus {
   /** The latest durable one here; null when there is none. `size` in bytes. */
   readonly snapshot: { readonly index: Index; readonly term: Term; readonly size: number } | null;
   readonly configuration: Configuration;
+  /** By how much what is applied here may lag behind what anybody was told is committed; null: no bound is known. */
+  readonly stalenessMs: number | null;
   /** Whether enough voters are heard to decide anything, and who is missing. */
   readonly quorum: QuorumStatus;
   /** Leader: the change of the membership it carries out; null when there is none. */

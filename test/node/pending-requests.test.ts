@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { OutcomeUnknown, ProposalDropped, ReadFailed } from '../../src/node/errors.ts';
+import { OutcomeUnknown, ProposalDropped } from '../../src/node/errors.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
 import type { Entry } from '../../src/raft/entry.ts';
 
 const entry = (index: number, term: number): Entry => ({ kind: 'noop', index, term });
 
-function waiter(kind: 'proposal' | 'reads' = 'proposal') {
+function waiter() {
   const seen: unknown[] = [];
   return {
     seen,
-    kind,
     applied: (result: unknown) => void seen.push(result),
     failed: (error: Error) => void seen.push(error),
   };
@@ -79,41 +78,31 @@ describe('who waits for which entry', () => {
     expect(first.seen[0]).toBeInstanceOf(ProposalDropped);
   });
 
-  it('an overwritten barrier fails its reads, which had no effect', () => {
-    const pending = new PendingRequests();
-    const w = waiter('reads');
-    pending.register(5, 2, w);
-    pending.onApplied(entry(5, 3), null);
-    expect(w.seen[0]).toBeInstanceOf(ReadFailed);
-  });
-
   it('is left in doubt when nothing more will be learnt', () => {
     const pending = new PendingRequests();
-    const [proposal, reads, displaced] = [waiter(), waiter('reads'), waiter()];
+    const [proposal, next, displaced] = [waiter(), waiter(), waiter()];
     pending.register(5, 2, displaced);
     pending.register(5, 3, proposal);
-    pending.register(6, 3, reads);
+    pending.register(6, 3, next);
     pending.failAll('the node was closed');
     expect(proposal.seen[0]).toBeInstanceOf(OutcomeUnknown);
     expect(displaced.seen[0]).toBeInstanceOf(OutcomeUnknown);
-    expect(reads.seen[0]).toBeInstanceOf(ReadFailed);
+    expect(next.seen[0]).toBeInstanceOf(OutcomeUnknown);
     pending.onApplied(entry(5, 3), 'late');
     expect(proposal.seen).toHaveLength(1);
   });
 
   it('is left in doubt where a snapshot covers the entry, and goes on waiting above it', () => {
     const pending = new PendingRequests();
-    const [covered, last, above, reads] = [waiter(), waiter(), waiter(), waiter('reads')];
+    const [covered, last, above] = [waiter(), waiter(), waiter()];
     pending.register(5, 2, covered);
     pending.register(6, 2, last);
-    pending.register(4, 2, reads);
     pending.register(7, 2, above);
     pending.onRestored({ index: 6, term: 2 });
     expect([covered.seen[0], last.seen[0]].map((seen) => seen instanceof OutcomeUnknown)).toEqual([
       true,
       true,
     ]);
-    expect(reads.seen[0]).toBeInstanceOf(ReadFailed);
     expect(above.seen).toEqual([]);
     pending.onApplied(entry(7, 2), 'mine');
     expect(above.seen).toEqual(['mine']);

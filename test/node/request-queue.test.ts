@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NotLeader, OutcomeUnknown, Overloaded, ProposalDropped, ReadFailed } from '../../src/node/errors.ts';
+import { NotLeader, OutcomeUnknown, Overloaded, ProposalDropped } from '../../src/node/errors.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
 import { RequestQueue } from '../../src/node/request-queue.ts';
 import type { Proposal, ProposeResult } from '../../src/raft/raft.ts';
@@ -7,18 +7,13 @@ import { ManualClock } from './manual-clock.ts';
 
 const bytes = (n: number): Uint8Array => new Uint8Array([n]);
 
-function setUp(pendingMax = 10, query: (q: string) => string = (q) => `answer to ${q}`) {
+function setUp(pendingMax = 10) {
   const clock = new ManualClock();
   const pending = new PendingRequests();
-  const queue = new RequestQueue<string, string, string>(
-    clock,
-    { timeoutMs: 100, pendingMax },
-    pending,
-    query,
-  );
+  const queue = new RequestQueue<string>(clock, { timeoutMs: 100, pendingMax }, pending);
   const batches: (readonly Proposal[])[] = [];
   let next = 1;
-  const flush = (refuse?: 'not-leader' | 'overloaded'): void =>
+  const flush = (refuse?: 'not-leader' | 'overloaded' | 'handing-over'): void =>
     queue.flush(
       (batch): ProposeResult => {
         if (refuse !== undefined) return { accepted: false, reason: refuse };
@@ -34,42 +29,58 @@ function setUp(pendingMax = 10, query: (q: string) => string = (q) => `answer to
   return { clock, queue, batches, flush, apply };
 }
 
-describe('the requests of one turn', () => {
-  it('become one batch, in order, with one barrier for all reads at the end', async () => {
+describe('the proposals of one turn', () => {
+  it('become one batch, in order', async () => {
     const { queue, batches, flush, apply } = setUp();
     const first = queue.propose(bytes(1), {});
-    const reads = [queue.read('x', {}), queue.read('y', {})];
     const second = queue.propose(bytes(2), {});
     flush();
     expect(batches).toEqual([
-      [{ kind: 'command', payload: bytes(1) }, { kind: 'command', payload: bytes(2) }, { kind: 'noop' }],
+      [
+        { kind: 'command', payload: bytes(1) },
+        { kind: 'command', payload: bytes(2) },
+      ],
     ]);
     apply(1, 'one');
     apply(2, 'two');
-    apply(3);
-    expect(await Promise.all([first, second, ...reads])).toEqual([
-      'one',
-      'two',
-      'answer to x',
-      'answer to y',
-    ]);
+    expect(await Promise.all([first, second])).toEqual(['one', 'two']);
     expect(queue.unsettled).toBe(0);
   });
 
   it('all hear of a refusal', async () => {
     const { queue, flush } = setUp();
-    const proposal = queue.propose(bytes(1), {});
-    const read = queue.read('x', {});
+    const proposals = [queue.propose(bytes(1), {}), queue.propose(bytes(2), {})];
     flush('not-leader');
-    await expect(proposal).rejects.toBeInstanceOf(NotLeader);
-    await expect(read).rejects.toBeInstanceOf(NotLeader);
+    for (const proposal of proposals) await expect(proposal).rejects.toBeInstanceOf(NotLeader);
+  });
+
+  it('wait while leadership is being handed over, and go first after it', async () => {
+    const { queue, batches, flush, apply } = setUp();
+    const early = queue.propose(bytes(1), {});
+    flush('handing-over');
+    expect(queue.isEmpty).toBe(false);
+    const late = queue.propose(bytes(2), {});
+    flush();
+    expect(batches).toMatchObject([[{ payload: bytes(1) }, { payload: bytes(2) }]]);
+    apply(1, 'one');
+    apply(2, 'two');
+    expect(await Promise.all([early, late])).toEqual(['one', 'two']);
+  });
+
+  it('that wait for a hand-over in vain were surely not proposed', async () => {
+    const { clock, queue, flush, batches } = setUp();
+    const proposal = queue.propose(bytes(1), {});
+    flush('handing-over');
+    clock.advance(100);
+    await expect(proposal).rejects.toBeInstanceOf(ProposalDropped);
+    flush();
+    expect(batches).toEqual([]);
   });
 
   it('beyond the bound are refused at once, and taken again when some have settled', async () => {
     const { queue, flush, apply } = setUp(2);
     const taken = [queue.propose(bytes(1), {}), queue.propose(bytes(2), {})];
     await expect(queue.propose(bytes(3), {})).rejects.toBeInstanceOf(Overloaded);
-    await expect(queue.read('x', {})).rejects.toBeInstanceOf(Overloaded);
     flush();
     apply(1, 'one');
     apply(2, 'two');
@@ -121,14 +132,12 @@ describe('giving up', () => {
     const { queue, flush } = setUp();
     const controller = new AbortController();
     const proposal = queue.propose(bytes(1), { signal: controller.signal });
-    const read = queue.read('x', { signal: controller.signal });
     flush();
     controller.abort(new Error('changed my mind'));
     await expect(proposal).rejects.toMatchObject({
       code: 'KONTIKI_OUTCOME_UNKNOWN',
       cause: { message: 'changed my mind' },
     });
-    await expect(read).rejects.toBeInstanceOf(ReadFailed);
     await expect(queue.propose(bytes(2), { signal: controller.signal })).rejects.toBeInstanceOf(
       ProposalDropped,
     );
@@ -151,19 +160,5 @@ describe('giving up', () => {
         /timeoutMs: expected a positive number/,
       );
     }
-  });
-});
-
-describe('a query', () => {
-  it('that throws or rejects fails its own read and no other', async () => {
-    const { queue, flush, apply } = setUp(10, (q) => {
-      if (q === 'bad') throw new Error('no such thing');
-      return q;
-    });
-    const [bad, good] = [queue.read('bad', {}), queue.read('good', {})];
-    flush();
-    apply(1);
-    await expect(bad).rejects.toThrow('no such thing');
-    expect(await good).toBe('good');
   });
 });
