@@ -24,6 +24,8 @@ export interface Violation {
   readonly checker: string;
   readonly sentence: string;
   readonly atMs: number;
+  /** Nothing is known to be wrong, nor to be right: the question was too hard. */
+  readonly undecided?: true;
 }
 
 /**

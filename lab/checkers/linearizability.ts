@@ -50,7 +50,7 @@ export class Linearizability implements Checker {
     if (found === null) return null;
     if ('undecided' in found) {
       const sentence = `the ${found.operations} operations on ${found.undecided} could not be decided within ${STEPS_MAX} steps: use more keys, fewer clients or a shorter run`;
-      return { checker: this.name, sentence, atMs };
+      return { checker: this.name, sentence, atMs, undecided: true };
     }
     const ends = found.operations.map(({ outcome }) => outcome?.atMs ?? 0);
     return { checker: this.name, sentence: found.sentence, atMs: Math.max(...ends) };

@@ -28,6 +28,8 @@ export interface RunResult {
     readonly passed: boolean;
   }[];
   readonly violation: Violation | null;
+  /** What the scenario was there to show, in a sentence; null when it was there to hold. */
+  readonly shown: string | null;
   /** The last steps before the violation, one line each, oldest first; empty when passed. */
   readonly trace: readonly string[];
 }

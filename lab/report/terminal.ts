@@ -13,6 +13,7 @@ export function formatVerdict(result: RunResult, style: Style): string {
   return [
     `${title}  ${style.strong(result.scenario)}  seed ${result.seed}`,
     ...formatViolation(result, style),
+    ...(result.shown === null ? [] : row('shown', [result.shown], style)),
     ...row(
       'injected',
       result.injections.length === 0 ? ['nothing'] : injectionLines(result.injections),

@@ -1,5 +1,6 @@
 import type { Contradiction } from './contradiction.ts';
 import { formatDuration } from './durations.ts';
+import { checkLeases } from './lease-checks.ts';
 import { checkMembership, idsUpTo, rangeOf } from './membership-checks.ts';
 import type { PartialScenario } from './partial-scenario.ts';
 import type { Expectations, Selector, TimelineStep } from './scenario.ts';
@@ -16,6 +17,7 @@ export function crossChecks(scenario: PartialScenario): Contradiction[] {
       ...(size === null ? [] : checkSelector(path, step, size)),
     ]),
     ...checkMembership(scenario),
+    ...checkLeases(scenario),
     ...(scenario.expect ? checkExpectations(scenario.expect, scenario) : []),
   ];
 }

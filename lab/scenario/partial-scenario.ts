@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { FlatIssue } from './explain-issues.ts';
 import { step as stepSchema } from './fault-settings.ts';
-import type { DurationRange, Expectations, TimelineStep } from './scenario.ts';
-import { clusterSettings, networkSettings, sections } from './schema.ts';
+import type { DurationRange, Expectations, TimelineStep, WorkloadSpec } from './scenario.ts';
+import { clusterSettings, networkSettings, sections, workloadSettings } from './schema.ts';
 import type { Path } from './yaml-document.ts';
 
 /**
@@ -15,6 +15,9 @@ export interface PartialScenario {
   readonly electionTimeout: DurationRange | null;
   readonly heartbeatMs: number | null;
   readonly latency: DurationRange | null;
+  /** undefined: none is declared. */
+  readonly clockDriftPerMille: number | null | undefined;
+  readonly reads: WorkloadSpec['reads'] | null;
   readonly durationMs: number | null;
   /** With its place in the file; items that are wrong in themselves are missing. */
   readonly timeline: readonly { readonly path: Path; readonly step: TimelineStep }[];
@@ -36,6 +39,8 @@ export function readPartially(value: unknown, issues: readonly FlatIssue[]): Par
     electionTimeout: read(clusterSettings['election-timeout'], cluster['election-timeout']),
     heartbeatMs: read(clusterSettings.heartbeat, cluster.heartbeat),
     latency: read(networkSettings.latency, mapping(root.network).latency),
+    clockDriftPerMille: read(clusterSettings['clock-drift'], cluster['clock-drift']),
+    reads: read(workloadSettings.reads, mapping(root.workload).reads),
     durationMs: read(sections.duration, root.duration),
     timeline,
     timelineComplete: timeline.length === items.length,

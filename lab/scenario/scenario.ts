@@ -35,6 +35,8 @@ export interface ClusterSpec {
   readonly segmentBytes: number;
   readonly electionTimeout: DurationRange;
   readonly heartbeatMs: number;
+  /** By how much the replicas take clocks to drift apart at most, in thousandths; null: leases are not allowed. */
+  readonly clockDriftPerMille: number | null;
   readonly snapshots: SnapshotSpec;
 }
 
@@ -68,6 +70,8 @@ export interface WorkloadSpec {
   readonly keys: number;
   /** Weights. */
   readonly mix: { readonly read: number; readonly write: number; readonly cas: number };
+  /** What clients ask of their reads. */
+  readonly reads: 'linearizable' | 'lease';
   /** After this an operation counts as unknown (write, cas) or failed (read). */
   readonly timeoutMs: number;
 }
@@ -156,6 +160,8 @@ export interface Expectations {
   readonly unavailableAtMostMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
+  /** Some read by a lease was stale: the scenario shows what a drift beyond the declared one does. */
+  readonly staleRead: boolean;
   /** A leader went on with a transfer of a snapshot that another had begun. */
   readonly snapshotResumed: boolean;
   /** From the moment an operator asks for a change of the membership until it is done; null: not said. */

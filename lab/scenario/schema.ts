@@ -21,6 +21,11 @@ export const clusterSettings = {
   heartbeat: duration({ positive: true })
     .prefault('100ms')
     .describe('Between two rounds of heartbeats; at most half of the shortest election timeout.'),
+  'clock-drift': percentage()
+    .optional()
+    .describe(
+      'By how much clocks drift apart at most, as the replicas are told; then leaders may read by a lease.',
+    ),
   snapshots: section({
     entries: wholeNumber(1, 1_000_000_000)
       .default(10_000)
@@ -49,6 +54,12 @@ export const networkSettings = {
   duplicate: percentage().prefault('0%').describe('Of messages.'),
 };
 
+export const workloadSettings = {
+  reads: word(['linearizable', 'lease'])
+    .default('linearizable')
+    .describe('What clients ask of their reads; `lease` needs a `clock-drift` of the cluster.'),
+};
+
 /** The sections of a scenario file, each with its defaults; keys as they are written in the file. */
 export const sections = {
   name: z
@@ -65,8 +76,15 @@ export const sections = {
 
   cluster: section(clusterSettings)
     .transform((cluster) => {
-      const { 'election-timeout': electionTimeout, heartbeat: heartbeatMs, segment, ...rest } = cluster;
-      return { ...rest, segmentBytes: segment, electionTimeout, heartbeatMs };
+      const {
+        'election-timeout': electionTimeout,
+        heartbeat: heartbeatMs,
+        'clock-drift': clockDrift,
+        segment,
+        ...rest
+      } = cluster;
+      const clockDriftPerMille = clockDrift ?? null;
+      return { ...rest, segmentBytes: segment, electionTimeout, heartbeatMs, clockDriftPerMille };
     })
     .prefault({})
     .describe('The replicas and how they are set up.'),
@@ -99,6 +117,7 @@ export const sections = {
       .refine((mix) => mix.read + mix.write + mix.cas > 0, { error: 'at least one weight above 0' })
       .prefault({ read: 4, write: 4, cas: 2 })
       .describe('Weights of the kinds of operation; one that is left out does not occur.'),
+    reads: workloadSettings.reads,
     timeout: duration({ positive: true })
       .prefault('2s')
       .describe('After this an operation counts as unknown (write, cas) or failed (read).'),
@@ -134,6 +153,9 @@ export const sections = {
     'storage-reopened': flag()
       .default(false)
       .describe('Every replica struck by a disk fault reopened its storage.'),
+    'stale-read': flag()
+      .default(false)
+      .describe('A read by a lease was stale, because a clock drifted beyond the declared bound.'),
     'snapshot-resumed': flag()
       .default(false)
       .describe('A transfer of a snapshot that lost its leader went on where it had stopped, at least once.'),
@@ -151,6 +173,7 @@ export const sections = {
       recoveryWithinMs: expect['recovery-within'],
       unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
       storageReopened: expect['storage-reopened'],
+      staleRead: expect['stale-read'],
       snapshotResumed: expect['snapshot-resumed'],
       membershipWithinMs: expect['membership-within'] ?? null,
       logAtMost: expect['log-at-most'] ?? null,

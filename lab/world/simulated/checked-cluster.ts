@@ -64,7 +64,7 @@ export class CheckedCluster {
       clock: new SimulatedClock({ simulation: this.simulation, name: 'clients', originUs: 0 }).door(process),
       random: this.simulation.random.stream('clients'),
       spec: scenario.workload,
-      target: clientTarget(this.cluster),
+      target: clientTarget(this.cluster, scenario.workload.reads),
     });
     this.#checkers = new CheckerSet([
       ...standardCheckers({

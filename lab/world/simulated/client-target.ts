@@ -1,4 +1,5 @@
 import { NotLeader } from '../../../src/node/errors.ts';
+import type { ReadConsistency } from '../../../src/node/read-queue.ts';
 import type { NodeId } from '../../../src/raft/identity.ts';
 import type { KvResult } from '../../workload/history.ts';
 import type { KvCommand, KvQuery } from '../../workload/kv.ts';
@@ -8,6 +9,7 @@ import type { SimulatedCluster } from './cluster.ts';
 /** The cluster as the clients of the key-value workload reach it: connections that machines can break. */
 export function clientTarget(
   cluster: SimulatedCluster<KvCommand, KvResult, KvQuery, KvResult>,
+  consistency: ReadConsistency,
 ): ClientTarget {
   const refused = (): Promise<KvResult> => Promise.reject(new NotLeader(null));
   return {
@@ -15,6 +17,6 @@ export function clientTarget(
     propose: (replica, command, options) =>
       cluster.machine(replica).call((node) => node.propose(command, options)) ?? refused(),
     read: (replica, query, options) =>
-      cluster.machine(replica).call((node) => node.read(query, options)) ?? refused(),
+      cluster.machine(replica).call((node) => node.read(query, { ...options, consistency })) ?? refused(),
   };
 }

@@ -212,6 +212,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
         heartbeatIntervalMs: cluster.heartbeatMs,
         snapshotChunkBytes: snapshots.chunkBytes,
         snapshotBytesPerSecondMax: snapshots.bytesPerSecond,
+        clockDriftMaxRatio: cluster.clockDriftPerMille === null ? null : cluster.clockDriftPerMille / 1000,
       },
       observer: (observation) => {
         if (process.alive) observe(observation);

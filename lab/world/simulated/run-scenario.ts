@@ -7,6 +7,7 @@ import { StorageReopened } from '../../checkers/storage-reopened.ts';
 import type { RunResult } from '../../report/run-result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { longestOutage } from '../../workload/availability.ts';
+import { blameDrift } from '../blame-drift.ts';
 import { Timeline } from '../timeline.ts';
 import { CheckedCluster } from './checked-cluster.ts';
 import { SimulatedCluster } from './cluster.ts';
@@ -20,6 +21,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+const STALE_READ = 'stale-read';
 const FIRST_LEADER_WITHIN_MS = 30_000;
 /** The last operations end at their timeout, or a little later. */
 const DRAINED_LATER_MS = 50;
@@ -39,6 +41,8 @@ class ScenarioRun {
   readonly #checked: CheckedCluster;
   readonly #timeline: Timeline;
   readonly #bounds: LeadershipBounds;
+  /** What the scenario is there to show. */
+  #shown: string | null = null;
 
   constructor(scenario: Scenario, options: RunOptions) {
     this.#scenario = scenario;
@@ -132,8 +136,23 @@ class ScenarioRun {
   #judge(): void {
     const checked = this.#checked;
     if (checked.violation !== null) return;
-    const violation = checked.finish() ?? this.#unavailable();
+    const violation = this.#judgeStaleness(checked.finish()) ?? this.#unavailable();
     if (violation !== null) checked.found(violation);
+  }
+
+  /** A clock that drifts beyond what the replicas were told takes the blame for a stale read, and may be meant to. */
+  #judgeStaleness(found: Violation | null): Violation | null {
+    const { expect, workload } = this.#scenario;
+    const isStale =
+      found?.checker === 'linearizability' && found.undecided !== true && workload.reads === 'lease';
+    const stale =
+      found === null || !isStale ? found : blameDrift(found, this.#scenario, this.#timeline.injections);
+    if (!expect.staleRead) return stale;
+    if (stale !== null && isStale) {
+      this.#shown = stale.sentence;
+      return null;
+    }
+    return stale ?? { checker: STALE_READ, sentence: 'no read was stale', atMs: this.#nowMs };
   }
 
   #unavailable(): Violation | null {
@@ -188,6 +207,7 @@ class ScenarioRun {
         ...expectationsOf(this.#scenario).map((one) => ({ ...one, passed: violation?.checker !== one.name })),
       ],
       violation,
+      shown: this.#shown,
       trace: traceAtViolation,
     };
   }
@@ -230,6 +250,9 @@ function expectationsOf({ expect, timeline }: Scenario): { name: string; propert
             property: `A leader cut off from the majority steps down within ${expect.stepDownWithinMs} ms.`,
           },
         ]),
+    ...(expect.staleRead
+      ? [{ name: STALE_READ, property: 'A clock beyond the declared drift makes a read by a lease stale.' }]
+      : []),
     ...(expect.unavailableAtMostMs === null
       ? []
       : [

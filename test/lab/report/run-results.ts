@@ -30,6 +30,7 @@ export function passedRun(changes: Partial<RunResult> = {}): RunResult {
       { name: 'linearizability', property: 'Operations on a key can be ordered.', passed: true },
     ],
     violation: null,
+    shown: null,
     trace: [],
     ...changes,
   };

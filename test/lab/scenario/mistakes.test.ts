@@ -52,7 +52,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a list for a mapping',
       'duration: 5s\ncluster: [3]',
-      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, snapshots',
+      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, clock-drift, snapshots',
     ],
     [
       'a mapping for a list',
@@ -359,6 +359,21 @@ describe('settings that contradict each other are told', () => {
       'a storage that nothing makes reopen',
       'duration: 1m\nexpect: {storage-reopened: true}',
       '2:28: expect.storage-reopened: found true, expected a disk fault in the timeline to test it',
+    ],
+    [
+      'reads by a lease without a bound on clocks',
+      'duration: 1m\nworkload: {reads: lease}',
+      '2:19: workload.reads: found "lease", expected a `clock-drift` of the cluster, such as 10%, or no reads by a lease',
+    ],
+    [
+      'a stale read of a kind that is never stale',
+      'duration: 1m\nexpect: {stale-read: true}',
+      '2:22: expect.stale-read: found true, expected `reads: lease`: no other read is ever stale',
+    ],
+    [
+      'a stale read that no clock explains',
+      'duration: 1m\ncluster: {clock-drift: 10%}\nworkload: {reads: lease}\nexpect: {stale-read: true}\ntimeline: [{at: 1s, clock: {on: n1, rate: 0.9}}]',
+      '4:22: expect.stale-read: found true, expected a clock fault in the timeline that drifts by more than the declared 10%',
     ],
     [
       'a transfer that nothing interrupts',

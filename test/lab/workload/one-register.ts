@@ -15,6 +15,7 @@ export const spec: WorkloadSpec = {
   operationsPerSecond: 100,
   keys: 3,
   mix: { read: 5, write: 3, cas: 2 },
+  reads: 'linearizable',
   timeoutMs: 1000,
 };
 

@@ -42,6 +42,24 @@ describe('every shipped scenario', () => {
     expect((await runScenario(uninterrupted, { seed: 7 })).violation?.checker).toBe('snapshot-resumed');
   });
 
+  it('lease-beyond-drift shows a stale read, and whose clock is to blame', async () => {
+    const one = shipped.find(({ name }) => name === 'lease-beyond-drift');
+    if (one === undefined) throw new Error('lease-beyond-drift is not shipped');
+    const { shown, injections } = await runScenario(one, { seed: 3 });
+    const struck = injections.find(({ what }) => what.startsWith('clock: '))?.on[0];
+    expect(shown).toMatch(/cannot be put in one order/);
+    expect(shown).toContain(
+      `made clocks (of ${struck}) drift by 80%, and the replicas were told 10% at most`,
+    );
+    // Where a stale read is not what is wanted, it is a violation, with the same words.
+    const unwanted = { ...one, expect: { ...one.expect, staleRead: false } };
+    const { violation } = await runScenario(unwanted, { seed: 3 });
+    expect(violation).toMatchObject({ checker: 'linearizability', sentence: shown });
+    // Where every clock keeps what was declared, none is found, and that is said.
+    const within = { ...one, cluster: { ...one.cluster, clockDriftPerMille: 900 } };
+    expect((await runScenario(within, { seed: 3 })).violation?.checker).toBe('stale-read');
+  });
+
   it('has other bytes with another seed', async () => {
     const first = await runScenario(scenario(''), { seed: 7 });
     const other = await runScenario(scenario(''), { seed: 8 });
