@@ -1,4 +1,4 @@
-// One replica of the replication bench, in a process of its own; driven over IPC by its parent.
+// One replica of the replication and read benches, in a process of its own; driven over IPC by its parent.
 import { RaftNode } from 'kontiki';
 import { fileStorage } from 'kontiki/storage';
 import { tcpTransport } from 'kontiki/transport';
@@ -16,8 +16,10 @@ export type Ask =
     }
   | {
       readonly kind: 'measure';
+      readonly operation: 'propose' | 'linearizable' | 'lease' | 'local';
       readonly callers: number;
-      readonly valueBytes: number;
+      /** Of what is proposed. */
+      readonly valueBytes?: number;
       readonly seconds: number;
     }
   | { readonly kind: 'close' };
@@ -25,14 +27,15 @@ export type Ask =
 /** What it is told. */
 export type Answer =
   | { readonly kind: 'role'; readonly leads: boolean }
-  | {
-      readonly kind: 'measured';
-      readonly proposals: number;
-      readonly perSecond: number;
-      readonly p50Ms: number;
-      readonly p99Ms: number;
-    }
+  | Measured
   | { readonly kind: 'closed' };
+
+export interface Measured {
+  readonly kind: 'measured';
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
 
 const clock = nodeClock();
 let node: RaftNode<Uint8Array, number, null, number> | null = null;
@@ -67,6 +70,7 @@ async function answer(ask: Ask): Promise<Answer> {
         query: () => applied,
       },
       bootstrap: { members: ask.members },
+      raft: { clockDriftMaxRatio: 0.1 },
     });
     const leader = await node.waitForLeader({ timeoutMs: 30_000 });
     return { kind: 'role', leads: leader.id === ask.id };
@@ -78,14 +82,15 @@ async function answer(ask: Ask): Promise<Answer> {
 }
 
 async function measure(
-  leader: RaftNode<Uint8Array, number, null, number>,
-  { callers, valueBytes, seconds }: Extract<Ask, { kind: 'measure' }>,
+  replica: RaftNode<Uint8Array, number, null, number>,
+  { operation, callers, valueBytes = 0, seconds }: Extract<Ask, { kind: 'measure' }>,
 ): Promise<Answer> {
   const value = new Uint8Array(valueBytes).fill(120);
   const load = async (untilMs: number, latencies: number[]): Promise<void> => {
     while (clock.now() < untilMs) {
       const calledAt = clock.now();
-      await leader.propose(value);
+      if (operation === 'propose') await replica.propose(value);
+      else await replica.read(null, { consistency: operation });
       latencies.push(clock.now() - calledAt);
     }
   };
@@ -101,7 +106,6 @@ async function measure(
   const perSecond = (latencies.length / (clock.now() - startedAt)) * 1000;
   return {
     kind: 'measured',
-    proposals: latencies.length,
     perSecond,
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),

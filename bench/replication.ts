@@ -1,15 +1,10 @@
 // Three replica processes over TCP with their logs on disk, callers inside the leader's process.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { nodeClock } from '../src/doors/node-clock.ts';
 import { nodeDisk } from '../src/doors/node-disk.ts';
-import { asks } from './child.ts';
-import { freePorts } from './free-ports.ts';
 import { percentile } from './percentile.ts';
-import type { Answer, Ask } from './replica-process.ts';
+import { ReplicaProcesses } from './replica-processes.ts';
 import { row } from './table.ts';
 
 const VALUE_BYTES = 256;
@@ -37,31 +32,15 @@ export async function benchReplication(scratch: string): Promise<void> {
 }
 
 async function benchBackend(backend: 'files' | 'level', directory: string, floorMs: number): Promise<void> {
-  const ports = await freePorts(3);
-  const members = ports.map((port, i) => ({ id: `n${i + 1}`, address: `127.0.0.1:${port}` }));
-  const children = members.map(() => fork(fileURLToPath(new URL('./replica-process.js', import.meta.url))));
+  const processes = await ReplicaProcesses.open(backend, directory);
   try {
-    const roles = await Promise.all(
-      children.map((child, i) =>
-        asks<Ask, Answer>(child, {
-          kind: 'open',
-          id: `n${i + 1}`,
-          members,
-          directory: join(directory, `n${i + 1}`),
-          backend,
-        }),
-      ),
-    );
-    const leader = children[roles.findIndex((role) => role.kind === 'role' && role.leads)];
-    if (leader === undefined) throw new Error('no process leads');
     for (const callers of CALLERS) {
-      const told = await asks<Ask, Answer>(leader, {
-        kind: 'measure',
+      const told = await processes.measure(processes.leader, {
+        operation: 'propose',
         callers,
         valueBytes: VALUE_BYTES,
         seconds: SECONDS,
       });
-      if (told.kind !== 'measured') throw new Error(`expected a measurement, got ${told.kind}`);
       row(
         `${backend}, ${callers} caller${callers === 1 ? '' : 's'}`,
         `${Math.round(told.perSecond).toLocaleString('en')}/s`,
@@ -70,11 +49,9 @@ async function benchBackend(backend: 'files' | 'level', directory: string, floor
         `${(told.p50Ms / floorMs).toFixed(1)}x one sync`,
       );
     }
-    const ended = children.map((child) => once(child, 'exit'));
-    await Promise.all(children.map((child) => asks<Ask, Answer>(child, { kind: 'close' })));
-    await Promise.all(ended);
+    await processes.close();
   } finally {
-    for (const child of children) child.kill('SIGKILL');
+    processes.kill();
   }
 }
 
