@@ -9,8 +9,8 @@ const VALUE_BYTES_MAX = 1024 * 1024;
 
 /**
  * `PUT | GET | DELETE /keys/:key`, the body being the value; `GET | POST /members`, `DELETE /members/:id`
- * (members.ts); `GET /status`; `GET /dump` for this replica's own applied state. A follower answers 307 with
- * the leader's address.
+ * (members.ts); `GET /status`; `GET /dump` for this replica's own applied state. Any replica answers reads; a
+ * follower answers writes with 307 and the leader's address.
  */
 export function kvServer(node: KvNode, store: Store, addresses: HttpAddresses): Server {
   return createServer((request, response) => {

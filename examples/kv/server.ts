@@ -21,6 +21,7 @@ interface Options {
   readonly dir: string;
   readonly backend: 'files' | 'level';
   readonly snapshotEntries: number;
+  readonly clockDrift?: number;
   readonly logLevel: string;
 }
 
@@ -44,6 +45,11 @@ const program = new CommandLine('kv-server')
     new Option('--backend <name>', 'how the log is stored').choices(['files', 'level']).default('files'),
   )
   .option('--snapshot-entries <n>', 'a snapshot after every n entries', parseCount, 10_000)
+  .option(
+    '--clock-drift <ratio>',
+    'by how much the clocks of the members may drift apart, such as 0.1; then reads are by a lease',
+    parseRatio,
+  )
   .option('--log-level <level>', 'pino level: trace, debug, info, warn, error, silent', 'info')
   .action((options: Options) => serve(options));
 
@@ -61,6 +67,9 @@ async function serve(options: Options): Promise<void> {
       keepEntries: Math.min(1_000, options.snapshotEntries),
     }),
     metadata: { http: self.http },
+    ...(options.clockDrift === undefined
+      ? {}
+      : { readConsistency: 'lease', raft: { clockDriftMaxRatio: options.clockDrift } }),
     ...(options.members && { bootstrap: { members: options.members.map(addressOf) } }),
     ...(options.join && { join: { seeds: options.join.map(addressOf) } }),
     logger,
@@ -107,6 +116,14 @@ function parseCount(text: string): number {
     throw new InvalidArgumentError(`expected a positive integer, found ${JSON.stringify(text)}`);
   }
   return count;
+}
+
+function parseRatio(text: string): number {
+  const ratio = Number(text);
+  if (text.trim() === '' || !(ratio >= 0 && ratio < 1)) {
+    throw new InvalidArgumentError(`expected a ratio from 0 to below 1, found ${JSON.stringify(text)}`);
+  }
+  return ratio;
 }
 
 await program.parseAsync().catch((error: unknown) => {

@@ -64,6 +64,15 @@ export class KvCluster {
     await gone;
   }
 
+  /** Stands still, as `SIGSTOP` makes it, until `resume`. */
+  pause(id: string): void {
+    this.#children.get(id)?.kill('SIGSTOP');
+  }
+
+  resume(id: string): void {
+    this.#children.get(id)?.kill('SIGCONT');
+  }
+
   /** A killed replica loses its disk; `returnOfTheOld` finds it again. */
   async wipe(id: string): Promise<void> {
     await rename(join(this.#directory, id), join(this.#directory, `${id}.old`));

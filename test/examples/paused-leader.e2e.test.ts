@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually, KvCluster } from './kv-cluster.ts';
+
+const ROUNDS = 4;
+const READS = 12;
+
+let cluster: KvCluster | null = null;
+let directory: string | null = null;
+
+afterEach(async (context) => {
+  await cluster?.stop();
+  if (context.task.result?.state === 'fail') console.error(cluster?.output.join(''));
+  if (directory !== null) await rm(directory, { recursive: true, force: true });
+  cluster = null;
+  directory = null;
+});
+
+/** ZOO L3, L4: a leader that stood still while another was elected must not answer with what was. */
+describe.each([
+  ['a round of heartbeats', []],
+  ['a lease', ['--clock-drift', '0.1']],
+])('reads proven by %s', (_how, flags) => {
+  it('are never stale after SIGSTOP of the leader across an election, and SIGCONT', {
+    timeout: 120_000,
+  }, async () => {
+    directory = await mkdtemp(join(tmpdir(), 'kontiki-paused-'));
+    const running = await KvCluster.start(directory, 'files', flags);
+    cluster = running;
+    let answered = 0;
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const old = await running.leader();
+      await written(running, [old], `old-${round}`);
+      // The lease is fresh: it answers at once.
+      expect(await read(running, old)).toBe(`old-${round}`);
+      running.pause(old);
+      const others = running.members.map(({ id }) => id).filter((id) => id !== old);
+      await written(running, others, `new-${round}`);
+      // These wait in its socket when it wakes, and are among the first things it sees.
+      const early = Array.from({ length: READS }, () => read(running, old));
+      running.resume(old);
+      const late = Array.from({ length: READS }, () => read(running, old));
+      for (const value of await Promise.all([...early, ...late])) {
+        if (value === null) continue;
+        expect(value).toBe(`new-${round}`);
+        answered += 1;
+      }
+      await eventually(`${old} reads what is new`, 20_000, async () =>
+        (await read(running, old)) === `new-${round}` ? true : null,
+      );
+    }
+    // A replica that never answers would pass what is above.
+    expect(answered).toBeGreaterThan(ROUNDS);
+  });
+});
+
+/** By one of these, as soon as one of them leads. */
+function written(running: KvCluster, ids: readonly string[], value: string): Promise<true> {
+  return eventually(`${value} is written`, 30_000, async () => {
+    for (const { id, http } of running.members) {
+      if (!ids.includes(id)) continue;
+      const response = await fetch(`http://${http}/keys/x`, {
+        method: 'PUT',
+        body: value,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(5_000),
+      }).catch(() => null);
+      await response?.arrayBuffer();
+      if (response?.ok) return true;
+    }
+    return null;
+  });
+}
+
+/** null when it was not answered. */
+async function read(running: KvCluster, id: string): Promise<string | null> {
+  const http = running.members.find((member) => member.id === id)?.http;
+  const response = await fetch(`http://${http}/keys/x`, { signal: AbortSignal.timeout(10_000) }).catch(
+    () => null,
+  );
+  const text = await response?.text().catch(() => null);
+  return response?.ok === true ? (text ?? null) : null;
+}
