@@ -18,6 +18,7 @@ interface Options {
   readonly join?: readonly KvSeed[];
   readonly raft?: string;
   readonly http?: string;
+  readonly listen?: string;
   readonly dir: string;
   readonly backend: 'files' | 'level';
   readonly snapshotEntries: number;
@@ -40,6 +41,11 @@ const program = new CommandLine('kv-server')
   )
   .option('--raft <host:port>', 'where the Raft transport listens; with --join', parseAddress)
   .option('--http <host:port>', 'where the HTTP face listens; with --join', parseAddress)
+  .option(
+    '--listen <host:port>',
+    'where the Raft transport listens, if others reach it at another address, as through a proxy',
+    parseAddress,
+  )
   .requiredOption('--dir <directory>', 'where this replica keeps its log and snapshots')
   .addOption(
     new Option('--backend <name>', 'how the log is stored').choices(['files', 'level']).default('files'),
@@ -60,7 +66,8 @@ async function serve(options: Options): Promise<void> {
   const node: KvNode = await RaftNode.open({
     id: self.id,
     storage: fileStorage({ directory: options.dir, backend: options.backend }),
-    transport: tcpTransport({ listen: self.raft }),
+    transport: tcpTransport({ listen: options.listen ?? self.raft }),
+    address: self.raft,
     stateMachine: store,
     snapshots: snapshotPolicy({
       entries: options.snapshotEntries,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../bench/free-ports.ts';
 import { formatMembers, type KvMember } from '../../examples/kv/member-list.ts';
 import type { Configuration, Metrics, NodeStatus } from '../../src/index.ts';
+import { Line } from './line.ts';
 
 const SERVER = fileURLToPath(new URL('../../dist/examples/kv/server.js', import.meta.url));
 
@@ -21,6 +22,7 @@ export class KvCluster {
   readonly #flags: readonly string[];
   readonly #entrances = new Map<string, Entrance>();
   readonly #children = new Map<string, ChildProcess>();
+  readonly #lines = new Map<string, Line>();
 
   private constructor(members: readonly KvMember[], directory: string, flags: readonly string[]) {
     this.members = members;
@@ -40,6 +42,29 @@ export class KvCluster {
       cluster.spawn(id);
     }
     return cluster;
+  }
+
+  /** As `start`, and what one replica sends to another passes a line that can be cut. */
+  static async startOnLines(directory: string, flags: readonly string[]): Promise<KvCluster> {
+    const members = await membersOn(['n1', 'n2', 'n3']);
+    const behind = await freePorts(members.length);
+    const cluster = new KvCluster(members, directory, ['--backend', 'files', ...flags]);
+    for (const [at, { id, raft }] of members.entries()) {
+      const listen = `127.0.0.1:${behind[at]}`;
+      cluster.#lines.set(id, await Line.open(raft, listen));
+      cluster.#entrances.set(id, ['--members', formatMembers(members), '--listen', listen]);
+      cluster.spawn(id);
+    }
+    return cluster;
+  }
+
+  /** Nothing that is sent to these replicas comes through any more. */
+  cutLinesTo(...ids: readonly string[]): void {
+    for (const id of ids) this.#lines.get(id)?.cut();
+  }
+
+  mendLines(): void {
+    for (const line of this.#lines.values()) line.mend();
   }
 
   /** Starts a replica that knows itself and one seed, by its Raft address alone. */
@@ -98,6 +123,7 @@ export class KvCluster {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#children.keys()].map((id) => this.kill(id)));
+    for (const line of this.#lines.values()) line.close();
   }
 
   /** What a replica answers; null while it is down. */
