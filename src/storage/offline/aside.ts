@@ -24,7 +24,7 @@ export interface Built<T> {
  * everything in it is durable; whatever fails before, or ends `build`, leaves nothing. What a killed process
  * leaves has a name of its own, which no replica is started on, and the next attempt says so.
  *
- * @throws RecoveryRefused (`target-exists`), and what `build` throws.
+ * @throws RecoveryRefused (`target-exists`, `wrong-options`), and what `build` throws.
  */
 export async function buildAside<T>(
   disk: Disk,
@@ -33,6 +33,7 @@ export async function buildAside<T>(
 ): Promise<T> {
   const out = withoutSlash(target);
   const aside = `${out}${ASIDE}`;
+  await refuseWithoutFolder(disk, parentOf(out));
   await refuseUnlessEmpty(disk, out, 'Name a folder that is not there yet.');
   await refuseUnlessEmpty(
     disk,
@@ -47,8 +48,14 @@ export async function buildAside<T>(
     return built.value;
   } finally {
     // A disk that does not let go of it now has failed before, or shows it to the next run.
-    await removeFolder(disk, aside).catch(() => {});
+    await forget(disk, aside).catch(() => {});
   }
+}
+
+/** For good: a power cut must not bring back what was told to be gone. */
+async function forget(disk: Disk, folder: string): Promise<void> {
+  await removeFolder(disk, folder);
+  await disk.syncDirectory(parentOf(folder));
 }
 
 async function show(disk: Disk, result: string, out: string): Promise<void> {
@@ -57,7 +64,7 @@ async function show(disk: Disk, result: string, out: string): Promise<void> {
     await disk.syncDirectory(parentOf(out));
   } catch (error) {
     // Whether the name would outlive a power cut is not known: it must not be relied upon.
-    await removeFolder(disk, out).catch(() => {});
+    await forget(disk, out).catch(() => {});
     throw error;
   }
 }
@@ -75,13 +82,22 @@ async function rename(disk: Disk, from: string, to: string): Promise<void> {
   }
 }
 
+async function refuseWithoutFolder(disk: Disk, folder: string): Promise<void> {
+  const names = await namesIn(disk, folder).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOTDIR') return null;
+    throw error;
+  });
+  if (names !== null) return;
+  throw new RecoveryRefused('wrong-options', `out: there is no folder ${folder}; make it first`);
+}
+
 async function refuseUnlessEmpty(disk: Disk, folder: string, advice: string): Promise<void> {
   let names: string[] | null;
   try {
     names = await namesIn(disk, folder);
   } catch (cause) {
     if (codeOf(cause) !== 'ENOTDIR') throw cause;
-    throw new RecoveryRefused('target-exists', `${folder} is a file, or lies in one. ${advice}`, { cause });
+    throw new RecoveryRefused('target-exists', `${folder} is a file. ${advice}`, { cause });
   }
   if (names === null || names.length === 0) return;
   throw new RecoveryRefused(

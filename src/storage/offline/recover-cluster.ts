@@ -17,7 +17,7 @@ export interface RecoverOptions {
    * are, but for the folder `lock` in each, by which it is made sure that no replica runs on it.
    */
   readonly survivors: readonly string[];
-  /** Where the directories of the members are made, one each, by their ids. Not there yet, or empty. */
+  /** Where the directories of the members are made, one each, by their ids. Not there yet, or empty; the folder above it is. */
   readonly out: string;
   /** The members of the new cluster: these, and no others. */
   readonly members: readonly NewMember[];

@@ -9,7 +9,7 @@ import { type NewMember, refuseBadMembers } from './new-members.ts';
 export interface RestoreOptions {
   /** The file that `node.backup()` was written to. It is only read. */
   readonly backup: string;
-  /** Where the directories of the members are made, one each, by their ids. Not there yet, or empty. */
+  /** Where the directories of the members are made, one each, by their ids. Not there yet, or empty; the folder above it is. */
   readonly out: string;
   /** The members of the new cluster: these, and no others. */
   readonly members: readonly NewMember[];
