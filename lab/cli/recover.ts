@@ -29,7 +29,7 @@ export async function recoverCommand(written: RecoverArguments, machine: Machine
     const { account, cluster } = await recoverCluster({ survivors, out, members, signal, ...confirmed });
     machine.print(formatRecoveryAccount(account));
     if (cluster === null) {
-      const other = confirm === undefined ? '' : `--confirm ${confirm} is the phrase of another account. `;
+      const other = confirm === undefined ? '' : `--confirm ${confirm} is not the phrase of this account. `;
       machine.print(
         `\n${other}Nothing was changed. To accept this and go on, say the same again with\n  --confirm ${account.phrase}\n`,
       );
