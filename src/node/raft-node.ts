@@ -283,7 +283,7 @@ export class RaftNode<Command, Result, Query, Answer>
    *
    * It is the state machine after one entry of the log, and holds all that this replica had applied when the
    * first piece was asked for: so everything whose `propose` or `read` on this replica had resolved. It may hold
-   * less than what others have acknowledged; where it must not, `read` on the leader first, then back up there.
+   * less than what others have acknowledged; where it must not, make a linearizable `read` here first.
    *
    * It goes on while commands are applied, reads as fast as it is asked for more, and holds one piece of at most 1 MiB.
    * The snapshot stays on the disk until the last piece was read, or until the iterator is ended (as `for await` and
