@@ -2,6 +2,7 @@
 export type { BootstrapWaiting, DifferingList } from './node/bootstrap.ts';
 export { msgpackCodec } from './node/command-codec.ts';
 export {
+  BackupFailed,
   Closed,
   InvalidOptions,
   KontikiError,

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { tellFailure } from './failure.ts';
 import type { HttpAddresses, KvNode } from './http-addresses.ts';
 import { bodyOf, decodePart, json, notAllowed } from './http-message.ts';
@@ -9,8 +10,8 @@ const VALUE_BYTES_MAX = 1024 * 1024;
 
 /**
  * `PUT | GET | DELETE /keys/:key`, the body being the value; `GET | POST /members`, `DELETE /members/:id`
- * (members.ts); `GET /status`; `GET /dump` for this replica's own applied state. Any replica answers reads; a
- * follower answers writes with 307 and the leader's address.
+ * (members.ts); `GET /status`; `GET /dump` for this replica's own applied state; `GET /backup` for a backup of
+ * it. Any replica answers reads; a follower answers writes with 307 and the leader's address.
  */
 export function kvServer(node: KvNode, store: Store, addresses: HttpAddresses): Server {
   return createServer((request, response) => {
@@ -29,7 +30,27 @@ export function kvServer(node: KvNode, store: Store, addresses: HttpAddresses): 
       json(response, 200, { ...node.status(), metrics: node.metrics() });
     } else if (request.method === 'GET' && path === '/dump') {
       json(response, 200, { appliedIndex: node.status().appliedIndex, values: JSON.parse(store.dump()) });
-    } else json(response, 404, { error: 'expected /keys/:key, /members, /members/:id, /status or /dump' });
+    } else if (request.method === 'GET' && path === '/backup') {
+      await answerBackup(response);
+    } else {
+      json(response, 404, {
+        error: 'expected /keys/:key, /members, /members/:id, /status, /dump or /backup',
+      });
+    }
+  }
+
+  /** One that breaks off breaks the connection with it: `curl --fail` tells, and `kontiki restore` too. */
+  async function answerBackup(response: ServerResponse): Promise<void> {
+    const backup = node.backup();
+    try {
+      // What keeps it from being taken at all is told as an answer.
+      const head = await backup.next();
+      if (head.done === true) return;
+      response.writeHead(200, { 'content-type': 'application/octet-stream' }).write(head.value);
+      await pipeline(backup, response);
+    } finally {
+      await backup.return(undefined);
+    }
   }
 
   async function answerKey(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {

@@ -4,10 +4,14 @@ export const exitCode = {
   ok: 0,
   /** A checker found a violation. */
   violation: 1,
-  /** Wrong options, or a file that cannot be used. Nothing ran. */
+  /** Wrong options, or files that cannot be used as they are. Nothing was done. */
   badInput: 2,
   /** The lab itself failed, so there is no verdict. */
   labFailed: 3,
+  /** The machine failed `restore` or `recover`, a disk for example. Nothing was made. */
+  machineFailed: 3,
+  /** `recover` gave its account, and changed nothing. */
+  notConfirmed: 4,
   /** Ctrl-C. */
   interrupted: 130,
 } as const;

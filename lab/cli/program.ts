@@ -15,7 +15,10 @@ export async function runProgram(
 ): Promise<ExitCode> {
   let code: ExitCode = exitCode.ok;
   const program = new Command('kontiki')
-    .description('Puts a Raft cluster through faults, and judges what happened.')
+    .description(
+      'Puts a Raft cluster through faults, and judges what happened; and makes a new cluster of what is left of ' +
+        'one that cannot serve.',
+    )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
@@ -60,6 +63,48 @@ export async function runProgram(
       code = schemaCommand(machine);
     });
 
+  program
+    .command('restore')
+    .description('Make a new cluster from a backup.')
+    .usage('<backup> --out <dir> --member <id=host:port>... [options]')
+    .argument('<backup>', 'the file that node.backup() was written to')
+    .requiredOption('--out <dir>', "where the members' directories are made: <dir>/<id>; not there yet")
+    .requiredOption('--member <id=host:port>', 'a member of the new cluster; once for each', listed)
+    .option('--backend <name>', 'how the members will keep their logs: files or level', 'files')
+    .option('--shards <n>', 'how many logs the members will spread groups over', '1')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', RESTORE_HELP)
+    .showHelpAfterError('`kontiki restore --help` shows how.')
+    .exitOverride()
+    .action(
+      async (backup: string, options: { out: string; member: string[]; backend: string; shards: string }) => {
+        const { restoreCommand } = await import('./restore.ts');
+        code = await restoreCommand({ backup, ...options }, machine);
+      },
+    );
+
+  program
+    .command('recover')
+    .description(
+      'Make a new cluster of the survivors of one that lost its quorum for good. May lose entries.',
+    )
+    .usage('<surviving-dir...> --out <dir> --member <id=host:port>... [--confirm <phrase>]')
+    .argument(
+      '<directories...>',
+      'directories of stopped replicas; they are only read, but for their folder lock',
+    )
+    .requiredOption('--out <dir>', "where the members' directories are made: <dir>/<id>; not there yet")
+    .requiredOption('--member <id=host:port>', 'a member of the new cluster; once for each', listed)
+    .option('--confirm <phrase>', 'the phrase that the account ends with; without it nothing is changed')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', RECOVER_HELP)
+    .showHelpAfterError('`kontiki recover --help` shows how.')
+    .exitOverride()
+    .action(async (directories: string[], options: { out: string; member: string[]; confirm?: string }) => {
+      const { recoverCommand } = await import('./recover.ts');
+      code = await recoverCommand({ directories, ...options }, machine);
+    });
+
   try {
     if (written.length === 0) {
       program.outputHelp({ error: true });
@@ -72,6 +117,29 @@ export async function runProgram(
     return error.exitCode === 0 ? exitCode.ok : exitCode.badInput;
   }
 }
+
+/** Options that are given more than once. */
+function listed(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+const RESTORE_HELP = `
+Verifies the whole backup, then writes one directory for each member: all of them, or nothing.
+The new cluster has an id of its own. Start each replica on its directory as ever.
+
+  kontiki restore monday.backup --out data --member n1=10.0.0.1:7001 --member n2=10.0.0.2:7001
+
+Exit code: 0 done, 2 refused, 3 the disk failed, 130 interrupted; nothing is left unless it is 0.`;
+
+const RECOVER_HELP = `
+For a cluster whose majority is gone and does not come back. If a majority can be started, start it instead.
+First without --confirm: prints what each survivor holds, which one is chosen and why, and what may be lost or
+may come alive. Then with the phrase that this account ends with. Directories appear together, or not at all;
+members of the old cluster that come back later are refused by the new one.
+
+  kontiki recover backup/n1 backup/n3 --out data --member n1=10.0.0.1:7001 --member n2=10.0.0.2:7001
+
+Exit code: 0 done, 2 refused, 3 the disk failed, 4 not confirmed, 130 interrupted; nothing is left unless it is 0.`;
 
 function version(): string {
   const found: unknown = createRequire(import.meta.url)('kontiki/package.json');

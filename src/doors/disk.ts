@@ -6,16 +6,27 @@
  * error whose `code` is the usual one (`ENOENT`, `EIO`, `ENOSPC`, `EEXIST`, ...).
  */
 export interface Disk {
-  /** Opens for reading and appending. `create` makes a missing file; `exclusive` rejects with EEXIST. */
-  open(path: string, options?: { create?: boolean; exclusive?: boolean }): Promise<DiskFile>;
-  /** Names in a folder, sorted by code unit. ENOENT when there is no such folder. */
+  /**
+   * Opens for reading and writing. `create` makes a missing file; `exclusive` rejects with EEXIST. With
+   * `readOnly`, and nothing else, a file that may only be read opens too; what would change it rejects.
+   */
+  open(
+    path: string,
+    options?: { create?: boolean; exclusive?: boolean; readOnly?: boolean },
+  ): Promise<DiskFile>;
+  /** Names in a folder, sorted by code unit. ENOENT when there is nothing there, ENOTDIR when it is a file. */
   list(directory: string): Promise<string[]>;
   /** Makes a folder and its missing parents; a no-op if it is there. */
   makeDirectory(directory: string): Promise<void>;
-  /** Replaces `to` if it is there. Durable after `syncDirectory`. */
+  /**
+   * Renames a file, and replaces `to` if that is one; or a folder with all that is in it, where `to` is not
+   * there or an empty folder. Durable after `syncDirectory` of the folder of `to`.
+   */
   rename(from: string, to: string): Promise<void>;
   /** Removes one file. ENOENT when there is none. */
   remove(path: string): Promise<void>;
+  /** Removes an empty folder. ENOENT when there is none, ENOTEMPTY when something is in it. */
+  removeDirectory(directory: string): Promise<void>;
   syncDirectory(directory: string): Promise<void>;
   /**
    * Takes the exclusive right to a folder, until released or until the process dies, however it dies.

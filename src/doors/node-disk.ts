@@ -12,13 +12,13 @@ const ftruncate = promisify(fs.ftruncate);
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 
-const { O_CREAT, O_EXCL, O_RDWR } = fs.constants;
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 
 /** The machine's file system. */
 export function nodeDisk(): Disk {
   return {
-    async open(path, { create = false, exclusive = false } = {}) {
-      const flags = O_RDWR | (create ? O_CREAT : 0) | (exclusive ? O_EXCL : 0);
+    async open(path, { create = false, exclusive = false, readOnly = false } = {}) {
+      const flags = (readOnly ? O_RDONLY : O_RDWR) | (create ? O_CREAT : 0) | (exclusive ? O_EXCL : 0);
       const fd = await open(path, flags, 0o640);
       try {
         return new NodeFile(fd, (await fstat(fd)).size);
@@ -42,13 +42,14 @@ export function nodeDisk(): Disk {
     },
     rename: (from, to) => fs.promises.rename(from, to),
     remove: (path) => fs.promises.unlink(path),
+    removeDirectory: (directory) => fs.promises.rmdir(directory),
     syncDirectory,
     lock,
   };
 }
 
 async function syncDirectory(directory: string): Promise<void> {
-  const fd = await open(directory, fs.constants.O_RDONLY);
+  const fd = await open(directory, O_RDONLY);
   try {
     await fsync(fd);
   } finally {

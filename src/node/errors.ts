@@ -96,6 +96,12 @@ export class StepDownRefused extends KontikiError {
   }
 }
 
+/** No backup came of it; what was given so far is none. Nothing was changed. */
+export class BackupFailed extends KontikiError {
+  readonly code = 'KONTIKI_BACKUP_FAILED';
+  readonly outcomeKnown = true;
+}
+
 /** The node is closed, or was stopped by the error in `cause`. Nothing was proposed. */
 export class Closed extends KontikiError {
   readonly code = 'KONTIKI_CLOSED';

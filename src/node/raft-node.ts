@@ -10,6 +10,7 @@ import type { SnapshotMeta } from '../raft/snapshot.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { StorageStats } from '../storage/contract.ts';
 import { Applier } from './applier.ts';
+import { streamBackup } from './backup.ts';
 import { msgpackCodec } from './command-codec.ts';
 import { Closed, InvalidOptions, ProposalDropped } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
@@ -271,6 +272,40 @@ export class RaftNode<Command, Result, Query, Answer>
   async snapshot(): Promise<SnapshotMeta | null> {
     this.#refuseWhenStopped();
     return this.#taker.take();
+  }
+
+  /**
+   * A backup of this replica, to be written to a file and made a cluster by `kontiki restore`:
+   *
+   * ```ts
+   * await pipeline(node.backup(), createWriteStream(path));
+   * ```
+   *
+   * It is the state machine after one entry of the log, and holds all that this replica had applied when the
+   * first piece was asked for: so everything whose `propose` or `read` on this replica had resolved. It may hold
+   * less than what others have acknowledged; where it must not, make a linearizable `read` here first.
+   *
+   * It goes on while commands are applied, reads as fast as it is asked for more, and holds one piece of at most 1 MiB.
+   * The snapshot stays on the disk until the last piece was read, or until the iterator is ended (as `for await` and
+   * `pipeline` do). Whatever breaks off is no backup, and `restore` refuses it.
+   *
+   * @throws BackupFailed when the state machine has no `snapshot`, nothing was applied yet, or the snapshot cannot
+   *   be read; Closed; what the state machine's iterator threw.
+   */
+  backup(): AsyncGenerator<Uint8Array> {
+    return streamBackup({
+      group: this.#options.group ?? 'default',
+      appliedIndex: () => this.#applier.appliedIndex,
+      takesSnapshots: this.#options.stateMachine.snapshot !== undefined,
+      snapshot: () => this.snapshot(),
+      open: () => {
+        this.#refuseWhenStopped();
+        const { session } = this.#replica;
+        return session === null
+          ? null
+          : { clusterId: session.core.state.clusterId, snapshots: session.snapshots };
+      },
+    });
   }
 
   /** This replica's view at this moment. */

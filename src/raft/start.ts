@@ -150,7 +150,10 @@ function mayHavePromised(state: RaftState): boolean {
  * entries were committed by others, and applied here before they were durable); then nothing was said here
  * in that term, so to be in it without a vote takes nothing back.
  */
-function reconcile(recovered: RaftStart['recovered'], snapshot: SnapshotMeta | null): RaftStart['recovered'] {
+export function reconcile(
+  recovered: RaftStart['recovered'],
+  snapshot: SnapshotMeta | null,
+): RaftStart['recovered'] {
   if (snapshot === null || recoveredTermAt(recovered, snapshot.index) === snapshot.term) return recovered;
   const { index, term, configuration } = snapshot;
   const { hardState } = recovered;

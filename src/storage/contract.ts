@@ -91,7 +91,8 @@ export interface WriteRequest {
 /**
  * Snapshots of one group: streamed, checksummed, written aside, synced, renamed, directory synced.
  * `latest` never shows one that is not complete and verified. Few are kept: the newest, the oldest that no
- * durable floor passed, and the one read last; others go once a newer one is durable and verified.
+ * durable floor passed, the one read last, and those that are held; others go once a newer one is durable and
+ * verified.
  */
 export interface SnapshotStorage {
   /** The newest, also when the log ends before it or has another term there: a crash came before the floor. */
@@ -102,6 +103,11 @@ export interface SnapshotStorage {
    * index and term takes its place); with StorageFailed when it cannot be read. Several may be read at once.
    */
   read(meta: SnapshotMeta, range: { offset: number; length: number }): Promise<Uint8Array>;
+  /**
+   * Keeps that very snapshot, whatever newer ones and floors come, until the returned function is called, which
+   * may be called more than once. Rejects with SnapshotMismatch when it is not kept any more.
+   */
+  hold(meta: SnapshotMeta): Promise<() => void>;
   /**
    * Writes a snapshot from chunks; durable and verified when it resolves. The next chunk is asked for once the
    * last one is written. With `expected`, content of another size or digest rejects with SnapshotMismatch

@@ -18,6 +18,29 @@ export class StorageRefused extends Error {
   }
 }
 
+export type RecoveryRefusal =
+  | 'wrong-options'
+  | 'target-exists'
+  | 'unreadable'
+  | 'not-a-backup'
+  | 'other-version'
+  | 'damaged'
+  | 'in-use'
+  | 'other-cluster'
+  | 'several-groups'
+  | 'nothing-to-recover';
+
+/** No cluster is made of a backup or of survivors. Nothing was written. The message says what to do. */
+export class RecoveryRefused extends Error {
+  readonly code = 'KONTIKI_RECOVERY_REFUSED';
+  readonly reason: RecoveryRefusal;
+  constructor(reason: RecoveryRefusal, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'RecoveryRefused';
+    this.reason = reason;
+  }
+}
+
 /** A write, sync or read failed while running. The instance is poisoned; reopen it. */
 export class StorageFailed extends Error {
   readonly code = 'KONTIKI_STORAGE_FAILED';

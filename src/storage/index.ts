@@ -1,4 +1,6 @@
 /** Durable logs: what a RaftNode is opened with, and the contract for writing another. */
+
+export type { BackupHeader } from './backup-format.ts';
 export { type StorageConformanceHooks, type StorageFixture, storageConformance } from './conformance.ts';
 export type {
   LogFloor,
@@ -15,5 +17,16 @@ export type {
 } from './contract.ts';
 export { type FileStorageOptions, fileStorage } from './disk/file-storage.ts';
 export type { StorageDoors } from './disk/storage-doors.ts';
-export { StorageFailed, type StorageRefusal, StorageRefused } from './errors.ts';
+export {
+  type RecoveryRefusal,
+  RecoveryRefused,
+  StorageFailed,
+  type StorageRefusal,
+  StorageRefused,
+} from './errors.ts';
 export { memoryStorage } from './memory.ts';
+export type { NewCluster } from './offline/new-cluster.ts';
+export type { NewMember } from './offline/new-members.ts';
+export { type RecoverOptions, type Recovery, recoverCluster } from './offline/recover-cluster.ts';
+export type { RecoveryAccount } from './offline/recovery-account.ts';
+export { type RestoredCluster, type RestoreOptions, restoreBackup } from './offline/restore-backup.ts';

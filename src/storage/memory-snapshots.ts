@@ -18,6 +18,7 @@ export class MemorySnapshots {
 
   #floor: Index = 0;
   #lastRead: SnapshotMeta | null = null;
+  readonly #held = new Set<{ readonly meta: SnapshotMeta }>();
 
   dropBelow(floorIndex: Index): void {
     this.#floor = floorIndex;
@@ -38,10 +39,21 @@ export class MemorySnapshots {
       read: async (meta, range) => {
         refuseAfterFailure();
         const { offset, length } = rangeWithin(range, meta.size);
-        this.#lastRead = meta;
+        if (!this.#isHeld(meta)) this.#lastRead = meta;
         const kept = this.#kept.find((one) => sameSnapshot(one.meta, meta));
         if (kept === undefined) throw new SnapshotMismatch(`no snapshot ${meta.digest} is kept`);
         return kept.content.slice(offset, offset + length);
+      },
+      hold: async (meta) => {
+        refuseAfterFailure();
+        if (!this.#kept.some((one) => sameSnapshot(one.meta, meta))) {
+          throw new SnapshotMismatch(`no snapshot ${meta.digest} is kept`);
+        }
+        const hold = { meta };
+        this.#held.add(hold);
+        return () => {
+          if (this.#held.delete(hold)) this.#thin();
+        };
       },
       write: async ({ index, term, configuration }, chunks, expected) => {
         refuseAfterFailure();
@@ -64,6 +76,10 @@ export class MemorySnapshots {
     };
   }
 
+  #isHeld(meta: SnapshotMeta): boolean {
+    return [...this.#held].some((hold) => sameSnapshot(hold.meta, meta));
+  }
+
   #add(added: KeptSnapshot): void {
     const order = ({ meta }: KeptSnapshot): number =>
       meta.index - added.meta.index || meta.term - added.meta.term;
@@ -73,15 +89,16 @@ export class MemorySnapshots {
     this.#thin();
   }
 
-  /** As files do: the newest stays, the oldest that the floor did not pass, and the one read last. */
+  /** As files do: the newest stays, the oldest that the floor did not pass, the one read last, and those held. */
   #thin(): void {
     const newest = this.#kept.at(-1);
     if (newest === undefined || newest.meta.index < this.#floor) return;
-    const useful = this.#kept.filter(({ meta }) => meta.index >= this.#floor);
     const lastRead = this.#lastRead;
-    this.#kept = useful.filter(
-      (one, position) =>
-        position === 0 || one === newest || (lastRead !== null && sameSnapshot(one.meta, lastRead)),
-    );
+    const oldest = this.#kept.find(({ meta }) => meta.index >= this.#floor);
+    this.#kept = this.#kept.filter((one) => {
+      if (one === newest || one === oldest) return true;
+      if (this.#isHeld(one.meta)) return true;
+      return one.meta.index >= this.#floor && lastRead !== null && sameSnapshot(one.meta, lastRead);
+    });
   }
 }

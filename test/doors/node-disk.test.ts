@@ -64,6 +64,29 @@ describe("the machine's disk", () => {
     await expect(disk.list(at('none'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('renames a folder with all that is in it, onto nothing or an empty one, and removes empty ones', async () => {
+    await disk.makeDirectory(at('a', 'b'));
+    await writeFile(at('a', 'b', 'f'), 'content');
+    await disk.makeDirectory(at('empty'));
+    await disk.rename(at('a'), at('empty'));
+    expect(await readFile(at('empty', 'b', 'f'), 'utf8')).toBe('content');
+    await disk.makeDirectory(at('a'));
+    await expect(disk.rename(at('a'), at('empty'))).rejects.toMatchObject({ code: 'ENOTEMPTY' });
+    await expect(disk.removeDirectory(at('empty'))).rejects.toMatchObject({ code: 'ENOTEMPTY' });
+    await disk.removeDirectory(at('a'));
+    await expect(disk.removeDirectory(at('a'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(disk.list(at('empty', 'b', 'f'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+
+  it('opens for reading what may only be read, and changes nothing through it', async () => {
+    await writeFile(at('f'), 'kept', { mode: 0o400 });
+    const file = await disk.open(at('f'), { readOnly: true });
+    expect(Buffer.from(await file.read(0, 9)).toString()).toBe('kept');
+    await expect(file.write(0, Buffer.from('gone'))).rejects.toMatchObject({ code: 'EBADF' });
+    await file.close();
+    expect(await readFile(at('f'), 'utf8')).toBe('kept');
+  });
+
   it('refuses a folder where a file is', async () => {
     await writeFile(at('f'), '');
     await expect(disk.makeDirectory(at('f', 'g'))).rejects.toMatchObject({ code: 'ENOTDIR' });

@@ -35,7 +35,16 @@ export class KvCluster {
     backend: 'files' | 'level',
     flags: readonly string[] = [],
   ): Promise<KvCluster> {
-    const members = await membersOn(['n1', 'n2', 'n3']);
+    return KvCluster.startOn(directory, backend, await membersOn(['n1', 'n2', 'n3']), flags);
+  }
+
+  /** On directories that may be there already. */
+  static startOn(
+    directory: string,
+    backend: 'files' | 'level',
+    members: readonly KvMember[],
+    flags: readonly string[] = [],
+  ): KvCluster {
     const cluster = new KvCluster(members, directory, ['--backend', backend, ...flags]);
     for (const { id } of members) {
       cluster.#entrances.set(id, ['--members', formatMembers(members)]);
@@ -65,6 +74,13 @@ export class KvCluster {
 
   mendLines(): void {
     for (const line of this.#lines.values()) line.mend();
+  }
+
+  /** Starts a process on a directory of its own, which asks the member `seedId`. It is asked for nothing. */
+  async startBeside(name: string, id: string, seedId: string): Promise<void> {
+    const [self] = await membersOn([id]);
+    if (self === undefined) throw new Error('no ports');
+    this.#start(name, { id, directory: name, entrance: this.#joining(self, seedId) });
   }
 
   /** Starts a replica that knows itself and one seed, by its Raft address alone. */
@@ -106,9 +122,7 @@ export class KvCluster {
   /** Starts a process beside the others, on the disk that a wiped replica lost. @returns its exit code. */
   async returnOfTheOld(id: string, seedId: string, withinMs: number): Promise<number | null> {
     const name = `${id}.old`;
-    const [self] = await membersOn([id]);
-    if (self === undefined) throw new Error('no ports');
-    this.#start(name, { id, directory: name, entrance: this.#joining(self, seedId) });
+    await this.startBeside(name, id, seedId);
     return this.ended(name, withinMs);
   }
 
@@ -235,7 +249,7 @@ export class KvCluster {
 
 const TRANSIENT: ReadonlySet<string> = new Set(['term-not-committed', 'change-in-progress']);
 
-async function membersOn(ids: readonly string[]): Promise<KvMember[]> {
+export async function membersOn(ids: readonly string[]): Promise<KvMember[]> {
   const ports = await freePorts(2 * ids.length);
   return ids.map((id, i) => ({
     id,

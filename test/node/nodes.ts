@@ -116,6 +116,7 @@ export function withFailingSnapshots(storage: Storage, faults: { failures: numbe
           return {
             latest: () => snapshots.latest(),
             read: (meta, range) => snapshots.read(meta, range),
+            hold: (meta) => snapshots.hold(meta),
             write: async (at, chunks, expected) => {
               if (faults.failures === 0) return snapshots.write(at, chunks, expected);
               faults.failures -= 1;

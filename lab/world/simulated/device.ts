@@ -203,6 +203,7 @@ export function deviceError(code: string, what: string): NodeJS.ErrnoException {
 
 const MEANINGS: Readonly<Record<string, string>> = {
   EBADF: 'bad file descriptor',
+  EBUSY: 'resource busy or locked',
   EEXIST: 'file already exists',
   EINVAL: 'invalid argument',
   EIO: 'i/o error',
@@ -211,6 +212,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on device',
   ENOTDIR: 'not a directory',
+  ENOTEMPTY: 'directory not empty',
 };
 
 function checkLatency(latency: DeviceLatency): DeviceLatency {

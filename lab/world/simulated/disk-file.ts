@@ -104,3 +104,10 @@ function checkPosition(value: number, what: string): void {
     throw new RangeError(`a file's ${what} must be a whole number, zero or more, got ${value}`);
   }
 }
+
+/** What would change the file rejects, as it does where the file was opened for reading alone. */
+export function readOnlyFile(file: DiskFile, path: string): DiskFile {
+  const refuse = (): Promise<never> =>
+    Promise.reject(deviceError('EBADF', `write '${path}', opened for reading`));
+  return { ...file, append: refuse, write: refuse, truncate: refuse };
+}

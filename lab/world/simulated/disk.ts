@@ -1,6 +1,6 @@
 import type { DirectoryLock, Disk } from '../../../src/doors/disk.ts';
 import { deviceError, NAME, READ, type SimulatedDevice, SYNC } from './device.ts';
-import { openFile } from './disk-file.ts';
+import { openFile, readOnlyFile } from './disk-file.ts';
 import { FileTree, normalizePath, type TreeCopy } from './file-tree.ts';
 import type { SimulatedProcess } from './process.ts';
 
@@ -46,7 +46,8 @@ export class SimulatedDisk {
             if (exists && options.exclusive === true) throw deviceError('EEXIST', `open '${path}'`);
             const content = exists || options.create !== true ? tree.file(path) : tree.create(path);
             content.maybeEvict(device.random);
-            return openFile(device, process, path, content);
+            const file = openFile(device, process, path, content);
+            return options.readOnly === true ? readOnlyFile(file, path) : file;
           },
           interrupt: (_by, random) => {
             if (options.create === true && random.chance(500)) ignoringRefusal(() => tree.create(path));
@@ -73,6 +74,10 @@ export class SimulatedDisk {
       remove: (given) => {
         const path = normalizePath(given);
         return change('remove', path, () => tree.remove(path));
+      },
+      removeDirectory: (given) => {
+        const path = normalizePath(given);
+        return change('rmdir', path, () => tree.removeFolder(path));
       },
       syncDirectory: (given) => {
         const path = normalizePath(given);

@@ -56,17 +56,24 @@ export class FileTree {
     }
   }
 
-  /** One change, whole or not at all, also over a crash. @throws ENOENT, EISDIR (files only). */
+  /** One change, whole or not at all, also over a crash. @throws ENOENT, EISDIR, ENOTDIR, ENOTEMPTY, EINVAL. */
   rename(from: string, to: string): void {
     const source = this.#place(from);
-    const content = this.file(from);
+    const node = this.#find(from);
     const target = this.#place(to);
-    if (target.name === '' || target.folder.names.get(target.name) instanceof Folder) {
-      throw deviceError('EISDIR', `rename '${from}' -> '${to}'`);
-    }
+    const what = `rename '${from}' -> '${to}'`;
+    if (target.name === '') throw deviceError('EISDIR', what);
+    const replaced = target.folder.names.get(target.name);
+    if (node instanceof Folder) {
+      if (`${to}/`.startsWith(`${from}/`) && to !== from) throw deviceError('EINVAL', what);
+      if (replaced instanceof FileContent) throw deviceError('ENOTDIR', what);
+      if (replaced !== undefined && replaced !== node && replaced.names.size > 0) {
+        throw deviceError('ENOTEMPTY', what);
+      }
+    } else if (replaced instanceof Folder) throw deviceError('EISDIR', what);
     if (source.folder === target.folder && source.name === target.name) return;
     this.#change([
-      { folder: target.folder, name: target.name, node: content },
+      { folder: target.folder, name: target.name, node },
       { folder: source.folder, name: source.name, node: null },
     ]);
   }
@@ -74,6 +81,15 @@ export class FileTree {
   remove(path: string): void {
     this.file(path);
     const { folder, name } = this.#place(path);
+    this.#change([{ folder, name, node: null }]);
+  }
+
+  /** @throws ENOENT, ENOTDIR, ENOTEMPTY, EBUSY for the root. */
+  removeFolder(path: string): void {
+    const { folder, name } = this.#place(path);
+    const there = this.folder(path);
+    if (name === '') throw deviceError('EBUSY', `rmdir '${path}'`);
+    if (there.names.size > 0) throw deviceError('ENOTEMPTY', `rmdir '${path}'`);
     this.#change([{ folder, name, node: null }]);
   }
 

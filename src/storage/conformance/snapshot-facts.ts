@@ -1,5 +1,6 @@
 import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
 import type { InPlace } from '../conformance.ts';
+import type { SnapshotMeta } from '../contract.ts';
 import { SnapshotMismatch, StorageFailed } from '../errors.ts';
 import { bytesOf, commands, configuration, termOf, Writer } from './requests.ts';
 
@@ -103,6 +104,42 @@ export function snapshotFacts(inPlace: InPlace): void {
     const again = (await place.reopen()).snapshots('a');
     deepStrictEqual(await again.latest(), meta);
     strictEqual((await bytesOf(again, meta)).toString(), 'state');
+  });
+
+  inPlace('keeps a snapshot that is held, whatever comes, until it is released', async (place) => {
+    const instance = await place.open();
+    const snapshots = instance.snapshots('a');
+    const writer = new Writer(await instance.openLog('a'));
+    await writer.write({ ...termOf(1), entries: commands(1, 9, 1) });
+    const take = (index: number): Promise<SnapshotMeta> =>
+      snapshots.write({ index, term: 1, configuration }, [Buffer.from(`state at ${index}`)]);
+    const floorAt = (index: number): Promise<void> =>
+      writer.write({ floor: { index, term: 1, configuration } });
+    const held = await take(2);
+    const [release, releaseToo] = [await snapshots.hold(held), await snapshots.hold(held)];
+    const middle = await take(4);
+    await bytesOf(snapshots, middle);
+    for (const index of [5, 6]) await take(index);
+    // The one read last is not the held one, however often that is read.
+    await bytesOf(snapshots, held);
+    strictEqual((await bytesOf(snapshots, middle)).toString(), 'state at 4');
+    await floorAt(6);
+    release();
+    release();
+    await take(7);
+    await floorAt(7);
+    strictEqual((await bytesOf(snapshots, held)).toString(), 'state at 2');
+    releaseToo();
+    await take(8);
+    await floorAt(8);
+    await rejects(snapshots.read(held, { offset: 0, length: 1 }), SnapshotMismatch);
+    await rejects(snapshots.hold(held), SnapshotMismatch);
+    const latest = await take(9);
+    const releaseLast = await snapshots.hold(latest);
+    await instance.close();
+    releaseLast();
+    const again = (await place.reopen()).snapshots('a');
+    deepStrictEqual(await again.latest(), latest);
   });
 }
 

@@ -92,6 +92,13 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     return { id, incarnation, boot, clusterId };
   }
 
+  /** Of which anything is there, sorted. Of a group whose log is open it may not be told any more. */
+  get groups(): GroupId[] {
+    const { hardStates, marks } = this.#files();
+    const found = this.#shards.flatMap((shard) => shard.found.groups);
+    return [...new Set([...hardStates.groups, ...marks.groups, ...found])].sort();
+  }
+
   async adoptCluster(clusterId: ClusterId): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
     const known = this.#identity.clusterId;
@@ -250,10 +257,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   }
 
   async #refuseDamage(): Promise<void> {
-    const { hardStates, marks } = this.#files();
-    const groups = new Set<GroupId>([...hardStates.groups, ...marks.groups]);
-    for (const { found } of this.#shards) for (const group of found.groups) groups.add(group);
-    for (const group of [...groups].sort()) {
+    for (const group of this.groups) {
       const { verdict } = await this.#judge(group);
       if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
     }

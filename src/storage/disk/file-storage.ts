@@ -1,6 +1,6 @@
 import { crc32 } from '../../doors/checksum.ts';
 import type { NodeId } from '../../raft/identity.ts';
-import type { Storage, StorageInstance, StorageOpenRequest } from '../contract.ts';
+import type { Storage, StorageOpenRequest } from '../contract.ts';
 import { StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
@@ -8,7 +8,7 @@ import { forgetStorage } from './forget.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity } from './identity-file.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
 
-const SEGMENT_BYTES = 64 * 1024 * 1024;
+export const SEGMENT_BYTES = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN = 4 * 1024;
 
 export interface FileStorageOptions {
@@ -59,10 +59,11 @@ export interface FileStorageSettings {
   readonly doors: StorageDoors;
 }
 
-async function openDirectory(
+/** @throws StorageRefused */
+export async function openDirectory(
   settings: FileStorageSettings,
   request: StorageOpenRequest,
-): Promise<StorageInstance> {
+): Promise<FileStorageInstance> {
   const { directory, doors } = settings;
   refuseBadName('id', request.id);
   try {
@@ -207,7 +208,7 @@ function mistakesIn(options: FileStorageOptions): string[] {
 }
 
 /** The folder that must keep the name of this one. */
-function parentOf(directory: string): string {
+export function parentOf(directory: string): string {
   const cut = directory.replace(/\/+$/, '').lastIndexOf('/');
   return cut === -1 ? '.' : cut === 0 ? '/' : directory.slice(0, cut);
 }

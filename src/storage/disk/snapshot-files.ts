@@ -21,8 +21,8 @@ const READ_BYTES = 1024 * 1024;
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
 /**
- * Snapshots as files, one each, and few of them: the newest, the oldest that no floor passed, and the one that
- * was read last, which may be on its way to a follower. In a file is room for the meta record, then the
+ * Snapshots as files, one each, and few of them: the newest, the oldest that no floor passed, the one that
+ * was read last, which may be on its way to a follower, and those that are held. In a file is room for the meta record, then the
  * content. The content is streamed to a file aside, then comes the record with size and digest, then sync,
  * rename, sync of the folder. A file aside is no snapshot; one that does not match its record and its digest
  * is passed over.
@@ -40,6 +40,7 @@ export class SnapshotFiles implements SnapshotStorage {
   #floor: Index = 0;
   /** The name of the one read last. */
   #lastRead: string | null = null;
+  readonly #held = new Set<{ readonly name: string }>();
   /** Not told as durable yet: nothing of theirs is removed by others. */
   readonly #writes = new Set<{ readonly name: string }>();
   #thinning: Promise<void> = Promise.resolve();
@@ -82,7 +83,8 @@ export class SnapshotFiles implements SnapshotStorage {
   async read(meta: SnapshotMeta, range: SnapshotRange): Promise<Uint8Array> {
     const { offset, length } = rangeWithin(range, meta.size);
     const name = snapshotName(meta);
-    this.#lastRead = name;
+    // Whoever holds one needs no second place for it.
+    if (![...this.#held].some((hold) => hold.name === name)) this.#lastRead = name;
     const file = await this.#openIfThere(name);
     if (file === null) throw new SnapshotMismatch(`${this.#path(name)} is not kept any more`);
     return closing(file, async () => {
@@ -95,6 +97,24 @@ export class SnapshotFiles implements SnapshotStorage {
       if (bytes.length === length) return bytes;
       throw new StorageFailed(`${this.#path(name)} ends before byte ${offset + length} of its content`);
     });
+  }
+
+  async hold(meta: SnapshotMeta): Promise<() => void> {
+    const hold = { name: snapshotName(meta) };
+    this.#held.add(hold);
+    const release = (): void => {
+      // What cannot be removed now goes with the next that can: nobody waits for it.
+      if (this.#held.delete(hold)) this.#thin().catch(() => {});
+    };
+    try {
+      // A removal that was decided before may be under way: what is there after it stays.
+      await this.#thinning.catch(() => {});
+      await this.read(meta, { offset: 0, length: 0 });
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return release;
   }
 
   async write(
@@ -215,7 +235,9 @@ export class SnapshotFiles implements SnapshotStorage {
     const kept = [older.find((name) => name >= floor), this.#lastRead];
     for (const name of older) {
       if (name >= floor && kept.includes(name)) continue;
-      if (![...this.#writes].some((write) => write.name === name)) await this.#remove(name);
+      const isNamed = (one: { readonly name: string }): boolean => one.name === name;
+      if ([...this.#held, ...this.#writes].some(isNamed)) continue;
+      await this.#remove(name);
     }
   }
 

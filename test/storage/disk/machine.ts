@@ -6,7 +6,7 @@ import { SimulatedProcess } from '../../../lab/world/simulated/process.ts';
 import { Simulation } from '../../../lab/world/simulated/simulation.ts';
 import { simulatedWork } from '../../../lab/world/simulated/work.ts';
 import type { Disk } from '../../../src/doors/disk.ts';
-import { fileStorage, type Storage } from '../../../src/storage/index.ts';
+import { fileStorage, type Storage, type StorageDoors } from '../../../src/storage/index.ts';
 
 export type BackendName = 'files' | 'level';
 
@@ -43,27 +43,23 @@ export class Machine {
    * @throws what the body threw.
    */
   async live(
-    body: (storage: Storage, disk: Disk) => Promise<void>,
+    body: (storage: Storage, disk: Disk, doors: StorageDoors) => Promise<void>,
     { events = Number.POSITIVE_INFINITY, power }: { readonly events?: number; readonly power: boolean },
   ): Promise<boolean> {
     this.#lives += 1;
     const process = new SimulatedProcess(this.simulation, `life ${this.#lives}`);
     const random = this.simulation.random.stream(`life ${this.#lives}`);
     const disk = this.#disk.door(process);
-    const storage = fileStorage({
-      directory: '/data',
-      backend: this.#backend,
-      segmentBytes: 4096,
-      doors: {
-        clock: this.#clock.door(process),
-        random: random.stream('storage'),
-        disk,
-        work: simulatedWork(process, random.stream('work')),
-        openDatabase: this.#databases.door(process),
-      },
-    });
+    const doors: StorageDoors = {
+      clock: this.#clock.door(process),
+      random: random.stream('storage'),
+      disk,
+      work: simulatedWork(process, random.stream('work')),
+      openDatabase: this.#databases.door(process),
+    };
+    const storage = fileStorage({ directory: '/data', backend: this.#backend, segmentBytes: 4096, doors });
     const end: { ended: boolean; error?: unknown } = { ended: false };
-    body(storage, disk).then(
+    body(storage, disk, doors).then(
       () => {
         end.ended = true;
       },

@@ -21,7 +21,10 @@ export class MemoryDisk implements Disk {
     this.#code = code;
   }
 
-  async open(path: string, options: { create?: boolean; exclusive?: boolean } = {}): Promise<DiskFile> {
+  async open(
+    path: string,
+    options: { create?: boolean; exclusive?: boolean; readOnly?: boolean } = {},
+  ): Promise<DiskFile> {
     const exists = this.files.has(path);
     if (!exists && options.create !== true) throw errno('ENOENT', path);
     if (exists && options.exclusive === true) throw errno('EEXIST', path);
@@ -33,6 +36,7 @@ export class MemoryDisk implements Disk {
   }
 
   async list(directory: string): Promise<string[]> {
+    if (this.files.has(directory)) throw errno('ENOTDIR', directory);
     if (!this.#folders.has(directory)) throw errno('ENOENT', directory);
     const prefix = directory === '/' ? '/' : `${directory}/`;
     const names = [...this.files.keys(), ...this.#folders]
@@ -51,13 +55,36 @@ export class MemoryDisk implements Disk {
 
   async rename(from: string, to: string): Promise<void> {
     this.#change(from);
+    if (this.#folders.has(from)) {
+      this.#renameFolder(from, to);
+      return;
+    }
     this.files.set(to, this.#bytes(from));
     this.files.delete(from);
+  }
+
+  #renameFolder(from: string, to: string): void {
+    const moved = (path: string): string => `${to}${path.slice(from.length)}`;
+    const isInside = (path: string): boolean => path === from || path.startsWith(`${from}/`);
+    for (const folder of [...this.#folders].filter(isInside)) {
+      this.#folders.delete(folder);
+      this.#folders.add(moved(folder));
+    }
+    for (const [path, bytes] of [...this.files].filter(([file]) => isInside(file))) {
+      this.files.delete(path);
+      this.files.set(moved(path), bytes);
+    }
   }
 
   async remove(path: string): Promise<void> {
     this.#change(path);
     if (!this.files.delete(path)) throw errno('ENOENT', path);
+  }
+
+  async removeDirectory(directory: string): Promise<void> {
+    this.#change(directory);
+    if ((await this.list(directory)).length > 0) throw errno('ENOTEMPTY', directory);
+    this.#folders.delete(directory);
   }
 
   async syncDirectory(directory: string): Promise<void> {

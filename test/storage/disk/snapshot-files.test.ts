@@ -139,6 +139,35 @@ describe('a snapshot on disk', () => {
     expect(await latestOn(snapshotsOn(disk))).toBe(9);
   });
 
+  it('is not held once its removal was begun, and is told as gone', async () => {
+    const disk = new MemoryDisk();
+    await disk.makeDirectory('/data');
+    const snapshots = snapshotsOn(disk);
+    const meta = await snapshots.write(at(1), chunksAt(1));
+    await snapshots.write(at(3), chunksAt(3));
+    const remove = disk.remove.bind(disk);
+    let goOn = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      disk.remove = async (path) => {
+        resolve();
+        await new Promise<void>((open) => {
+          goOn = open;
+        });
+        await remove(path);
+      };
+    });
+    const dropping = snapshots.dropBelow(3);
+    await begun;
+    disk.remove = remove;
+    const holding = snapshots.hold(meta);
+    const refused = expect(holding).rejects.toThrow(SnapshotMismatch);
+    // As long as it would take to find the file, which is there still.
+    for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
+    goOn();
+    await dropping;
+    await refused;
+  });
+
   it('stays while a newer one is not verified, and when that does not read back', async () => {
     const disk = await written();
     const snapshots = snapshotsOn(disk);

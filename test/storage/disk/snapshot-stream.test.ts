@@ -28,6 +28,7 @@ class CountingDisk {
         this.#sizes.set(to, this.#sizes.get(from) ?? 0);
       },
       remove: (path) => names.remove(path),
+      removeDirectory: (directory) => names.removeDirectory(directory),
       syncDirectory: (directory) => names.syncDirectory(directory),
       lock: (directory) => names.lock(directory),
     };

@@ -255,6 +255,32 @@ describe('what a power cut leaves of names', () => {
     expect(await namesLeft(replaceForGood)).toEqual(['f=new']);
   });
 
+  it('is the whole folder under the old name or the new one after a rename of it, and the new one once synced', async () => {
+    const left = async (isSynced: boolean): Promise<string[]> => {
+      const seen = new Set<string>();
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const machine = new Machine(seed);
+        await machine.play(async (disk) => {
+          await disk.makeDirectory('/d/aside/inner');
+          for (const folder of ['/', '/d', '/d/aside']) await disk.syncDirectory(folder);
+          await create(machine, '/d/aside/inner/f', 'all');
+          await disk.syncDirectory('/d/aside/inner');
+          await disk.rename('/d/aside', '/d/new');
+          if (isSynced) await disk.syncDirectory('/d');
+        });
+        machine.crash({ power: true });
+        await machine.play(async (disk) => {
+          const [name, ...others] = await disk.list('/d');
+          expect(others).toEqual([]);
+          seen.add(`${name}: ${await disk.list(`/d/${name}/inner`)}`);
+        });
+      }
+      return [...seen].sort();
+    };
+    expect(await left(false)).toEqual(['aside: f', 'new: f']);
+    expect(await left(true)).toEqual(['new: f']);
+  });
+
   it('may be a durable name of a file whose bytes were never synced', async () => {
     const script = async (machine: Machine): Promise<void> => {
       const file = await machine.disk.open('/d/f', { create: true });

@@ -82,10 +82,40 @@ describe('the simulated disk, while nothing goes wrong', () => {
     });
   });
 
+  it('renames a folder with all that is in it, and removes empty ones', async () => {
+    await new Machine().play(async (disk) => {
+      await disk.makeDirectory('/a/b');
+      await (await disk.open('/a/b/f', { create: true })).append(bytes('content'));
+      await disk.makeDirectory('/empty');
+      await disk.rename('/a', '/empty');
+      expect(await disk.list('/')).toEqual(['empty']);
+      expect(await readAll(disk, '/empty/b/f')).toBe('content');
+      await disk.rename('/empty', '/c');
+      await disk.makeDirectory('/d');
+      await disk.removeDirectory('/d');
+      expect(await disk.list('/')).toEqual(['c']);
+    });
+  });
+
+  it('reads a file opened for reading, and refuses to change it', async () => {
+    await new Machine().play(async (disk) => {
+      await (await disk.open('/f', { create: true })).append(bytes('kept'));
+      const file = await disk.open('/f', { readOnly: true });
+      for (const change of [
+        () => file.append(bytes('x')),
+        () => file.write(0, bytes('x')),
+        () => file.truncate(0),
+      ])
+        expect(await codeOf(change())).toBe('EBADF');
+      expect(text(await file.read(0, 9))).toBe('kept');
+    });
+  });
+
   it('refuses as a file system does, with its codes', async () => {
     await new Machine().play(async (disk) => {
       await disk.makeDirectory('/d');
       const file = await disk.open('/f', { create: true, exclusive: true });
+      await disk.makeDirectory('/full/inner');
       const refusals: [() => Promise<unknown>, string][] = [
         [() => disk.open('/missing'), 'ENOENT'],
         [() => disk.open('/missing/f', { create: true }), 'ENOENT'],
@@ -99,6 +129,12 @@ describe('the simulated disk, while nothing goes wrong', () => {
         [() => disk.rename('/missing', '/x'), 'ENOENT'],
         [() => disk.rename('/f', '/missing/x'), 'ENOENT'],
         [() => disk.rename('/f', '/d'), 'EISDIR'],
+        [() => disk.rename('/d', '/f'), 'ENOTDIR'],
+        [() => disk.rename('/d', '/full'), 'ENOTEMPTY'],
+        [() => disk.rename('/full', '/full/inner/x'), 'EINVAL'],
+        [() => disk.removeDirectory('/missing'), 'ENOENT'],
+        [() => disk.removeDirectory('/f'), 'ENOTDIR'],
+        [() => disk.removeDirectory('/full'), 'ENOTEMPTY'],
         [() => disk.remove('/missing'), 'ENOENT'],
         [() => disk.remove('/d'), 'EISDIR'],
         [() => disk.syncDirectory('/missing'), 'ENOENT'],
@@ -106,7 +142,7 @@ describe('the simulated disk, while nothing goes wrong', () => {
       ];
       for (const [attempt, code] of refusals)
         expect([attempt, await codeOf(attempt())]).toEqual([attempt, code]);
-      expect(await disk.list('/')).toEqual(['d', 'f']);
+      expect(await disk.list('/')).toEqual(['d', 'f', 'full']);
       for (const position of [-1, 0.5, Number.NaN]) {
         await expect(file.read(position, 1)).rejects.toThrow(/a file's offset/);
         await expect(file.read(0, position)).rejects.toThrow(/a file's length/);

@@ -1,0 +1,86 @@
+import type { Disk } from '../../doors/disk.ts';
+
+const COPY_BYTES = 1024 * 1024;
+
+/** What is in a folder, as names; null when there is nothing of that name. @throws ENOTDIR when it is a file. */
+export async function namesIn(disk: Disk, folder: string): Promise<string[] | null> {
+  try {
+    return await disk.list(folder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/**
+ * Copies a folder with all that is in it. What is read is opened for reading only. Nothing is synced: a copy is
+ * to be worked with, not to be relied upon.
+ *
+ * @param without - a name in the topmost folder that is left out.
+ */
+export async function copyFolder(
+  disk: Disk,
+  paths: { readonly from: string; readonly to: string },
+  options: { readonly without?: string; readonly signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  const { from, to } = paths;
+  await disk.makeDirectory(to);
+  for (const name of await disk.list(from)) {
+    if (name === options.without) continue;
+    const inner = { from: `${from}/${name}`, to: `${to}/${name}` };
+    if (await isFolder(disk, inner.from)) await copyFolder(disk, inner, { signal: options.signal });
+    else await copyFile(disk, inner, options.signal);
+  }
+}
+
+/** Removes a folder with all that is in it; a no-op when there is none. */
+export async function removeFolder(disk: Disk, folder: string): Promise<void> {
+  for (const name of (await namesIn(disk, folder)) ?? []) {
+    const path = `${folder}/${name}`;
+    if (await isFolder(disk, path)) await removeFolder(disk, path);
+    else await disk.remove(path);
+  }
+  try {
+    await disk.removeDirectory(folder);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+async function copyFile(
+  disk: Disk,
+  { from, to }: { readonly from: string; readonly to: string },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const source = await disk.open(from, { readOnly: true });
+  try {
+    const target = await disk.open(to, { create: true, exclusive: true });
+    try {
+      for (let offset = 0; ; offset += COPY_BYTES) {
+        signal?.throwIfAborted();
+        const bytes = await source.read(offset, COPY_BYTES);
+        if (bytes.length > 0) await target.append(bytes);
+        if (bytes.length < COPY_BYTES) break;
+      }
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function isFolder(disk: Disk, path: string): Promise<boolean> {
+  try {
+    await disk.list(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+export function codeOf(error: unknown): string | null {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : null;
+}

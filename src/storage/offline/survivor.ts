@@ -1,0 +1,154 @@
+import type { Configuration } from '../../raft/configuration.ts';
+import { emptyConfiguration } from '../../raft/configuration.ts';
+import type { HardState } from '../../raft/effect.ts';
+import type { GroupId } from '../../raft/identity.ts';
+import type { SnapshotMeta } from '../../raft/snapshot.ts';
+import { reconcile } from '../../raft/start.ts';
+import type { LogStorage, SnapshotStorage } from '../contract.ts';
+import { openDirectory, SEGMENT_BYTES } from '../disk/file-storage.ts';
+import { type FoundIdentity, type IdentityRecord, readIdentity } from '../disk/identity-file.ts';
+import type { StorageDoors } from '../disk/storage-doors.ts';
+import { RecoveryRefused, StorageFailed, StorageRefused } from '../errors.ts';
+import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
+import type { HeldLog } from './held-log.ts';
+
+/** A directory that was given as a survivor, and what is in it. */
+export interface Survivor {
+  readonly directory: string;
+  /** null when that cannot be read. */
+  readonly identity: Omit<IdentityRecord, 'format'> | null;
+  /** null when nothing of it can be used: `damage` says why. */
+  readonly held: Held | null;
+  /** What is wrong with it; null when nothing is. */
+  readonly damage: string | null;
+}
+
+/** What an undamaged survivor holds. */
+export interface Held {
+  readonly group: GroupId;
+  readonly hardState: HardState;
+  readonly log: HeldLog;
+  readonly snapshot: SnapshotMeta | null;
+  /** The latest in its log, committed or not. */
+  readonly configuration: Configuration;
+}
+
+/** A survivor's log and snapshots, opened from a copy. */
+export interface OpenedCopy {
+  readonly held: Held;
+  readonly log: LogStorage;
+  readonly snapshots: SnapshotStorage;
+}
+
+/** What a directory says of itself; nothing is changed by asking. @throws RecoveryRefused. */
+export async function identityIn(doors: StorageDoors, directory: string): Promise<FoundIdentity> {
+  let found: FoundIdentity;
+  try {
+    const names = await namesIn(doors.disk, directory);
+    found = names?.includes('identity') ? await readIdentity(doors.disk, directory) : { kind: 'none' };
+  } catch (cause) {
+    throw new RecoveryRefused('unreadable', `${directory}: ${(cause as Error).message}`, { cause });
+  }
+  if (found.kind !== 'none') return found;
+  throw new RecoveryRefused(
+    'nothing-to-recover',
+    `${directory} is no directory of a replica: it is not there, or has no identity file`,
+  );
+}
+
+/**
+ * Opens a copy of a survivor's directory, which itself is only read: to open a storage is to begin a new boot of
+ * it, and to write that. The copy goes once it was used.
+ *
+ * @throws StorageRefused (`damaged`, `other-format`) when it cannot be opened as it is; RecoveryRefused
+ *   (`several-groups`, `nothing-to-recover`).
+ */
+export async function withCopy<T>(
+  directory: string,
+  identity: IdentityRecord,
+  by: { readonly doors: StorageDoors; readonly scratch: string; readonly signal: AbortSignal | undefined },
+  use: (copy: OpenedCopy) => Promise<T>,
+): Promise<T> {
+  const { doors, scratch, signal } = by;
+  try {
+    await copyFolder(doors.disk, { from: directory, to: scratch }, { without: 'lock', signal });
+    const { id, backend, shards } = identity;
+    const segmentBytes = SEGMENT_BYTES;
+    const settings = { directory: scratch, backend, shards, codec: 'none', segmentBytes, doors } as const;
+    const instance = await openDirectory(settings, { id });
+    try {
+      const group = onlyGroup(directory, instance.groups);
+      const log = await instance.openLog(group);
+      const snapshots = instance.snapshots(group);
+      const held = heldBy(group, log.recovered, await snapshots.latest());
+      return await use({ held, log, snapshots });
+    } finally {
+      await instance.close();
+    }
+  } finally {
+    await removeFolder(doors.disk, scratch);
+  }
+}
+
+/** A storage that a replica would refuse to start on is told as damaged. */
+export async function inspect(
+  directory: string,
+  found: FoundIdentity,
+  by: Parameters<typeof withCopy>[2],
+): Promise<Survivor> {
+  if (found.kind !== 'found') {
+    return { directory, identity: null, held: null, damage: `${directory}: its identity file is damaged` };
+  }
+  const { format: _, ...identity } = found.identity;
+  try {
+    const held = await withCopy(directory, found.identity, by, async (copy) => copy.held);
+    return { directory, identity, held, damage: null };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    // It was the copy that was opened; the operator knows the directory.
+    return { directory, identity, held: null, damage: error.message.replaceAll(by.scratch, directory) };
+  }
+}
+
+/** A block may turn out to be unreadable only when it is read. */
+function isDamage(error: unknown): error is Error {
+  if (error instanceof StorageFailed) return codeOf(error.cause) === null;
+  return error instanceof StorageRefused && (error.reason === 'damaged' || error.reason === 'other-format');
+}
+
+function onlyGroup(directory: string, groups: readonly GroupId[]): GroupId {
+  const [group, ...others] = groups;
+  if (group === undefined) {
+    throw new RecoveryRefused('nothing-to-recover', `${directory} holds no log at all. Leave it out.`);
+  }
+  if (others.length === 0) return group;
+  throw new RecoveryRefused(
+    'several-groups',
+    `${directory} holds the logs of several groups (${groups.join(', ')}); only one can be recovered`,
+  );
+}
+
+/** @throws StorageRefused (`damaged`) when entries are in neither log nor snapshot. */
+function heldBy(group: GroupId, recovered: LogStorage['recovered'], snapshot: SnapshotMeta | null): Held {
+  if (recovered.floor.index > (snapshot?.index ?? 0)) {
+    throw new StorageRefused(
+      'damaged',
+      `the log begins after entry ${recovered.floor.index}, but ` +
+        (snapshot === null ? 'there is no whole snapshot' : `the latest snapshot ends at ${snapshot.index}`),
+    );
+  }
+  const log = reconcile(recovered, snapshot);
+  const { index, term } = snapshot ?? { index: 0, term: 0 };
+  return {
+    group,
+    hardState: log.hardState,
+    log: {
+      snapshot: { index, term },
+      floor: { index: log.floor.index, term: log.floor.term },
+      runs: log.runs,
+      lastIndex: log.lastIndex,
+    },
+    snapshot,
+    configuration: log.configurations.at(-1)?.configuration ?? log.floor.configuration ?? emptyConfiguration,
+  };
+}
