@@ -1,5 +1,22 @@
 /** The public API: a replicated state machine inside the user's process. */
+export {
+  type MetricDefinition,
+  type MetricName,
+  type MetricSample,
+  type Metrics,
+  metricCatalogue,
+} from './metrics/catalogue.ts';
+export type { HistogramValue } from './metrics/histogram.ts';
 export type { BootstrapWaiting, DifferingList } from './node/bootstrap.ts';
+export type {
+  ApplyMessage,
+  EventMessage,
+  NodeMessage,
+  ProposeMessage,
+  RangeMessage,
+  ReadMessage,
+  StorageWriteMessage,
+} from './node/channels.ts';
 export { msgpackCodec } from './node/command-codec.ts';
 export {
   BackupFailed,
@@ -22,7 +39,6 @@ export {
 } from './node/errors.ts';
 export type { RaftNodeEvents } from './node/events.ts';
 export type { MembershipOptions } from './node/membership-requests.ts';
-export type { Metrics } from './node/metrics.ts';
 export type { Observation, Observer } from './node/observation.ts';
 export type { BootstrapMember, RaftNodeOptions } from './node/options.ts';
 export type { QuorumStatus } from './node/quorum-status.ts';

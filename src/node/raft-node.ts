@@ -3,21 +3,24 @@ import type { Logger } from 'pino';
 import type { Clock } from '../doors/clock.ts';
 import { nodeClock } from '../doors/node-clock.ts';
 import { nodeRandom } from '../doors/node-random.ts';
+import type { Metrics } from '../metrics/catalogue.ts';
 import { type Configuration, emptyConfiguration } from '../raft/configuration.ts';
-import type { NodeId } from '../raft/identity.ts';
+import type { GroupId, NodeId } from '../raft/identity.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
-import type { RaftState } from '../raft/state.ts';
-import type { StorageStats } from '../storage/contract.ts';
 import { Applier } from './applier.ts';
 import { streamBackup } from './backup.ts';
+import { channels } from './channels.ts';
 import { msgpackCodec } from './command-codec.ts';
 import { Closed, InvalidOptions, ProposalDropped } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
+import { Instruments, type RequestKind } from './instruments.ts';
 import { waitForLeader } from './leader-wait.ts';
 import { logEvents } from './logging.ts';
 import type { MembershipOptions } from './membership-requests.ts';
-import { countEvent, type Metrics, metricsOf, newCounters } from './metrics.ts';
+import { countEvent, metricsOf, newCounters } from './metrics.ts';
+import { observedStateMachine } from './observed-state-machine.ts';
+import { ObservedStorage } from './observed-storage.ts';
 import { type RaftNodeOptions, readMistakes, resolveRaftOptions } from './options.ts';
 import { PendingRequests } from './pending-requests.ts';
 import { noQuorum, quorumOf } from './quorum-status.ts';
@@ -41,7 +44,6 @@ import {
 
 const TIMEOUT_MS = 10_000;
 const COMMAND_BYTES_MAX = 16 * 1024 * 1024;
-const noStorage: StorageStats = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, pendingWrites: 0 };
 
 /**
  * One replica of a user's state machine, in this process.
@@ -59,6 +61,7 @@ export class RaftNode<Command, Result, Query, Answer>
   implements AsyncDisposable
 {
   readonly id: NodeId;
+  readonly group: GroupId;
   readonly #replica: Replica;
   readonly #queue: RequestQueue<Result>;
   readonly #reads: ReadQueue<Query, Answer>;
@@ -70,8 +73,8 @@ export class RaftNode<Command, Result, Query, Answer>
   readonly #counters = newCounters();
   readonly #raft: RaftOptions;
   #closing: Promise<void> | null = null;
-  #lastState: RaftState | null = null;
-  #lastStorage: StorageStats = noStorage;
+  readonly #instruments: Instruments;
+  readonly #storage: ObservedStorage;
 
   /**
    * Opens the storage, begins to listen, and takes part. Resolves as soon as that stands, with or
@@ -93,19 +96,24 @@ export class RaftNode<Command, Result, Query, Answer>
   private constructor(options: RaftNodeOptions<Command, Result, Query, Answer>, raft: RaftOptions) {
     super();
     this.id = options.id;
+    this.group = options.group ?? 'default';
     this.#options = options;
     this.#raft = raft;
     this.#codec = options.codec ?? msgpackCodec<Command>();
     const { clock, random } = options.doors ?? { clock: nodeClock(), random: nodeRandom() };
     this.#clock = clock;
+    this.#instruments = new Instruments({ id: this.id, group: this.group }, clock);
+    this.#storage = new ObservedStorage(options.storage, this.#instruments);
     const pending = new PendingRequests();
     const limits = {
       timeoutMs: options.requestTimeoutMs ?? TIMEOUT_MS,
       pendingMax: options.pendingRequestsMax ?? 65_536,
     };
-    this.#queue = new RequestQueue(clock, limits, pending);
+    this.#queue = new RequestQueue(clock, limits, pending, this.#instruments);
     const observer = options.observer ?? null;
-    this.#applier = new Applier(options.stateMachine, this.#codec, pending, (entry, result) => {
+    const observed = observedStateMachine(options.stateMachine, this.#instruments);
+    this.#applier = new Applier(observed, this.#codec, pending, (entry, result) => {
+      this.#instruments.applied(entry.index);
       observer?.({ kind: 'applied', entry, result: result ?? null });
       this.#taker.onApplied(entry);
       this.#reads.look();
@@ -117,31 +125,37 @@ export class RaftNode<Command, Result, Query, Answer>
       () => ({ index: this.#applier.appliedIndex, midCommand: this.#applier.midCommand }),
       (index, error) => this.#emitGuarded('snapshot-failed', { index, origin: 'taken', error }),
     );
-    this.#reads = new ReadQueue(clock, limits, new AppliedState(stateMachine, this.#applier), {
-      requestRead: (lease) => this.#replica.requestRead(lease),
-      cancelRead: (readId) => this.#replica.cancelRead(readId),
-      staleness: () => this.#replica.staleness(),
-      whyNotGranted: () => this.#replica.whyNotGranted(),
-    });
+    this.#reads = new ReadQueue(
+      clock,
+      limits,
+      new AppliedState(stateMachine, this.#applier),
+      {
+        requestRead: (lease) => this.#replica.requestRead(lease),
+        cancelRead: (readId) => this.#replica.cancelRead(readId),
+        staleness: () => this.#replica.staleness(),
+        whyNotGranted: () => this.#replica.whyNotGranted(),
+      },
+      this.#instruments,
+    );
     const parts: ReplicaParts = {
       queue: this.#queue,
       pending,
       applier: this.#applier,
       taker: this.#taker,
-      counters: this.#counters,
       reads: this.#reads,
+      instruments: this.#instruments,
       emit: (name, ...args) => this.#emitGuarded(name, ...args),
     };
     this.#replica = new Replica(
       {
         id: options.id,
-        group: options.group ?? 'default',
+        group: this.group,
         raft,
         bootstrap: options.bootstrap?.members ?? null,
         join: options.join?.seeds ?? null,
         address: options.address ?? null,
         metadata: options.metadata ?? {},
-        storage: options.storage,
+        storage: this.#storage,
         transport: options.transport,
         clock,
         random,
@@ -163,16 +177,18 @@ export class RaftNode<Command, Result, Query, Answer>
    * @throws OutcomeUnknown: timeout, abort or stop came first; it may still be applied.
    */
   async propose(command: Command, options: RequestOptions = {}): Promise<Result> {
-    this.#refuseWhenStopped();
+    this.#refuseWhenStopped('proposal');
     const payload = this.#codec.encode(command);
     const bytesMax = this.#options.commandBytesMax ?? COMMAND_BYTES_MAX;
     if (payload.length > bytesMax) {
-      throw new ProposalDropped(
-        `the command has ${payload.length} bytes, more than commandBytesMax (${bytesMax}); propose smaller ones`,
+      throw this.#refused(
+        'proposal',
+        new ProposalDropped(
+          `the command has ${payload.length} bytes, more than commandBytesMax (${bytesMax}); propose smaller ones`,
+        ),
       );
     }
     const result = this.#queue.propose(payload, options);
-    this.#counters.proposals += 1;
     this.#replica.wake();
     return result;
   }
@@ -187,12 +203,11 @@ export class RaftNode<Command, Result, Query, Answer>
    *   `raft.clockDriftMaxRatio`.
    */
   async read(query: Query, options: ReadOptions = {}): Promise<Answer> {
-    this.#refuseWhenStopped();
+    this.#refuseWhenStopped('read');
     const consistency = options.consistency ?? this.#options.readConsistency ?? 'linearizable';
     const mistakes = readMistakes(consistency, this.#raft);
     if (mistakes.length > 0) throw new InvalidOptions(mistakes);
     const answer = this.#reads.read(query, consistency, options);
-    this.#counters.reads += 1;
     this.#replica.wake();
     return answer;
   }
@@ -311,7 +326,7 @@ export class RaftNode<Command, Result, Query, Answer>
   /** This replica's view at this moment. */
   status(): NodeStatus {
     const { session, stopped, bootstrapWaiting } = this.#replica;
-    const state = this.#state();
+    const state = this.#replica.lastState;
     return {
       id: this.id,
       incarnation: state?.self.incarnation ?? '',
@@ -337,17 +352,18 @@ export class RaftNode<Command, Result, Query, Answer>
     };
   }
 
-  /** A snapshot of this replica's metrics; see `Metrics` for names and units. */
+  /** A snapshot of this replica's metrics: names, units and meaning stand in docs/metrics.md. */
   metrics(): Metrics {
-    const state = this.#state();
-    if (state === null) return {};
-    this.#lastStorage = this.#replica.session?.instance.stats() ?? this.#lastStorage;
+    const { lastState: state, session, stopped } = this.#replica;
+    if (state === null) throw new Error('there are no metrics before the node is open');
     return metricsOf({
       state,
+      running: session !== null && stopped === undefined,
       appliedIndex: this.#applier.appliedIndex,
       pendingRequests: this.#queue.unsettled + this.#reads.unsettled,
       counters: this.#counters,
-      storage: this.#lastStorage,
+      instruments: this.#instruments,
+      storage: this.#storage.stats(),
       transport: this.#options.transport.stats(),
     });
   }
@@ -374,20 +390,22 @@ export class RaftNode<Command, Result, Query, Answer>
     await this.#replica.close();
   }
 
-  /** The core's state, or its last one while the storage is being reopened. */
-  #state(): RaftState | null {
-    this.#lastState = this.#replica.session?.core.state ?? this.#lastState;
-    return this.#lastState;
-  }
-
   #leader(): { id: NodeId; address: string } | null {
     const { session } = this.#replica;
     return session === null ? null : leaderOf(session.core.state);
   }
 
-  #refuseWhenStopped(): void {
+  /** @param kind - what is refused, where requests are counted. */
+  #refuseWhenStopped(kind?: RequestKind): void {
     const { stopped } = this.#replica;
-    if (stopped !== undefined || this.#closing !== null) throw new Closed(stopped ?? null);
+    if (stopped === undefined && this.#closing === null) return;
+    const closed = new Closed(stopped ?? null);
+    throw kind === undefined ? closed : this.#refused(kind, closed);
+  }
+
+  #refused(kind: RequestKind, error: Error): Error {
+    this.#instruments.requestRefused(kind, error);
+    return error;
   }
 
   /**
@@ -396,6 +414,9 @@ export class RaftNode<Command, Result, Query, Answer>
    */
   #emitGuarded<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void {
     countEvent(this.#counters, name, args);
+    if (channels.event.hasSubscribers) {
+      channels.event.publish({ ...this.#instruments.node, name, event: args[0] });
+    }
     const listeners = this.rawListeners(name) as ((...args: RaftNodeEvents[Name]) => void)[];
     for (const listener of listeners) {
       try {

@@ -1,7 +1,9 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Index } from '../raft/entry.ts';
 import type { RequestId } from '../raft/identity.ts';
+import { channels } from './channels.ts';
 import { Overloaded, ReadFailed, TooStale } from './errors.ts';
+import type { Instruments } from './instruments.ts';
 import { type GiveUp, Request, type RequestOptions, refusalOf } from './request.ts';
 
 export type ReadConsistency = 'linearizable' | 'lease' | 'local';
@@ -80,6 +82,7 @@ export class ReadQueue<Query, Answer> {
   readonly #limits: { readonly timeoutMs: number; readonly pendingMax: number };
   readonly #state: Pick<AppliedState<Query, Answer>, 'index' | 'query'>;
   readonly #granter: ReadGranter;
+  readonly #instruments: Instruments;
   #fresh = { linearizable: [], lease: [], local: [] } as Record<ReadConsistency, QueuedRead<Query, Answer>[]>;
   #asked: Batch<Query, Answer>[] = [];
   #granted: Batch<Query, Answer>[] = [];
@@ -90,11 +93,13 @@ export class ReadQueue<Query, Answer> {
     limits: { readonly timeoutMs: number; readonly pendingMax: number },
     state: Pick<AppliedState<Query, Answer>, 'index' | 'query'>,
     granter: ReadGranter,
+    instruments: Instruments,
   ) {
     this.#clock = clock;
     this.#limits = limits;
     this.#state = state;
     this.#granter = granter;
+    this.#instruments = instruments;
   }
 
   /** Reads of this process that wait for their answer. */
@@ -103,19 +108,29 @@ export class ReadQueue<Query, Answer> {
   }
 
   read(query: Query, consistency: ReadConsistency, options: ReadOptions): Promise<Answer> {
-    const refused = refusalOf(options, this.#giveUp) ?? stalenessMistake(consistency, options.maxStalenessMs);
-    if (refused !== null) return Promise.reject(refused);
-    if (this.#unsettled >= this.#limits.pendingMax) {
-      const why = `${this.#unsettled} reads are under way; wait for some to finish, then retry`;
-      return Promise.reject(new Overloaded(why));
+    if (!channels.read.hasSubscribers) return this.#read(query, consistency, options);
+    const message = { ...this.#instruments.node, consistency };
+    return channels.read.tracePromise(() => this.#read(query, consistency, options), message);
+  }
+
+  #read(query: Query, consistency: ReadConsistency, options: ReadOptions): Promise<Answer> {
+    const refused =
+      refusalOf(options, this.#giveUp) ??
+      stalenessMistake(consistency, options.maxStalenessMs) ??
+      this.#overload();
+    if (refused !== null) {
+      this.#instruments.requestRefused('read', refused);
+      return Promise.reject(refused);
     }
     this.#unsettled += 1;
+    const beganAt = this.#instruments.requestBegan('read');
     const request = new Request<Answer>(
       this.#clock,
       { timeoutMs: options.timeoutMs ?? this.#limits.timeoutMs, signal: options.signal },
       this.#giveUp,
-      () => {
+      (failure) => {
         this.#unsettled -= 1;
+        this.#instruments.requestEnded('read', beganAt, failure);
         this.#cancelAbandoned();
       },
     );
@@ -171,6 +186,11 @@ export class ReadQueue<Query, Answer> {
 
   readonly #giveUp: GiveUp = (_inLog, why, cause) =>
     new ReadFailed(`the read did not finish: ${why}; ${this.#granter.whyNotGranted()}`, { cause });
+
+  #overload(): Overloaded | null {
+    if (this.#unsettled < this.#limits.pendingMax) return null;
+    return new Overloaded(`${this.#unsettled} reads are under way; wait for some to finish, then retry`);
+  }
 
   #ask(batch: Batch<Query, Answer>): void {
     if (isAbandoned(batch)) return;

@@ -5,6 +5,7 @@ import type { RaftEvent } from '../raft/event.ts';
 import type { Incarnation, RequestId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
 import type { Raft } from '../raft/raft.ts';
+import type { RaftState } from '../raft/state.ts';
 import type { Storage } from '../storage/contract.ts';
 import type { Transport } from '../transport/contract.ts';
 import { AddressBook } from './address-book.ts';
@@ -14,9 +15,9 @@ import { ClockWatch } from './clock-watch.ts';
 import { ClusterEntry, type ClusterEntrySettings } from './cluster-entry.ts';
 import { Closed, NotLeader, Overloaded, Removed, Retired } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
+import type { Instruments } from './instruments.ts';
 import { LeadershipRequests } from './leadership-requests.ts';
 import { MembershipRequests } from './membership-requests.ts';
-import type { NodeCounters } from './metrics.ts';
 import type { Observation, Observer } from './observation.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { quorumOf } from './quorum-status.ts';
@@ -47,8 +48,8 @@ export interface ReplicaParts {
   readonly pending: PendingRequests;
   readonly applier: Applier<unknown, unknown>;
   readonly taker: SnapshotTaker;
-  readonly counters: NodeCounters;
   readonly reads: Pick<ReadQueue<unknown, unknown>, 'flush' | 'granted' | 'onSessionBegun' | 'failAll'>;
+  readonly instruments: Instruments;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
 }
 
@@ -75,6 +76,7 @@ export class Replica {
   readonly #addresses: AddressBook;
   readonly #reopener: StorageReopening;
   #running: Running | null = null;
+  #lastState: RaftState | null = null;
   #drainScheduled = false;
   /** Why it has to stop once the drain under way is done. */
   #stopAfterDrain: Error | null = null;
@@ -104,6 +106,11 @@ export class Replica {
   /** null while the storage is being reopened, and once stopped. */
   get session(): Session | null {
     return this.#running?.session ?? null;
+  }
+
+  /** The core's state, or its last one while the storage is being reopened, and once stopped. */
+  get lastState(): RaftState | null {
+    return this.#lastState;
   }
 
   get stopped(): Error | null | undefined {
@@ -177,6 +184,7 @@ export class Replica {
       ),
     };
     this.#running = running;
+    this.#lastState = session.core.state;
     this.#observe({
       kind: 'opened',
       identity: session.instance.identity,
@@ -250,6 +258,7 @@ export class Replica {
       this.#flushProposals(core);
       this.#parts.reads.flush();
       const effects = core.takeEffects();
+      this.#parts.instruments.look(core.state);
       // Addresses before messages: whoever just asked to be let in is answered in this drain.
       this.#followConfiguration(running);
       for (const effect of effects) this.#carryOut(running, effect);
@@ -271,12 +280,10 @@ export class Replica {
     if (this.#parts.queue.isEmpty) return;
     this.#parts.queue.flush(
       (proposals) => core.propose(this.#settings.clock.now(), proposals),
-      (reason) => {
-        this.#parts.counters.proposalsRefused += 1;
-        return reason === 'overloaded'
+      (reason) =>
+        reason === 'overloaded'
           ? new Overloaded('too many bytes are appended and not yet committed; wait, then retry')
-          : new NotLeader(leaderOf(core.state));
-      },
+          : new NotLeader(leaderOf(core.state)),
     );
   }
 

@@ -1,12 +1,16 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Proposal, ProposeResult } from '../raft/raft.ts';
+import { channels, type ProposeMessage } from './channels.ts';
 import { OutcomeUnknown, Overloaded } from './errors.ts';
+import type { Instruments } from './instruments.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { type GiveUp, giveUpProposal, Request, type RequestOptions, refusalOf } from './request.ts';
 
 interface QueuedProposal<Result> {
   readonly payload: Uint8Array;
   readonly request: Request<Result>;
+  /** null unless somebody listens. */
+  readonly message: ProposeMessage | null;
 }
 
 /** Proposals of one turn of the event loop, handed to the core as one batch at its end. */
@@ -14,6 +18,7 @@ export class RequestQueue<Result> {
   readonly #clock: Clock;
   readonly #limits: { readonly timeoutMs: number; readonly pendingMax: number };
   readonly #pending: PendingRequests;
+  readonly #instruments: Instruments;
   #proposals: QueuedProposal<Result>[] = [];
   #unsettled = 0;
 
@@ -21,10 +26,12 @@ export class RequestQueue<Result> {
     clock: Clock,
     limits: { readonly timeoutMs: number; readonly pendingMax: number },
     pending: PendingRequests,
+    instruments: Instruments,
   ) {
     this.#clock = clock;
     this.#limits = limits;
     this.#pending = pending;
+    this.#instruments = instruments;
   }
 
   /** Requests of this process that wait for their outcome. */
@@ -33,10 +40,19 @@ export class RequestQueue<Result> {
   }
 
   propose(payload: Uint8Array, options: RequestOptions): Promise<Result> {
+    if (!channels.propose.hasSubscribers) return this.#propose(payload, options, null);
+    const message: ProposeMessage = { ...this.#instruments.node, payloadBytes: payload.length, entry: null };
+    return channels.propose.tracePromise(() => this.#propose(payload, options, message), message);
+  }
+
+  #propose(payload: Uint8Array, options: RequestOptions, message: ProposeMessage | null): Promise<Result> {
     const refused = this.#refusal(options, giveUpProposal);
-    if (refused !== null) return Promise.reject(refused);
+    if (refused !== null) {
+      this.#instruments.requestRefused('proposal', refused);
+      return Promise.reject(refused);
+    }
     const request = this.#request<Result>(options, giveUpProposal);
-    this.#proposals.push({ payload, request });
+    this.#proposals.push({ payload, request, message });
     return request.promise;
   }
 
@@ -75,8 +91,12 @@ export class RequestQueue<Result> {
       for (const { request } of proposals) request.fail(error);
       return;
     }
-    for (const [position, { request }] of proposals.entries()) {
+    this.#instruments.appended(proposals.length, result);
+    for (const [position, { request, message }] of proposals.entries()) {
       request.inLog = true;
+      if (message !== null) {
+        this.#instruments.tracedAppend(message, { index: result.from + position, term: result.term });
+      }
       this.#pending.register(result.from + position, result.term, {
         applied: (value) => request.succeed(value as Result),
         failed: (error) => request.fail(error),
@@ -100,12 +120,14 @@ export class RequestQueue<Result> {
 
   #request<T>(options: RequestOptions, giveUp: GiveUp): Request<T> {
     this.#unsettled += 1;
+    const beganAt = this.#instruments.requestBegan('proposal');
     return new Request<T>(
       this.#clock,
       { timeoutMs: options.timeoutMs ?? this.#limits.timeoutMs, signal: options.signal },
       giveUp,
-      () => {
+      (failure) => {
         this.#unsettled -= 1;
+        this.#instruments.requestEnded('proposal', beganAt, failure);
       },
     );
   }

@@ -15,13 +15,13 @@ export class Request<T> {
   inLog = false;
   settled = false;
   readonly #settle: { resolve: (value: T) => void; reject: (error: unknown) => void };
-  readonly #cleanUp: () => void;
+  readonly #cleanUp: (failure: { readonly error: unknown } | null) => void;
 
   constructor(
     clock: Clock,
     limits: { timeoutMs: number; signal?: AbortSignal | undefined },
     giveUp: GiveUp,
-    onSettled: () => void,
+    onSettled: (failure: { readonly error: unknown } | null) => void,
   ) {
     let resolve: (value: T) => void = () => {};
     let reject: (error: unknown) => void = () => {};
@@ -36,25 +36,25 @@ export class Request<T> {
     const { signal } = limits;
     const onAbort = (): void => this.fail(giveUp(this.inLog, 'aborted by the caller', signal?.reason));
     signal?.addEventListener('abort', onAbort, { once: true });
-    this.#cleanUp = () => {
+    this.#cleanUp = (failure) => {
       clock.clearTimer(timer);
       signal?.removeEventListener('abort', onAbort);
-      onSettled();
+      onSettled(failure);
     };
   }
 
   succeed(value: T): void {
-    if (this.#finish()) this.#settle.resolve(value);
+    if (this.#finish(null)) this.#settle.resolve(value);
   }
 
   fail(error: unknown): void {
-    if (this.#finish()) this.#settle.reject(error);
+    if (this.#finish({ error })) this.#settle.reject(error);
   }
 
-  #finish(): boolean {
+  #finish(failure: { readonly error: unknown } | null): boolean {
     if (this.settled) return false;
     this.settled = true;
-    this.#cleanUp();
+    this.#cleanUp(failure);
     return true;
   }
 }

@@ -1,3 +1,4 @@
+import type { HistogramValue } from '../metrics/histogram.ts';
 import type { HardState, LogFloor } from '../raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, TermRun } from '../raft/entry.ts';
 import type { ClusterId, GroupId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
@@ -121,7 +122,7 @@ export interface SnapshotStorage {
   ): Promise<SnapshotMeta>;
 }
 
-/** Counters of one instance since it was opened. */
+/** Counters of one instance since it was opened; they can be asked for after it was closed as well. */
 export interface StorageStats {
   readonly writes: number;
   readonly blocks: number;
@@ -129,4 +130,6 @@ export interface StorageStats {
   readonly bytesWritten: number;
   /** Writes handed over and not yet durable. */
   readonly pendingWrites: number;
+  /** How long each sync of the log took, the append before it included: as many as `syncs`. */
+  readonly syncLatency: HistogramValue;
 }

@@ -1,5 +1,6 @@
 import { nodeRandom } from '../doors/node-random.ts';
 import type { Random } from '../doors/random.ts';
+import { Histogram } from '../metrics/histogram.ts';
 import type { HardState } from '../raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
 import { entryBytes } from '../raft/entry.ts';
@@ -87,6 +88,7 @@ class MemoryInstance implements StorageInstance {
   readonly #kept: Kept;
   #identity: StorageIdentity;
   readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, pendingWrites: 0 };
+  readonly #syncLatency = new Histogram();
   readonly #opened = new Set<GroupId>();
   #failure: StorageFailed | null = null;
   #closing: Promise<void> | null = null;
@@ -127,7 +129,7 @@ class MemoryInstance implements StorageInstance {
   }
 
   stats(): StorageStats {
-    return { ...this.#counts };
+    return { ...this.#counts, syncLatency: this.#syncLatency.value() };
   }
 
   /** Once: another instance may have opened the storage by the time this one is closed again. */
@@ -173,6 +175,8 @@ class MemoryInstance implements StorageInstance {
     this.#counts.writes += 1;
     this.#counts.blocks += 1;
     this.#counts.syncs += 1;
+    // There is no disk to wait for.
+    this.#syncLatency.observe(0);
     this.#counts.bytesWritten += bytes;
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Closed, Overloaded, ReadFailed, type TooStale } from '../../src/node/errors.ts';
+import { Instruments } from '../../src/node/instruments.ts';
 import { ReadQueue } from '../../src/node/read-queue.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -15,16 +16,22 @@ function setUp(pendingMax = 10) {
   const asked: { readonly sequence: number; readonly lease: boolean }[] = [];
   const cancelled: number[] = [];
   const core = { boot: 1 as number | null, staleness: 40 as number | null };
-  const queue = new ReadQueue<string, string>(clock, { timeoutMs: 100, pendingMax }, state, {
-    requestRead: (lease) => {
-      if (core.boot === null) return null;
-      asked.push({ sequence: asked.length + 1, lease });
-      return { boot: core.boot, sequence: asked.length };
+  const queue = new ReadQueue<string, string>(
+    clock,
+    { timeoutMs: 100, pendingMax },
+    state,
+    {
+      requestRead: (lease) => {
+        if (core.boot === null) return null;
+        asked.push({ sequence: asked.length + 1, lease });
+        return { boot: core.boot, sequence: asked.length };
+      },
+      cancelRead: ({ sequence }) => void cancelled.push(sequence),
+      staleness: () => core.staleness,
+      whyNotGranted: () => 'no leader is known',
     },
-    cancelRead: ({ sequence }) => void cancelled.push(sequence),
-    staleness: () => core.staleness,
-    whyNotGranted: () => 'no leader is known',
-  });
+    new Instruments({ id: 'n1', group: 'default' }, clock),
+  );
   return { clock, state, queue, asked, cancelled, core };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NotLeader, OutcomeUnknown, Overloaded, ProposalDropped } from '../../src/node/errors.ts';
+import { Instruments } from '../../src/node/instruments.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
 import { RequestQueue } from '../../src/node/request-queue.ts';
 import type { Proposal, ProposeResult } from '../../src/raft/raft.ts';
@@ -10,7 +11,12 @@ const bytes = (n: number): Uint8Array => new Uint8Array([n]);
 function setUp(pendingMax = 10) {
   const clock = new ManualClock();
   const pending = new PendingRequests();
-  const queue = new RequestQueue<string>(clock, { timeoutMs: 100, pendingMax }, pending);
+  const queue = new RequestQueue<string>(
+    clock,
+    { timeoutMs: 100, pendingMax },
+    pending,
+    new Instruments({ id: 'n1', group: 'default' }, clock),
+  );
   const batches: (readonly Proposal[])[] = [];
   let next = 1;
   const flush = (refuse?: 'not-leader' | 'overloaded' | 'handing-over'): void =>

@@ -188,6 +188,11 @@ export function logFacts(inPlace: InPlace): void {
     const after = instance.stats();
     strictEqual(after.pendingWrites, 0);
     strictEqual(after.writes - before.writes, 2);
+    strictEqual(after.syncs > before.syncs, true);
+    strictEqual(after.syncLatency.count, after.syncs);
+    strictEqual(after.syncLatency.sum >= 0, true);
     strictEqual(after.blocks > before.blocks && after.bytesWritten > before.bytesWritten, true);
+    await instance.close();
+    deepStrictEqual(instance.stats(), after);
   });
 }

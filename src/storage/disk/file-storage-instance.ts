@@ -1,5 +1,6 @@
 import { crc32 } from '../../doors/checksum.ts';
 import type { DirectoryLock } from '../../doors/disk.ts';
+import { Histogram } from '../../metrics/histogram.ts';
 import type { HardState } from '../../raft/effect.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
@@ -48,6 +49,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   #failure: StorageFailed | null = null;
   #closing: Promise<void> | null = null;
   readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0 };
+  readonly #syncLatency = new Histogram();
 
   private constructor(
     settings: FileStorageSettings,
@@ -160,7 +162,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   stats(): StorageStats {
     const pendingWrites = this.#shards.reduce((sum, { shard }) => sum + shard.pending, 0);
-    return { ...this.#counts, pendingWrites };
+    return { ...this.#counts, pendingWrites, syncLatency: this.#syncLatency.value() };
   }
 
   close(): Promise<void> {
@@ -207,11 +209,19 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#files().marks.set(group, { durableNumber });
   }
 
-  count({ writes, blocks, bytes }: { writes: number; blocks: number; bytes: number }): void {
+  now(): number {
+    return this.#settings.doors.clock.now();
+  }
+
+  written(writes: number): void {
     this.#counts.writes += writes;
+  }
+
+  synced({ blocks, bytes, tookMs }: { blocks: number; bytes: number; tookMs: number }): void {
     this.#counts.blocks += blocks;
     this.#counts.bytesWritten += bytes;
-    if (blocks > 0) this.#counts.syncs += 1;
+    this.#counts.syncs += 1;
+    this.#syncLatency.observe(tookMs);
   }
 
   // ---- opening

@@ -24,7 +24,10 @@ export interface ShardHost {
   saveHardState(group: GroupId, hardState: HardState): Promise<void>;
   saveFloor(group: GroupId, floor: FloorRecord): Promise<void>;
   mark(group: GroupId, durableNumber: number): void;
-  count(counted: { writes: number; blocks: number; bytes: number }): void;
+  /** Milliseconds, by the clock that `synced` is measured with. */
+  now(): number;
+  written(writes: number): void;
+  synced(commit: { blocks: number; bytes: number; tookMs: number }): void;
 }
 
 interface Pending {
@@ -158,7 +161,7 @@ export class Shard implements LogShard {
     for (const { log, request } of batch) {
       if (request.floor !== undefined) await this.#moveFloor(log, request.floor);
     }
-    this.#host.count({ writes: batch.length, blocks: 0, bytes: 0 });
+    this.#host.written(batch.length);
   }
 
   async #seal(drafts: readonly Draft[]): Promise<{ log: GroupLog; block: SealedBlock }[]> {
@@ -190,7 +193,9 @@ export class Shard implements LogShard {
   }
 
   async #append(sealed: readonly { log: GroupLog; block: SealedBlock }[]): Promise<void> {
+    const beganAt = this.#host.now();
     const locations = await this.backend.append(sealed.map(({ block }) => block));
+    const tookMs = this.#host.now() - beganAt;
     let bytes = 0;
     for (const [position, { log, block }] of sealed.entries()) {
       const location = locations[position];
@@ -200,7 +205,7 @@ export class Shard implements LogShard {
       bytes += block.bytes.length;
       this.#host.mark(log.group, block.header.number);
     }
-    this.#host.count({ writes: 0, blocks: sealed.length, bytes });
+    this.#host.synced({ blocks: sealed.length, bytes, tookMs });
   }
 
   /** The floor is durable before any block goes: in between, what lies below it is dead but harmless. */
