@@ -1,0 +1,3 @@
+export type { MetricsSource, MetricsSources } from './metrics-source.ts';
+export { observeMetrics } from './opentelemetry-metrics.ts';
+export { traceNodes } from './opentelemetry-tracing.ts';
