@@ -4,6 +4,7 @@ import type { Random } from '../doors/random.ts';
 import type { Metadata } from '../raft/configuration.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
 import type { BootstrapMember } from '../raft/message.ts';
+import { isOptions, shown, unknownOptions } from '../raft/option-mistakes.ts';
 import { defaultRaftOptions, type RaftOptions, raftOptionMistakes } from '../raft/options.ts';
 import type { Storage } from '../storage/contract.ts';
 import type { Transport } from '../transport/contract.ts';
@@ -68,18 +69,53 @@ export interface RaftNodeOptions<Command, Result, Query, Answer> {
 
 export type { BootstrapMember } from '../raft/message.ts';
 
+/** Bytes of one command, unless the options say otherwise. */
+export const COMMAND_BYTES_MAX = 16 * 1024 * 1024;
+
+type OptionsOfAny = Pick<RaftNodeOptions<never, unknown, never, unknown>, 'transport' | 'commandBytesMax'>;
+
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Every option there is; one that is missing here does not compile. */
+const KNOWN: Readonly<Record<keyof RaftNodeOptions<unknown, unknown, unknown, unknown>, true>> = {
+  id: true,
+  storage: true,
+  transport: true,
+  stateMachine: true,
+  bootstrap: true,
+  join: true,
+  address: true,
+  metadata: true,
+  snapshots: true,
+  codec: true,
+  group: true,
+  raft: true,
+  requestTimeoutMs: true,
+  pendingRequestsMax: true,
+  commandBytesMax: true,
+  logger: true,
+  doors: true,
+  observer: true,
+  readConsistency: true,
+  storageStallMs: true,
+  applyStallMs: true,
+};
 
 /** Checks all of the options. @throws InvalidOptions with every mistake. */
 export function resolveRaftOptions<Command, Result, Query, Answer>(
   options: RaftNodeOptions<Command, Result, Query, Answer>,
 ): RaftOptions {
-  const mistakes: string[] = [];
+  if (!isOptions(options)) {
+    throw new InvalidOptions([`expected an object of options, found ${shown(options)}`]);
+  }
+  const mistakes = unknownOptions(options, Object.keys(KNOWN));
   if (!isId(options.id)) {
-    mistakes.push(`id: ${show(options.id)} is no id; expected 1 to 64 characters of A-Z a-z 0-9 . _ -`);
+    mistakes.push(`id: ${shown(options.id)} is no id; expected 1 to 64 characters of A-Z a-z 0-9 . _ -`);
   }
   if (options.group !== undefined && !isId(options.group)) {
-    mistakes.push(`group: ${show(options.group)} is no id; expected 1 to 64 characters of A-Z a-z 0-9 . _ -`);
+    mistakes.push(
+      `group: ${shown(options.group)} is no id; expected 1 to 64 characters of A-Z a-z 0-9 . _ -`,
+    );
   }
   mistakes.push(
     ...lacking('storage', options.storage, ['open']),
@@ -87,6 +123,8 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
     ...lacking('stateMachine', options.stateMachine, ['apply', 'query']),
     ...(options.codec === undefined ? [] : lacking('codec', options.codec, ['encode', 'decode'])),
     ...(options.snapshots === undefined ? [] : lacking('snapshots', options.snapshots, ['due'])),
+    ...(options.logger === undefined ? [] : lacking('logger', options.logger, ['child'])),
+    ...doorMistakes(options.doors),
     ...bootstrapMistakes(options.id, options.bootstrap),
     ...joinMistakes(options.id, options.join),
     ...metadataMistakes(options.metadata),
@@ -95,11 +133,14 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
     mistakes.push('bootstrap, join: give one of them: a cluster is founded, or it is there already');
   }
   if (options.address !== undefined && (typeof options.address !== 'string' || options.address === '')) {
-    mistakes.push(`address: expected where this replica can be reached, found ${show(options.address)}`);
+    mistakes.push(`address: expected where this replica can be reached, found ${shown(options.address)}`);
+  }
+  if (options.observer !== undefined && typeof options.observer !== 'function') {
+    mistakes.push(`observer: expected a function, found ${shown(options.observer)}`);
   }
   const keepEntries = options.snapshots?.keepEntries ?? 0;
   if (!Number.isSafeInteger(keepEntries) || keepEntries < 0) {
-    mistakes.push(`snapshots.keepEntries: ${show(keepEntries)} is no whole number from 0`);
+    mistakes.push(`snapshots.keepEntries: ${shown(keepEntries)} is no whole number from 0`);
   }
   for (const name of [
     'requestTimeoutMs',
@@ -110,8 +151,10 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
   ] as const) {
     if (options[name] !== undefined) mistakes.push(...notPositive(name, options[name]));
   }
-  const raft: RaftOptions = { ...defaultRaftOptions, ...options.raft };
-  mistakes.push(...raftMistakes(raft), ...readMistakes(options.readConsistency ?? 'linearizable', raft));
+  const { raft, mistakes: raftMistakes } = raftOptionsOf(options.raft);
+  mistakes.push(...raftMistakes, ...readMistakes(options.readConsistency ?? 'linearizable', raft));
+  // What ties options together says nothing while some of them make no sense by themselves.
+  if (mistakes.length === 0) mistakes.push(...tooLargeForTransport(options, raft));
   if (mistakes.length > 0) throw new InvalidOptions(mistakes);
   return raft;
 }
@@ -119,7 +162,7 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
 /** A lease is a right only where it was said how far clocks may drift apart. */
 export function readMistakes(consistency: unknown, { clockDriftMaxRatio }: RaftOptions): string[] {
   if (!['linearizable', 'lease', 'local'].includes(consistency as string)) {
-    return [`readConsistency: expected "linearizable", "lease" or "local", found ${show(consistency)}`];
+    return [`readConsistency: expected "linearizable", "lease" or "local", found ${shown(consistency)}`];
   }
   return consistency === 'lease' && clockDriftMaxRatio === null
     ? [
@@ -128,12 +171,52 @@ export function readMistakes(consistency: unknown, { clockDriftMaxRatio }: RaftO
     : [];
 }
 
-function raftMistakes(raft: RaftOptions): string[] {
-  const unknown = Object.keys(raft).filter((name) => !(name in defaultRaftOptions));
-  const known = Object.keys(defaultRaftOptions).join(', ');
+function raftOptionsOf(given: unknown): { readonly raft: RaftOptions; readonly mistakes: readonly string[] } {
+  if (given !== undefined && !isOptions(given)) {
+    return { raft: defaultRaftOptions, mistakes: [`raft: expected an object, found ${shown(given)}`] };
+  }
+  // As everywhere, undefined is what was not said.
+  const said = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  const raft = { ...defaultRaftOptions, ...Object.fromEntries(said) };
+  return {
+    raft,
+    mistakes: [
+      ...unknownOptions(raft, Object.keys(defaultRaftOptions), 'raft.'),
+      ...raftOptionMistakes(raft).map((mistake) => `raft: ${mistake}`),
+    ],
+  };
+}
+
+/** Besides entries, a message holds names, and now and then a configuration. */
+const MESSAGE_OVERHEAD_BYTES = 64 * 1024;
+
+/** A command that the transport never carries would be in the leader's log for ever, and everything behind it. */
+function tooLargeForTransport(
+  { transport, commandBytesMax = COMMAND_BYTES_MAX }: OptionsOfAny,
+  { messageBytesMax, snapshotChunkBytes }: RaftOptions,
+): string[] {
+  const carried = transport.messageBytesMax;
+  if (carried === undefined) return [];
+  const most = carried - MESSAGE_OVERHEAD_BYTES;
+  return Object.entries({
+    commandBytesMax,
+    'raft.messageBytesMax': messageBytesMax,
+    'raft.snapshotChunkBytes': snapshotChunkBytes,
+  })
+    .filter(([, bytes]) => bytes > most)
+    .map(
+      ([name, bytes]) =>
+        `${name}: ${bytes} is more than the transport carries in one message (${carried}, less ` +
+        `${MESSAGE_OVERHEAD_BYTES} for the rest of it); lower it, or raise the transport's bound`,
+    );
+}
+
+function doorMistakes(doors: unknown): string[] {
+  if (doors === undefined) return [];
+  if (!isOptions(doors)) return [`doors: expected { clock, random }, found ${shown(doors)}`];
   return [
-    ...unknown.map((name) => `raft.${name}: no such option; there are ${known}`),
-    ...raftOptionMistakes(raft).map((mistake) => `raft: ${mistake}`),
+    ...lacking('doors.clock', doors.clock, ['now', 'wall', 'setTimer', 'clearTimer', 'endOfTurn']),
+    ...lacking('doors.random', doors.random, ['integer', 'bytes']),
   ];
 }
 
@@ -142,11 +225,12 @@ function bootstrapMistakes(
   bootstrap: { readonly members: readonly BootstrapMember[] } | undefined,
 ): string[] {
   if (bootstrap === undefined) return [];
+  if (!isOptions(bootstrap)) return [`bootstrap: expected { members }, found ${shown(bootstrap)}`];
   if (!Array.isArray(bootstrap.members) || bootstrap.members.length === 0) {
     return ['bootstrap.members: expected a list of at least one { id, address }'];
   }
   const { mistakes, ids } = memberMistakes('bootstrap.members', bootstrap.members);
-  if (!ids.has(id)) mistakes.push(`bootstrap.members: does not list this replica, ${show(id)}`);
+  if (!ids.has(id)) mistakes.push(`bootstrap.members: does not list this replica, ${shown(id)}`);
   return mistakes;
 }
 
@@ -155,6 +239,7 @@ function joinMistakes(
   join: { readonly seeds: readonly BootstrapMember[] } | undefined,
 ): string[] {
   if (join === undefined) return [];
+  if (!isOptions(join)) return [`join: expected { seeds }, found ${shown(join)}`];
   if (!Array.isArray(join.seeds)) return ['join.seeds: expected a list of { id, address }'];
   const { mistakes, ids } = memberMistakes('join.seeds', join.seeds);
   if (mistakes.length === 0 && [...ids].every((seed) => seed === id)) {
@@ -171,12 +256,16 @@ function memberMistakes(
   const ids = new Set<unknown>();
   for (const [position, member] of members.entries()) {
     const at = `${name}[${position}]`;
-    if (!isId(member?.id)) mistakes.push(`${at}.id: ${show(member?.id)} is no id`);
-    else if (ids.has(member.id)) mistakes.push(`${at}.id: ${show(member.id)} is listed twice`);
-    ids.add(member?.id);
-    if (typeof member?.address !== 'string' || member.address === '') {
+    if (!isOptions(member)) {
+      mistakes.push(`${at}: expected { id, address }, found ${shown(member)}`);
+      continue;
+    }
+    if (!isId(member.id)) mistakes.push(`${at}.id: ${shown(member.id)} is no id`);
+    else if (ids.has(member.id)) mistakes.push(`${at}.id: ${shown(member.id)} is listed twice`);
+    ids.add(member.id);
+    if (typeof member.address !== 'string' || member.address === '') {
       mistakes.push(
-        `${at}.address: expected where its transport can be reached, found ${show(member?.address)}`,
+        `${at}.address: expected where its transport can be reached, found ${shown(member.address)}`,
       );
     }
   }
@@ -200,13 +289,9 @@ function lacking(name: string, value: unknown, methods: readonly string[]): stri
 function notPositive(name: string, value: unknown): string[] {
   return Number.isSafeInteger(value) && Number(value) > 0
     ? []
-    : [`${name}: ${show(value)} is no positive integer`];
+    : [`${name}: ${shown(value)} is no positive integer`];
 }
 
 function isId(value: unknown): boolean {
   return typeof value === 'string' && ID.test(value);
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

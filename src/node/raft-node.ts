@@ -21,7 +21,7 @@ import type { MembershipOptions } from './membership-requests.ts';
 import { countEvent, metricsOf, newCounters } from './metrics.ts';
 import { observedStateMachine } from './observed-state-machine.ts';
 import { ObservedStorage } from './observed-storage.ts';
-import { type RaftNodeOptions, readMistakes, resolveRaftOptions } from './options.ts';
+import { COMMAND_BYTES_MAX, type RaftNodeOptions, readMistakes, resolveRaftOptions } from './options.ts';
 import { PendingRequests } from './pending-requests.ts';
 import { noQuorum, quorumOf } from './quorum-status.ts';
 import { AppliedState, type ReadOptions, ReadQueue } from './read-queue.ts';
@@ -43,7 +43,6 @@ import {
 } from './status.ts';
 
 const TIMEOUT_MS = 10_000;
-const COMMAND_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * One replica of a user's state machine, in this process.

@@ -1,4 +1,6 @@
 import type { Index } from '../raft/entry.ts';
+import { shown, unknownOptions } from '../raft/option-mistakes.ts';
+import { InvalidOptions } from './errors.ts';
 
 /** Decides when a replica takes a snapshot of its state machine, and how much of the log it keeps behind it. */
 export interface SnapshotPolicy {
@@ -34,19 +36,21 @@ export interface SnapshotPolicyOptions {
  * Multiples, so that replicas take theirs at the same indexes: then a transfer that lost its leader goes on
  * under the next one, which holds the same snapshot.
  *
- * @throws RangeError when an option is no whole number of the least size.
+ * @throws InvalidOptions with every mistake in the options.
  */
 export function snapshotPolicy(options: SnapshotPolicyOptions = {}): SnapshotPolicy {
   const { entries = 10_000, bytes = 64 * 1024 * 1024, keepEntries = 1_000 } = options;
+  const mistakes = unknownOptions(options, ['entries', 'bytes', 'keepEntries']);
   for (const [name, value, least] of [
     ['entries', entries, 1],
     ['bytes', bytes, 1],
     ['keepEntries', keepEntries, 0],
   ] as const) {
     if (!Number.isSafeInteger(value) || value < least) {
-      throw new RangeError(`${name}: expected a whole number, at least ${least}, found ${String(value)}`);
+      mistakes.push(`${name}: expected a whole number, at least ${least}, found ${shown(value)}`);
     }
   }
+  if (mistakes.length > 0) throw new InvalidOptions(mistakes);
   return {
     keepEntries,
     due: ({ index, bytesSince }) => index % entries === 0 || bytesSince >= bytes,

@@ -1,3 +1,5 @@
+import { shown } from './option-mistakes.ts';
+
 /** Bounds and times of one replica's core. Plain data. */
 export interface RaftOptions {
   /** The shortest election timeout, and the promise to a leader; milliseconds. */
@@ -82,15 +84,24 @@ const MESSAGE_BYTES_LIMIT = 16 * 1024 * 1024;
 /** What is wrong with these options, one sentence each; empty when they are sound. */
 export function raftOptionMistakes(options: RaftOptions): string[] {
   const mistakes: string[] = [];
+  const unsound = new Set<keyof RaftOptions>();
   const atLeast = (name: keyof RaftOptions, least: number): void => {
     const value = options[name];
-    if (!Number.isSafeInteger(value) || (value as number) < least) {
-      mistakes.push(`${name} must be a whole number, at least ${least}; it is ${value}`);
-    }
+    if (Number.isSafeInteger(value) && (value as number) >= least) return;
+    unsound.add(name);
+    mistakes.push(`${name} must be a whole number, at least ${least}; it is ${shown(value)}`);
+  };
+  /** What ties options together says nothing while one of them makes no sense by itself. */
+  const together = (
+    names: readonly (keyof RaftOptions)[],
+    holds: () => boolean,
+    otherwise: () => string,
+  ): void => {
+    if (!names.some((name) => unsound.has(name)) && !holds()) mistakes.push(otherwise());
   };
   for (const name of ['preVote', 'checkQuorum'] as const) {
     if (typeof options[name] !== 'boolean')
-      mistakes.push(`${name} must be true or false; it is ${options[name]}`);
+      mistakes.push(`${name} must be true or false; it is ${shown(options[name])}`);
   }
   atLeast('electionTimeoutMinMs', 2);
   atLeast('electionTimeoutMaxMs', 3);
@@ -108,48 +119,52 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
   atLeast('snapshotPinnedEntriesMax', 0);
   atLeast('catchUpTimeoutMs', 1);
   if (options.replacement !== 'automatic' && options.replacement !== 'approved') {
-    mistakes.push(`replacement must be "automatic" or "approved"; it is ${options.replacement}`);
+    mistakes.push(`replacement must be "automatic" or "approved"; it is ${shown(options.replacement)}`);
   }
   atLeast('electionPriority', 0);
-  if (options.electionPriority > 100) {
-    mistakes.push(`electionPriority must be at most 100; it is ${options.electionPriority}`);
-  }
+  together(
+    ['electionPriority'],
+    () => options.electionPriority <= 100,
+    () => `electionPriority must be at most 100; it is ${options.electionPriority}`,
+  );
   mistakes.push(...leaseMistakes(options));
   const { electionTimeoutMinMs, electionTimeoutMaxMs, heartbeatIntervalMs } = options;
   const { messageBytesMax, inflightBytesMax } = options;
-  if (messageBytesMax > MESSAGE_BYTES_LIMIT) {
-    mistakes.push(`messageBytesMax (${messageBytesMax}) must be at most ${MESSAGE_BYTES_LIMIT}`);
-  }
-  if (options.snapshotChunkBytes > MESSAGE_BYTES_LIMIT) {
-    mistakes.push(
-      `snapshotChunkBytes (${options.snapshotChunkBytes}) must be at most ${MESSAGE_BYTES_LIMIT}`,
+  for (const name of ['messageBytesMax', 'snapshotChunkBytes'] as const) {
+    together(
+      [name],
+      () => options[name] <= MESSAGE_BYTES_LIMIT,
+      () => `${name} (${options[name]}) must be at most ${MESSAGE_BYTES_LIMIT}`,
     );
   }
-  if (inflightBytesMax < messageBytesMax) {
-    mistakes.push(
+  together(
+    ['inflightBytesMax', 'messageBytesMax'],
+    () => inflightBytesMax >= messageBytesMax,
+    () =>
       `inflightBytesMax (${inflightBytesMax}) must be at least messageBytesMax (${messageBytesMax}), ` +
-        'or no full message fits the window',
-    );
-  }
-  if (!(electionTimeoutMaxMs > electionTimeoutMinMs)) {
-    mistakes.push(
-      `electionTimeoutMaxMs (${electionTimeoutMaxMs}) must be above electionTimeoutMinMs (${electionTimeoutMinMs}), ` +
-        'or votes split again and again',
-    );
-  }
-  if (!(heartbeatIntervalMs * 2 <= electionTimeoutMinMs)) {
-    mistakes.push(
+      'or no full message fits the window',
+  );
+  together(
+    ['electionTimeoutMaxMs', 'electionTimeoutMinMs'],
+    () => electionTimeoutMaxMs > electionTimeoutMinMs,
+    () =>
+      `electionTimeoutMaxMs (${electionTimeoutMaxMs}) must be above electionTimeoutMinMs ` +
+      `(${electionTimeoutMinMs}), or votes split again and again`,
+  );
+  together(
+    ['heartbeatIntervalMs', 'electionTimeoutMinMs'],
+    () => heartbeatIntervalMs * 2 <= electionTimeoutMinMs,
+    () =>
       `heartbeatIntervalMs (${heartbeatIntervalMs}) must be at most half of electionTimeoutMinMs ` +
-        `(${electionTimeoutMinMs}), or followers campaign against a leader that is well`,
-    );
-  }
+      `(${electionTimeoutMinMs}), or followers campaign against a leader that is well`,
+  );
   return mistakes;
 }
 
 function leaseMistakes({ clockDriftMaxRatio: ratio, checkQuorum }: RaftOptions): string[] {
   if (ratio === null) return [];
   if (typeof ratio !== 'number' || !(ratio >= 0 && ratio < 1)) {
-    return [`clockDriftMaxRatio must be null, or from 0 to below 1; it is ${ratio}`];
+    return [`clockDriftMaxRatio must be null, or from 0 to below 1; it is ${shown(ratio)}`];
   }
   return checkQuorum
     ? []

@@ -8,6 +8,8 @@ import type { Envelope } from '../raft/message.ts';
 export interface Transport {
   /** Where others reach this endpoint, in its own notation. Final once it is open. */
   readonly address: string;
+  /** Bytes of the largest message it carries. undefined: any that can be made. */
+  readonly messageBytesMax?: number;
   /** Begins to listen and to connect. @throws TransportFailed, for example when the port is in use. */
   open(local: LocalEndpoint): Promise<void>;
   /** After adopting a cluster, or a reopened storage: the identity that later handshakes tell. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Envelope } from '../raft/message.ts';
+import { shown, unknownOptions } from '../raft/option-mistakes.ts';
 import type { LocalEndpoint, Peer, Transport, TransportIdentity, TransportStats } from './contract.ts';
 import { newCounters } from './counters.ts';
 import { MalformedFrame, TransportFailed } from './errors.ts';
@@ -31,11 +32,19 @@ export interface MemoryNetwork {
 /**
  * Replicas in one process. Every envelope goes through the wire codec, so nothing is shared by
  * reference, and what the format forbids fails here as it would on a socket.
+ *
+ * @throws TransportFailed with every mistake in the options.
  */
 export function memoryNetwork(options: MemoryNetworkOptions = {}): MemoryNetwork {
   const endpoints = new Map<string, MemoryTransport>();
   const cuts = new Set<string>();
   const { clock, latencyMs = 0 } = options;
+  const mistakes = unknownOptions(options, ['clock', 'latencyMs']);
+  if (!(Number.isFinite(latencyMs) && latencyMs >= 0)) {
+    mistakes.push(`latencyMs: expected milliseconds from 0, got ${shown(latencyMs)}`);
+  }
+  if (mistakes.length > 0)
+    throw new TransportFailed(`invalid options for memoryNetwork: ${mistakes.join('; ')}`);
   const fabric: Fabric = {
     endpoints,
     isCut: (link) => cuts.has(linkKey(link)),

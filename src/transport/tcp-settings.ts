@@ -2,6 +2,7 @@ import type { Clock } from '../doors/clock.ts';
 import { nodeClock } from '../doors/node-clock.ts';
 import { nodeRandom } from '../doors/node-random.ts';
 import type { Random } from '../doors/random.ts';
+import { isOptions, shown, unknownOptions } from '../raft/option-mistakes.ts';
 import { type Address, parseAddress } from './address.ts';
 import { TransportFailed } from './errors.ts';
 import { defaultFrameBytesMax } from './frame.ts';
@@ -42,9 +43,19 @@ export interface TcpSettings {
 
 /** @throws TransportFailed with every mistake in the options. */
 export function tcpSettings(options: TcpTransportOptions): TcpSettings {
-  const mistakes: string[] = [];
+  if (!isOptions(options)) throw invalid([`expected an object of options, found ${shown(options)}`]);
+  const mistakes = unknownOptions(options, Object.keys(KNOWN));
+  for (const [name, known] of [
+    ['reconnect', ['fromMs', 'toMs']],
+    ['doors', ['clock', 'random']],
+  ] as const) {
+    const given: unknown = options[name];
+    if (given === undefined) continue;
+    if (isOptions(given)) mistakes.push(...unknownOptions(given, known, `${name}.`));
+    else mistakes.push(`${name}: expected an object, got ${shown(given)}`);
+  }
   const address = (name: string, text: unknown): Address => {
-    const parsed = typeof text === 'string' ? parseAddress(text) : `${JSON.stringify(text)} is no string`;
+    const parsed = typeof text === 'string' ? parseAddress(text) : `${shown(text)} is no string`;
     if (typeof parsed !== 'string') return parsed;
     mistakes.push(`${name}: ${parsed}`);
     return { host: '', port: 0 };
@@ -52,7 +63,7 @@ export function tcpSettings(options: TcpTransportOptions): TcpSettings {
   const positive = (name: string, value: number | undefined, fallback: number, max: number): number => {
     if (value === undefined) return fallback;
     if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
-    mistakes.push(`${name}: expected an integer from 1 to ${max}, got ${JSON.stringify(value) ?? 'nothing'}`);
+    mistakes.push(`${name}: expected an integer from 1 to ${max}, got ${shown(value)}`);
     return fallback;
   };
   const settings: TcpSettings = {
@@ -77,12 +88,26 @@ export function tcpSettings(options: TcpTransportOptions): TcpSettings {
       `reconnect: toMs (${settings.reconnectToMs}) is less than fromMs (${settings.reconnectFromMs})`,
     );
   }
-  if (mistakes.length > 0) {
-    throw new TransportFailed(
-      `invalid options for tcpTransport:\n${mistakes.map((m) => `  - ${m}`).join('\n')}`,
-    );
-  }
+  if (mistakes.length > 0) throw invalid(mistakes);
   return settings;
+}
+
+/** Every option there is; one that is missing here does not compile. */
+const KNOWN: Readonly<Record<keyof TcpTransportOptions, true>> = {
+  listen: true,
+  advertise: true,
+  queueBytesMax: true,
+  frameBytesMax: true,
+  handshakeTimeoutMs: true,
+  keepAliveMs: true,
+  reconnect: true,
+  doors: true,
+};
+
+function invalid(mistakes: readonly string[]): TransportFailed {
+  return new TransportFailed(
+    `invalid options for tcpTransport:\n${mistakes.map((m) => `  - ${m}`).join('\n')}`,
+  );
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -60,6 +60,10 @@ class TcpEndpoint implements TcpTransport {
     return formatAddress({ host, port: port === 0 ? this.#listenPort : port });
   }
 
+  get messageBytesMax(): number {
+    return this.#settings.frameBytesMax;
+  }
+
   async open(local: LocalEndpoint): Promise<void> {
     if (this.#state !== 'new') {
       throw new TransportFailed('this transport was opened before; make a new one for every open');

@@ -91,7 +91,11 @@ describe('the options of open', () => {
       { raft: { heartbeatMs: 5 } },
       /^raft\.heartbeatMs: no such option; there are .*heartbeatIntervalMs/,
     ],
-    ['a word for a switch', { raft: { preVote: 'yes' } }, /^raft: preVote must be true or false; it is yes/],
+    [
+      'a word for a switch',
+      { raft: { preVote: 'yes' } },
+      /^raft: preVote must be true or false; it is "yes"/,
+    ],
     [
       'a heartbeat too slow',
       { raft: { heartbeatIntervalMs: 251 } },

@@ -58,8 +58,11 @@ describe('options', () => {
     [{ inflightMessagesMax: 0 }, ['inflightMessagesMax must be a whole number, at least 1; it is 0']],
     [{ applyEntriesMax: 1.5 }, ['applyEntriesMax must be a whole number, at least 1; it is 1.5']],
     [
-      { heartbeatIntervalMs: Number.NaN },
-      ['heartbeatIntervalMs must be a whole number', 'heartbeatIntervalMs (NaN) must be at most half'],
+      { heartbeatIntervalMs: Number.NaN, electionTimeoutMaxMs: 400 },
+      [
+        'heartbeatIntervalMs must be a whole number, at least 1; it is NaN',
+        'electionTimeoutMaxMs (400) must be above electionTimeoutMinMs (500)',
+      ],
     ],
   ])('%j are refused, with all mistakes at once', (change, mistakes) => {
     const found = raftOptionMistakes({ ...defaultRaftOptions, ...change });

@@ -1,5 +1,6 @@
 import { crc32 } from '../../doors/checksum.ts';
 import type { NodeId } from '../../raft/identity.ts';
+import { isOptions, shown, unknownOptions } from '../../raft/option-mistakes.ts';
 import type { Storage, StorageOpenRequest } from '../contract.ts';
 import { StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
@@ -183,25 +184,40 @@ function systemCode(error: unknown): string | undefined {
   return typeof inner === 'string' ? inner : undefined;
 }
 
+/** Every option there is; one that is missing here does not compile. */
+const KNOWN: Readonly<Record<keyof FileStorageOptions, true>> = {
+  directory: true,
+  backend: true,
+  codec: true,
+  shards: true,
+  segmentBytes: true,
+  doors: true,
+};
+
 function mistakesIn(options: FileStorageOptions): string[] {
+  if (!isOptions(options)) return [`- expected an object of options, found ${shown(options)}`];
   const { directory, backend, codec, shards, segmentBytes } = options;
-  const mistakes: string[] = [];
-  if (typeof directory !== 'string' || directory === '') mistakes.push('- directory: expected a path');
+  const mistakes = unknownOptions(options, Object.keys(KNOWN), '- ');
+  if (options.doors !== undefined && !isOptions(options.doors)) {
+    mistakes.push(`- doors: found ${shown(options.doors)}, expected an object`);
+  }
+  if (typeof directory !== 'string' || directory === '')
+    mistakes.push(`- directory: found ${shown(directory)}, expected a path`);
   if (backend !== undefined && backend !== 'files' && backend !== 'level') {
-    mistakes.push(`- backend: found ${JSON.stringify(backend)}, expected "files" or "level"`);
+    mistakes.push(`- backend: found ${shown(backend)}, expected "files" or "level"`);
   }
   if (codec !== undefined && codec !== 'none' && codec !== 'gzip') {
-    mistakes.push(`- codec: found ${JSON.stringify(codec)}, expected "none" or "gzip"`);
+    mistakes.push(`- codec: found ${shown(codec)}, expected "none" or "gzip"`);
   }
   if (shards !== undefined && !(Number.isInteger(shards) && shards >= 1 && shards <= 64)) {
-    mistakes.push(`- shards: found ${JSON.stringify(shards)}, expected a whole number from 1 to 64`);
+    mistakes.push(`- shards: found ${shown(shards)}, expected a whole number from 1 to 64`);
   }
   if (
     segmentBytes !== undefined &&
     !(Number.isSafeInteger(segmentBytes) && segmentBytes >= SEGMENT_BYTES_MIN)
   ) {
     mistakes.push(
-      `- segmentBytes: found ${JSON.stringify(segmentBytes)}, expected a whole number from ${SEGMENT_BYTES_MIN}`,
+      `- segmentBytes: found ${shown(segmentBytes)}, expected a whole number from ${SEGMENT_BYTES_MIN}`,
     );
   }
   return mistakes;
