@@ -7,10 +7,13 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-it("the README's programs run as they stand, and print what they say", async () => {
-  const readme = await readFile(join(root, 'README.md'), 'utf8');
-  const programs = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program = '']) => program);
-  expect(programs).toHaveLength(2);
+it.each([
+  ['README.md', 2],
+  ['docs/metrics.md', 2],
+])('the programs of %s run as they stand, and print what they say', async (page, count) => {
+  const text = await readFile(join(root, page), 'utf8');
+  const programs = [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, program = '']) => program);
+  expect(programs).toHaveLength(count);
   // Below the package, so that they import `kontiki` as users of the built package do.
   const directory = await mkdtemp(join(root, 'dist', 'readme-'));
   try {
@@ -27,21 +30,24 @@ it("the README's programs run as they stand, and print what they say", async () 
   }
 });
 
-it('importing kontiki loads none of the dependencies of the lab', async () => {
+it('importing kontiki loads neither the dependencies of the lab nor optional peers', async () => {
   // A loader that refuses them: an import that reaches one fails, and says which.
   const refuse = `export async function resolve(specifier, context, next) {
-    if (/^(zod|yaml|commander|pure-rand|fast-check)(\\/|$)/.test(specifier)) throw new Error('loads ' + specifier);
+    if (/^(zod|yaml|commander|pure-rand|fast-check|prom-client|@opentelemetry)(\\/|$)/.test(specifier)) {
+      throw new Error('loads ' + specifier);
+    }
     return next(specifier, context);
   }`;
   const program = `
     import { register } from 'node:module';
     register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(refuse)}));
     await import('kontiki'); await import('kontiki/storage'); await import('kontiki/transport');
-    const refused = await import('kontiki/lab').then(() => 'nothing', (error) => error.message);
-    console.log(refused);`;
+    for (const name of ['kontiki/lab', 'kontiki/opentelemetry']) {
+      console.log(await import(name).then(() => 'loads nothing', (error) => error.message));
+    }`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
     cwd: root,
   });
-  // The lab does load them, so the loader would have caught the library too.
-  expect(stdout.trim()).toMatch(/^loads (zod|yaml|commander|pure-rand)/);
+  // The lab and an adapter do load them, so the loader would have caught the library too.
+  expect(stdout).toMatch(/^loads (zod|yaml|commander|pure-rand)\nloads @opentelemetry\/api\n$/);
 });

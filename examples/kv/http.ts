@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { collectMetrics } from 'kontiki/prom-client';
+import { Registry } from 'prom-client';
 import { tellFailure } from './failure.ts';
 import type { HttpAddresses, KvNode } from './http-addresses.ts';
 import { bodyOf, decodePart, json, notAllowed } from './http-message.ts';
@@ -10,10 +12,13 @@ const VALUE_BYTES_MAX = 1024 * 1024;
 
 /**
  * `PUT | GET | DELETE /keys/:key`, the body being the value; `GET | POST /members`, `DELETE /members/:id`
- * (members.ts); `GET /status`; `GET /dump` for this replica's own applied state; `GET /backup` for a backup of
- * it. Any replica answers reads; a follower answers writes with 307 and the leader's address.
+ * (members.ts); `GET /status`; `GET /metrics` for Prometheus; `GET /dump` for this replica's own applied state;
+ * `GET /backup` for a backup of it. Any replica answers reads; a follower answers writes with 307 and the
+ * leader's address.
  */
 export function kvServer(node: KvNode, store: Store, addresses: HttpAddresses): Server {
+  const registry = new Registry();
+  collectMetrics({ registry, nodes: [node] });
   return createServer((request, response) => {
     answer(request, response).catch((error: unknown) => tellFailure(request, response, error, addresses));
   });
@@ -28,13 +33,15 @@ export function kvServer(node: KvNode, store: Store, addresses: HttpAddresses): 
       await answerMembers(node, request, response, { id, parameters: new URLSearchParams(query) });
     } else if (request.method === 'GET' && path === '/status') {
       json(response, 200, { ...node.status(), metrics: node.metrics() });
+    } else if (request.method === 'GET' && path === '/metrics') {
+      response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics());
     } else if (request.method === 'GET' && path === '/dump') {
       json(response, 200, { appliedIndex: node.status().appliedIndex, values: JSON.parse(store.dump()) });
     } else if (request.method === 'GET' && path === '/backup') {
       await answerBackup(response);
     } else {
       json(response, 404, {
-        error: 'expected /keys/:key, /members, /members/:id, /status, /dump or /backup',
+        error: 'expected /keys/:key, /members, /members/:id, /status, /metrics, /dump or /backup',
       });
     }
   }
