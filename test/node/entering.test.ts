@@ -239,7 +239,7 @@ describe('the answer to a request to join', () => {
     transport.setPeers([{ id: 'n1', incarnation: null, address: 'n1' }]);
     answer(1, incarnation);
     await eventually(() => truth(node.metrics().transport_messages_received_total === 1));
-    await eventually(() => truth((node.metrics().transport_messages_sent_total ?? 0) > 0));
+    await eventually(() => truth(node.metrics().transport_messages_sent_total > 0));
     answer(2, incarnation);
     answer(1, '0000000000000000');
     await eventually(() => truth(node.metrics().transport_messages_received_total === 3));

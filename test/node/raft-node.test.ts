@@ -190,9 +190,9 @@ describe('three replicas', () => {
   it('put all proposals of one turn into one write', async () => {
     const { leader } = await openThree();
     await leader.propose(0);
-    const before = leader.metrics().storage_writes_total ?? 0;
+    const before = leader.metrics().storage_writes_total;
     await Promise.all(Array.from({ length: 50 }, () => leader.propose(1)));
-    expect((leader.metrics().storage_writes_total ?? 0) - before).toBe(1);
+    expect(leader.metrics().storage_writes_total - before).toBe(1);
   });
 
   it('count what they do', async () => {
