@@ -18,8 +18,11 @@ export interface RequestTally {
 
 type Drops = RaftState['drops'];
 
+/** What is looked at of a core. */
+type Looked = Pick<RaftState, 'commitIndex' | 'durable' | 'log' | 'drops'>;
+
 interface Seen {
-  readonly state: RaftState;
+  readonly state: Looked;
   durableIndex: Index;
   commitIndex: Index;
 }
@@ -103,7 +106,7 @@ export class Instruments {
   }
 
   /** Once in every drain, before anything of it is carried out: what has got durable, and committed. */
-  look(state: RaftState): void {
+  look(state: Looked): void {
     const { commitIndex, durable, log } = state;
     const seen = this.#see(state);
     const hasNews =
@@ -140,22 +143,22 @@ export class Instruments {
     return drops;
   }
 
-  #see(state: RaftState): Seen {
+  #see(state: Looked): Seen {
     if (this.#seen?.state === state) return this.#seen;
     addDrops(this.#dropsBefore, this.#seen?.state.drops ?? {});
     this.#seen = { state, durableIndex: state.durable.index, commitIndex: state.commitIndex };
     return this.#seen;
   }
 
-  #waitForApply({ log, commitIndex, appliedIndex }: RaftState, firstIndex: Index, now: number): void {
-    const from = Math.max(firstIndex, log.floorIndex + 1, appliedIndex + 1);
+  #waitForApply({ log, commitIndex }: Looked, firstIndex: Index, now: number): void {
+    const from = Math.max(firstIndex, log.floorIndex + 1);
     const term = termAt(log, commitIndex);
     if (from > commitIndex || term === null) return;
     this.#applying.begin({ from, to: commitIndex, term, count: commitIndex - from + 1, since: now });
   }
 
   /** One message for each term, so that a listener can tell an entry from another that took its place. */
-  #tell(stage: 'persist' | 'commit', { log }: RaftState, from: Index, to: Index): void {
+  #tell(stage: 'persist' | 'commit', { log }: Looked, from: Index, to: Index): void {
     if (!channels[stage].hasSubscribers) return;
     for (const [position, { term, firstIndex }] of log.runs.entries()) {
       const lastIndex = (log.runs[position + 1]?.firstIndex ?? log.lastIndex + 1) - 1;

@@ -94,7 +94,13 @@ describe('what a node tells on its channels', () => {
     listen('kontiki:commit', (message: RangeMessage) => {
       ranges.set(message.id, [...(ranges.get(message.id) ?? []), message]);
     });
-    const { nodes: all, leader, followers } = await nodes.found(['n1', 'n2', 'n3']);
+    const {
+      nodes: all,
+      leader,
+      followers,
+    } = await nodes.found(['n1', 'n2', 'n3'], () => ({
+      raft: { electionTimeoutMinMs: 1_500, electionTimeoutMaxMs: 3_000 },
+    }));
     await leader.propose(1);
     await leader.close();
     const next = await eventually(() => followers.find((node) => node.status().role === 'leader'));

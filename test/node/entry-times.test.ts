@@ -80,6 +80,11 @@ describe('entries that wait', () => {
       sum += (many - index) / 1000;
       expect(times.waiting).toBeLessThanOrEqual(256);
     }
+    // Nothing is told of before it is there, in whatever company it waits.
+    for (let index = 1; index <= 2_000; index += 1) {
+      times.reach(index, many, always(1));
+      expect(histogram.value().count).toBeLessThanOrEqual(index);
+    }
     times.reach(many, many, always(1));
     expect(times.waiting).toBe(0);
     expect(histogram.value().count).toBe(many);

@@ -185,6 +185,26 @@ describe('what is refused when it is opened or made', () => {
       /^raft: replacement must be .*; it is a symbol/,
     ],
     [
+      'clocks that may drift without bound',
+      core({ clockDriftMaxRatio: 1 }),
+      /^raft: clockDriftMaxRatio must be null, or from 0 to below 1; it is 1$/,
+    ],
+    [
+      'a drift that is a word',
+      core({ clockDriftMaxRatio: '0.1' }),
+      /^raft: clockDriftMaxRatio .*; it is "0.1"$/,
+    ],
+    [
+      'a consistency that there is not',
+      open({ readConsistency: Symbol('x') }),
+      /^readConsistency: expected .*, found a symbol/,
+    ],
+    [
+      'a lease without a drift ratio',
+      open({ readConsistency: 'lease' }),
+      /^readConsistency: "lease" needs raft\.clockDriftMaxRatio/,
+    ],
+    [
       'a transport without options',
       () => tcpTransport(null as Anything),
       /^expected an object of options, found null/,
