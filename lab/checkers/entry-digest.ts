@@ -7,7 +7,8 @@ import { digestValue, mixBytes, mixString, startDigest } from '../workload/diges
 export function entryDigest(entry: Entry): number {
   if (entry.kind === 'noop') return 0;
   const digest = startDigest();
-  if (entry.kind === 'command') {
+  if (entry.kind === 'command' || entry.kind === 'session') {
+    if (entry.kind === 'session') mixString(digest, entry.kind);
     mixBytes(digest, entry.payload);
   } else {
     mixString(digest, entry.clusterId);

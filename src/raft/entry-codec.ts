@@ -3,12 +3,13 @@ import type { ConfigurationEntry, Entry, Index, Term } from './entry.ts';
 import type { MemberId } from './identity.ts';
 
 /**
- * The bytes of an entry's payload, on the wire and on disk: a command is its own bytes (never copied), a
- * no-op is nothing, a configuration is JSON. Kind, index and term travel beside the payload.
+ * The bytes of an entry's payload, on the wire and on disk: a command is its own bytes (never copied), and so
+ * is what concerns a session; a no-op is nothing, a configuration is JSON. Kind, index and term travel beside.
  */
 export function encodeEntryPayload(entry: Entry): Uint8Array {
   switch (entry.kind) {
     case 'command':
+    case 'session':
       return entry.payload;
     case 'noop':
       return nothing;
@@ -27,6 +28,7 @@ export function decodeEntryPayload(kind: Entry['kind'], index: Index, term: Term
   if (!Number.isSafeInteger(term) || term < 1) throw new MalformedEntry(`term ${term} is not 1 or more`);
   switch (kind) {
     case 'command':
+    case 'session':
       return { kind, index, term, payload: bytes };
     case 'noop':
       if (bytes.length > 0) throw new MalformedEntry(`a no-op with ${bytes.length} bytes of payload`);

@@ -6,11 +6,22 @@ export type Term = number;
 /** 1, 2, 3, ...; 0 stands before the first entry. */
 export type Index = number;
 
-export type Entry = CommandEntry | NoopEntry | ConfigurationEntry;
+export type Entry = CommandEntry | SessionEntry | NoopEntry | ConfigurationEntry;
 
 /** A command of the user's state machine, already encoded. The bytes are never changed. */
 export interface CommandEntry {
   readonly kind: 'command';
+  readonly index: Index;
+  readonly term: Term;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * What concerns the sessions of clients (dissertation 6.3), encoded by the embedder. It is opaque here: the core
+ * orders and keeps it like a command, and never looks inside.
+ */
+export interface SessionEntry {
+  readonly kind: 'session';
   readonly index: Index;
   readonly term: Term;
   readonly payload: Uint8Array;
@@ -40,7 +51,8 @@ export interface TermRun {
 
 /** Bytes an entry is charged with in every bound: its payload and a fixed cost for the rest. */
 export function entryBytes(entry: Entry): number {
-  return ENTRY_OVERHEAD_BYTES + (entry.kind === 'command' ? entry.payload.length : 0);
+  const hasPayload = entry.kind === 'command' || entry.kind === 'session';
+  return ENTRY_OVERHEAD_BYTES + (hasPayload ? entry.payload.length : 0);
 }
 
 const ENTRY_OVERHEAD_BYTES = 16;

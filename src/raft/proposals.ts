@@ -6,7 +6,9 @@ import { cachedEntry } from './log.ts';
 import { appendEntry, trimCache } from './log-changes.ts';
 import type { RaftState } from './state.ts';
 
-export type Proposal = { readonly kind: 'command'; readonly payload: Uint8Array } | { readonly kind: 'noop' };
+export type Proposal =
+  | { readonly kind: 'command' | 'session'; readonly payload: Uint8Array }
+  | { readonly kind: 'noop' };
 
 export type ProposeResult =
   /** Appended at `from` (inclusive) and following, one index each, all in `term`. */
@@ -59,7 +61,7 @@ export function releaseUncommitted(state: RaftState, commitIndex: Index): void {
 
 function entryOf(state: RaftState, proposal: Proposal, index: Index): Entry {
   const { term } = state.hardState;
-  return proposal.kind === 'command'
-    ? { kind: 'command', index, term, payload: proposal.payload }
-    : { kind: 'noop', index, term };
+  return proposal.kind === 'noop'
+    ? { kind: 'noop', index, term }
+    : { kind: proposal.kind, index, term, payload: proposal.payload };
 }

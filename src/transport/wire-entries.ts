@@ -93,7 +93,7 @@ interface Run {
 }
 
 /** An entry's kind is written as its place here. A place is never given to another kind. */
-const kinds: readonly Entry['kind'][] = ['command', 'noop', 'configuration'];
+const kinds: readonly Entry['kind'][] = ['command', 'noop', 'configuration', 'session'];
 
 function readRuns(
   count: number,

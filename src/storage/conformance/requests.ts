@@ -65,6 +65,8 @@ export async function bytesOf(snapshots: SnapshotStorage, meta: SnapshotMeta): P
 /** Payloads may be of any subclass of Uint8Array. */
 export function sameEntries(found: readonly Entry[], expected: readonly Entry[]): void {
   const plain = (entry: Entry): unknown =>
-    entry.kind === 'command' ? { ...entry, payload: Buffer.from(entry.payload).toString('hex') } : entry;
+    entry.kind === 'command' || entry.kind === 'session'
+      ? { ...entry, payload: Buffer.from(entry.payload).toString('hex') }
+      : entry;
   deepStrictEqual(found.map(plain), expected.map(plain));
 }

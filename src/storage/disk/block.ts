@@ -7,7 +7,8 @@ import { type BlockHeader, type CodecName, headerLength, writeHeader } from './b
 /** Below this a body is stored plain: compression would cost more time than it saves bytes. */
 const COMPRESS_FROM_BYTES = 512;
 const ENTRY_HEAD_BYTES = 5;
-const kinds = ['command', 'noop', 'configuration'] as const;
+/** An entry's kind is written as its place here. A place is never given to another kind. */
+const kinds = ['command', 'noop', 'configuration', 'session'] as const;
 
 /** What a block is made of; the rest of its header follows from the entries. */
 export type BlockContent = Omit<
