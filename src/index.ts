@@ -32,6 +32,8 @@ export {
   ReadFailed,
   Removed,
   Retired,
+  SessionExpired,
+  SessionRefused,
   StateMachineFailed,
   StepDownRefused,
   TooStale,
@@ -46,6 +48,11 @@ export { RaftNode } from './node/raft-node.ts';
 export type { ReadConsistency, ReadOptions } from './node/read-queue.ts';
 export type { RequestOptions } from './node/request.ts';
 export type { RequestedChange, RequestedMember } from './node/requested-change.ts';
+export { ClientSession, type RetryOptions } from './node/sessions/client-session.ts';
+export type { SessionOptions } from './node/sessions/node-sessions.ts';
+export type { SessionSettings } from './node/sessions/session-limits.ts';
+export type { SessionOutcome, SessionRefusal } from './node/sessions/session-table.ts';
+export type { SessionToken } from './node/sessions/session-token.ts';
 export {
   type SnapshotDue,
   type SnapshotPolicy,

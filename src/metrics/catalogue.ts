@@ -102,6 +102,33 @@ export const metricCatalogue = {
     help: 'Requests under way; bounded by pendingRequestsMax.',
   },
 
+  // ---- sessions of clients
+  raft_sessions: {
+    kind: 'gauge',
+    unit: 'count',
+    help: 'Sessions of clients that are open, as of what is applied here.',
+  },
+  raft_session_result_bytes: {
+    kind: 'gauge',
+    unit: 'bytes',
+    help: 'Results kept for the retries of sessions; bounded by sessionResultBytesMax.',
+  },
+  raft_session_retries_answered_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Retries in sessions, applied here, that were answered with their first result.',
+  },
+  raft_sessions_evicted_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Sessions that made place for another, as applied here; bounded by sessionsMax.',
+  },
+  raft_sessions_expired_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Sessions that were not used for sessionTimeoutMs, as applied here.',
+  },
+
   // ---- where the time goes
   raft_proposal_latency_seconds: {
     kind: 'histogram',

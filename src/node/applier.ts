@@ -1,7 +1,11 @@
 import type { Entry, Index } from '../raft/entry.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
+import { StorageRefused } from '../storage/errors.ts';
 import { StateMachineFailed } from './errors.ts';
 import type { PendingRequests } from './pending-requests.ts';
+import { isPromiseLike } from './promise-like.ts';
+import type { AppliedSessions } from './sessions/applied-sessions.ts';
+import { ChunkReader } from './sessions/chunk-reader.ts';
 import type { SnapshotContent } from './snapshot-content.ts';
 import type { CommandCodec, StateMachine } from './state-machine.ts';
 
@@ -10,12 +14,13 @@ type Applies<Command, Result> = Pick<StateMachine<Command, Result, unknown, unkn
 
 /**
  * Feeds committed entries to the state machine, one after another, each once, or replaces its state by a
- * snapshot's. It outlives a reopened storage, as the running state machine does.
+ * snapshot's; and keeps the table of sessions in step with it. It outlives a reopened storage, as the running state machine does.
  */
 export class Applier<Command, Result> {
   readonly #stateMachine: Applies<Command, Result>;
   readonly #codec: CommandCodec<Command>;
   readonly #pending: PendingRequests;
+  readonly #sessions: AppliedSessions;
   readonly #onApplied: (entry: Entry, result: unknown) => void;
   #appliedIndex: Index = 0;
   #running: Promise<void> = Promise.resolve();
@@ -31,11 +36,13 @@ export class Applier<Command, Result> {
     stateMachine: Applies<Command, Result>,
     codec: CommandCodec<Command>,
     pending: PendingRequests,
+    sessions: AppliedSessions,
     onApplied: (entry: Entry, result: unknown) => void,
   ) {
     this.#stateMachine = stateMachine;
     this.#codec = codec;
     this.#pending = pending;
+    this.#sessions = sessions;
     this.#onApplied = onApplied;
   }
 
@@ -99,11 +106,14 @@ export class Applier<Command, Result> {
     }
     this.#midCommand = true;
     this.#isTorn = true;
+    let adoptSessions: (() => void) | undefined;
     try {
       // One that never settles must not keep the node from closing.
-      await Promise.race([this.#stateMachine.restore(content.chunks()), this.#whenStopped]);
+      const stopped = this.#whenStopped.then(() => undefined);
+      adoptSessions = await Promise.race([this.#restoreFrom(content), stopped]);
     } catch (cause) {
       if (content.failure !== null) throw content.failure.error;
+      if (cause instanceof StorageRefused) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new StateMachineFailed(
         `the state machine failed to restore the snapshot of entry ${index} (term ${term}): ${why}. ` +
@@ -113,11 +123,20 @@ export class Applier<Command, Result> {
     } finally {
       this.#midCommand = false;
     }
-    if (this.#stopped) return;
+    if (this.#stopped || adoptSessions === undefined) return;
     await content.finish();
+    adoptSessions();
     this.#isTorn = false;
     this.#appliedIndex = index;
     this.#pending.onRestored({ index, term });
+  }
+
+  /** @returns what puts the restored table of sessions in force. */
+  async #restoreFrom(content: SnapshotContent): Promise<() => void> {
+    const reader = new ChunkReader(content.chunks());
+    const adoptSessions = await this.#sessions.read(reader, content);
+    await this.#stateMachine.restore?.(reader.rest());
+    return adoptSessions;
   }
 
   #applyFrom(entries: readonly Entry[], start: number): void | Promise<void> {
@@ -144,13 +163,17 @@ export class Applier<Command, Result> {
   }
 
   #call(entry: Entry): unknown {
-    if (entry.kind !== 'command') return undefined;
     try {
-      const command = this.#codec.decode(entry.payload);
-      return this.#stateMachine.apply(command, { index: entry.index, term: entry.term });
+      if (entry.kind === 'command') return this.#execute(entry, entry.payload);
+      if (entry.kind !== 'session') return undefined;
+      return this.#sessions.apply(entry, (command) => this.#execute(entry, command));
     } catch (error) {
       throw applyFailed(entry, error);
     }
+  }
+
+  #execute({ index, term }: Entry, command: Uint8Array): Result | Promise<Result> {
+    return this.#stateMachine.apply(this.#codec.decode(command), { index, term });
   }
 
   #finished(entry: Entry, result: unknown): void {
@@ -158,10 +181,6 @@ export class Applier<Command, Result> {
     this.#onApplied(entry, result);
     this.#pending.onApplied(entry, result);
   }
-}
-
-export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function applyFailed(entry: Entry, cause: unknown): StateMachineFailed {

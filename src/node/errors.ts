@@ -46,6 +46,42 @@ export class Overloaded extends KontikiError {
   readonly outcomeKnown = true;
 }
 
+/**
+ * A command of a session that will never be applied by this attempt, because the cluster does not know the
+ * session, or the sequence, any more. `outcomeKnown` false: whether an earlier attempt was applied is not known
+ * (or, for `result-dropped`, it was, and its result is lost). Nothing of it is applied later either.
+ */
+export class SessionExpired extends KontikiError {
+  readonly code = 'KONTIKI_SESSION_EXPIRED';
+  readonly outcomeKnown: boolean;
+  /**
+   * `session-gone`: expired, evicted, closed, or never opened. `acknowledged`: the sequence was answered or given
+   * up before. `result-dropped`: it was applied, and its result had to make place.
+   */
+  readonly reason: 'session-gone' | 'acknowledged' | 'result-dropped';
+  constructor(reason: SessionExpired['reason'], why: string, isOnlyAttempt: boolean) {
+    super(
+      isOnlyAttempt
+        ? `the command was not applied: ${why}`
+        : `the command was not applied by this attempt, and an earlier one may have been: ${why}`,
+    );
+    this.reason = reason;
+    this.outcomeKnown = isOnlyAttempt;
+  }
+}
+
+/** An entry of a session that no correct client sends; every replica refused it. See SessionExpired. */
+export class SessionRefused extends KontikiError {
+  readonly code = 'KONTIKI_SESSION_REFUSED';
+  readonly outcomeKnown: boolean;
+  readonly reason: 'beyond-window' | 'malformed';
+  constructor(reason: SessionRefused['reason'], why: string, isOnlyAttempt: boolean) {
+    super(`the command was not applied by this attempt: ${why}`);
+    this.reason = reason;
+    this.outcomeKnown = isOnlyAttempt;
+  }
+}
+
 /** A read did not finish in time, or was aborted. Nothing was changed. */
 export class ReadFailed extends KontikiError {
   readonly code = 'KONTIKI_READ_FAILED';

@@ -7,6 +7,7 @@ import type { StorageStats } from '../storage/contract.ts';
 import type { TransportStats } from '../transport/contract.ts';
 import type { RaftNodeEvents } from './events.ts';
 import type { Instruments, RequestTally } from './instruments.ts';
+import type { AppliedSessions } from './sessions/applied-sessions.ts';
 
 /** Events of one node since it was opened, kept across a reopened storage. */
 export interface EventCounters {
@@ -54,13 +55,14 @@ export interface MetricSources {
   readonly pendingRequests: number;
   readonly counters: EventCounters;
   readonly instruments: Instruments;
+  readonly sessions: Pick<AppliedSessions, 'counts' | 'table'>;
   readonly storage: StorageStats;
   readonly transport: TransportStats;
 }
 
 /** All of the catalogue: what is missing here, or is not in there, does not compile. */
 export function metricsOf(sources: MetricSources): Metrics {
-  const { state, running, appliedIndex, counters, instruments, storage, transport } = sources;
+  const { state, running, appliedIndex, counters, instruments, sessions, storage, transport } = sources;
   const { latencies, requests } = instruments;
   const configuration = currentConfiguration(state);
   // A core whose storage failed leads nobody any more, whatever its last state says of its peers.
@@ -96,6 +98,12 @@ export function metricsOf(sources: MetricSources): Metrics {
     raft_reads_succeeded_total: requests.read.succeeded,
     raft_reads_failed_total: byReason(requests.read.failedBy),
     raft_requests_pending: sources.pendingRequests,
+
+    raft_sessions: sessions.table.size,
+    raft_session_result_bytes: sessions.table.resultBytes,
+    raft_session_retries_answered_total: sessions.counts.repeated,
+    raft_sessions_evicted_total: sessions.counts.evicted,
+    raft_sessions_expired_total: sessions.counts.expired,
 
     raft_proposal_latency_seconds: latencies.proposal.value(),
     raft_read_latency_seconds: latencies.read.value(),

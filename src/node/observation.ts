@@ -24,7 +24,10 @@ export type Observation =
   | { readonly kind: 'write-failed'; readonly error: unknown }
   | { readonly kind: 'sent'; readonly envelope: Envelope }
   | { readonly kind: 'received'; readonly envelope: Envelope }
-  /** One entry was applied by the state machine. `result` is null for entries that are no commands. */
+  /**
+   * One entry was applied by the state machine. `result` is null for entries that are no commands; for an entry
+   * of a session it is the `SessionOutcome`.
+   */
   | { readonly kind: 'applied'; readonly entry: Entry; readonly result: unknown }
   /** A snapshot is durable and verified: one of the own state machine, or a leader's. */
   | { readonly kind: 'snapshot-stored'; readonly meta: SnapshotMeta; readonly origin: 'taken' | 'received' }

@@ -1,6 +1,6 @@
-import { isPromiseLike } from './applier.ts';
 import { type ApplyMessage, channels } from './channels.ts';
 import type { Instruments } from './instruments.ts';
+import { isPromiseLike } from './promise-like.ts';
 import type { ApplyMeta, StateMachine } from './state-machine.ts';
 
 type Applies<Command, Result> = Pick<StateMachine<Command, Result, unknown, unknown>, 'apply' | 'restore'>;

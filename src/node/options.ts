@@ -11,11 +11,12 @@ import type { Transport } from '../transport/contract.ts';
 import { InvalidOptions } from './errors.ts';
 import type { Observer } from './observation.ts';
 import type { ReadConsistency } from './read-queue.ts';
+import { type SessionSettings, sessionMistakes } from './sessions/session-limits.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
 import type { CommandCodec, StateMachine } from './state-machine.ts';
 
 /** What `RaftNode.open` takes. */
-export interface RaftNodeOptions<Command, Result, Query, Answer> {
+export interface RaftNodeOptions<Command, Result, Query, Answer> extends SessionSettings {
   /** This server's name: 1 to 64 characters of `A-Z a-z 0-9 . _ -`. */
   readonly id: NodeId;
   readonly storage: Storage;
@@ -40,6 +41,11 @@ export interface RaftNodeOptions<Command, Result, Query, Answer> {
   readonly snapshots?: SnapshotPolicy;
   /** How commands become bytes. Default: msgpackr, any value it can pack. */
   readonly codec?: CommandCodec<Command>;
+  /**
+   * How what `apply` returns is kept for the retries of a session. The same on every replica, and equal results
+   * must give equal bytes. Default: msgpackr, any value it can pack.
+   */
+  readonly resultCodec?: CommandCodec<Result>;
   /** Names the log within the storage and the endpoint. Default `default`. */
   readonly group?: GroupId;
   /** Times and bounds of the consensus core. Defaults: `defaultRaftOptions`. */
@@ -99,6 +105,12 @@ const KNOWN: Readonly<Record<keyof RaftNodeOptions<unknown, unknown, unknown, un
   readConsistency: true,
   storageStallMs: true,
   applyStallMs: true,
+  resultCodec: true,
+  sessionTimeoutMs: true,
+  sessionsMax: true,
+  sessionWindow: true,
+  sessionResultBytesMax: true,
+  sessionTimeStepMaxMs: true,
 };
 
 /** Checks all of the options. @throws InvalidOptions with every mistake. */
@@ -122,12 +134,16 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
     ...lacking('transport', options.transport, ['open', 'send', 'setPeers', 'setIdentity', 'close']),
     ...lacking('stateMachine', options.stateMachine, ['apply', 'query']),
     ...(options.codec === undefined ? [] : lacking('codec', options.codec, ['encode', 'decode'])),
+    ...(options.resultCodec === undefined
+      ? []
+      : lacking('resultCodec', options.resultCodec, ['encode', 'decode'])),
     ...(options.snapshots === undefined ? [] : lacking('snapshots', options.snapshots, ['due'])),
     ...(options.logger === undefined ? [] : lacking('logger', options.logger, ['child'])),
     ...doorMistakes(options.doors),
     ...bootstrapMistakes(options.id, options.bootstrap),
     ...joinMistakes(options.id, options.join),
     ...metadataMistakes(options.metadata),
+    ...sessionMistakes(options),
   );
   if (options.bootstrap !== undefined && options.join !== undefined) {
     mistakes.push('bootstrap, join: give one of them: a cluster is founded, or it is there already');

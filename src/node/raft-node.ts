@@ -29,6 +29,11 @@ import { Replica, type ReplicaParts } from './replica.ts';
 import type { RequestOptions } from './request.ts';
 import { RequestQueue } from './request-queue.ts';
 import type { RequestedChange } from './requested-change.ts';
+import type { ClientSession } from './sessions/client-session.ts';
+import { NodeSessions, type SessionOptions } from './sessions/node-sessions.ts';
+import { resolveSessionLimits } from './sessions/session-limits.ts';
+import type { SessionOutcome } from './sessions/session-table.ts';
+import { withSnapshotHead } from './sessions/snapshot-head.ts';
 import { snapshotPolicy } from './snapshot-policy.ts';
 import { SnapshotTaker } from './snapshot-taker.ts';
 import type { CommandCodec } from './state-machine.ts';
@@ -69,6 +74,7 @@ export class RaftNode<Command, Result, Query, Answer>
   readonly #options: RaftNodeOptions<Command, Result, Query, Answer>;
   readonly #clock: Clock;
   readonly #taker: SnapshotTaker;
+  readonly #sessions: NodeSessions<Command, Result>;
   readonly #counters = newCounters();
   readonly #raft: RaftOptions;
   #closing: Promise<void> | null = null;
@@ -111,7 +117,15 @@ export class RaftNode<Command, Result, Query, Answer>
     this.#queue = new RequestQueue(clock, limits, pending, this.#instruments);
     const observer = options.observer ?? null;
     const observed = observedStateMachine(options.stateMachine, this.#instruments);
-    this.#applier = new Applier(observed, this.#codec, pending, (entry, result) => {
+    this.#sessions = new NodeSessions({
+      clock,
+      random,
+      limits: resolveSessionLimits(options),
+      resultCodec: options.resultCodec ?? msgpackCodec<Result>(),
+      encode: (command) => this.#encode(command),
+      propose: (payload, request) => this.#proposeSession(payload, request),
+    });
+    this.#applier = new Applier(observed, this.#codec, pending, this.#sessions.applied, (entry, result) => {
       this.#instruments.applied(entry.index);
       observer?.({ kind: 'applied', entry, result: result ?? null });
       this.#taker.onApplied(entry);
@@ -119,7 +133,9 @@ export class RaftNode<Command, Result, Query, Answer>
     });
     const { stateMachine } = options;
     this.#taker = new SnapshotTaker(
-      stateMachine.snapshot === undefined ? null : () => stateMachine.snapshot?.() ?? [],
+      stateMachine.snapshot === undefined
+        ? null
+        : () => withSnapshotHead(this.#sessions.applied.table.content(), stateMachine.snapshot?.() ?? []),
       options.snapshots ?? snapshotPolicy(),
       () => ({ index: this.#applier.appliedIndex, midCommand: this.#applier.midCommand }),
       (index, error) => this.#emitGuarded('snapshot-failed', { index, origin: 'taken', error }),
@@ -141,6 +157,7 @@ export class RaftNode<Command, Result, Query, Answer>
       pending,
       applier: this.#applier,
       taker: this.#taker,
+      stamps: this.#sessions.stamps,
       reads: this.#reads,
       instruments: this.#instruments,
       emit: (name, ...args) => this.#emitGuarded(name, ...args),
@@ -176,20 +193,23 @@ export class RaftNode<Command, Result, Query, Answer>
    * @throws OutcomeUnknown: timeout, abort or stop came first; it may still be applied.
    */
   async propose(command: Command, options: RequestOptions = {}): Promise<Result> {
-    this.#refuseWhenStopped('proposal');
-    const payload = this.#codec.encode(command);
-    const bytesMax = this.#options.commandBytesMax ?? COMMAND_BYTES_MAX;
-    if (payload.length > bytesMax) {
-      throw this.#refused(
-        'proposal',
-        new ProposalDropped(
-          `the command has ${payload.length} bytes, more than commandBytesMax (${bytesMax}); propose smaller ones`,
-        ),
-      );
-    }
-    const result = this.#queue.propose(payload, options);
+    const result = this.#queue.propose(this.#encode(command), options);
     this.#replica.wake();
     return result;
+  }
+
+  /**
+   * Opens a session, in which a command that is retried is applied once and always answered with its first result
+   * (dissertation 6.3); on the leader only. Or goes on with one that was opened before, here or elsewhere, at
+   * once and on any replica. It expires when nothing is proposed in it for `sessionTimeoutMs`.
+   *
+   * @throws NotLeader, Overloaded, ProposalDropped, Closed: none was opened.
+   * @throws OutcomeUnknown: one may have been, which nobody will use and which expires; open another.
+   * @throws RangeError when `resume` is no token.
+   */
+  async session(options: SessionOptions = {}): Promise<ClientSession<Command, Result>> {
+    this.#refuseWhenStopped();
+    return this.#sessions.session(options);
   }
 
   /**
@@ -337,6 +357,7 @@ export class RaftNode<Command, Result, Query, Answer>
       leader: this.#leader(),
       commitIndex: state?.commitIndex ?? 0,
       appliedIndex: this.#applier.appliedIndex,
+      sessions: this.#sessions.applied.table.size,
       lastIndex: state?.log.lastIndex ?? 0,
       durableIndex: state?.durable.index ?? 0,
       floorIndex: state?.log.floorIndex ?? 0,
@@ -362,6 +383,7 @@ export class RaftNode<Command, Result, Query, Answer>
       pendingRequests: this.#queue.unsettled + this.#reads.unsettled,
       counters: this.#counters,
       instruments: this.#instruments,
+      sessions: this.#sessions.applied,
       storage: this.#storage.stats(),
       transport: this.#options.transport.stats(),
     });
@@ -392,6 +414,27 @@ export class RaftNode<Command, Result, Query, Answer>
   #leader(): { id: NodeId; address: string } | null {
     const { session } = this.#replica;
     return session === null ? null : leaderOf(session.core.state);
+  }
+
+  async #proposeSession(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome> {
+    this.#refuseWhenStopped('proposal');
+    const outcome = this.#queue.proposeSession(payload, options);
+    this.#replica.wake();
+    return outcome;
+  }
+
+  /** @throws Closed, ProposalDropped */
+  #encode(command: Command): Uint8Array {
+    this.#refuseWhenStopped('proposal');
+    const payload = this.#codec.encode(command);
+    const bytesMax = this.#options.commandBytesMax ?? COMMAND_BYTES_MAX;
+    if (payload.length <= bytesMax) return payload;
+    throw this.#refused(
+      'proposal',
+      new ProposalDropped(
+        `the command has ${payload.length} bytes, more than commandBytesMax (${bytesMax}); propose smaller ones`,
+      ),
+    );
   }
 
   /** @param kind - what is refused, where requests are counted. */

@@ -26,6 +26,7 @@ import type { ReadQueue } from './read-queue.ts';
 import type { RequestQueue } from './request-queue.ts';
 import { openSession, type Session, type SessionSettings } from './session.ts';
 import { type SessionActions, SessionWork } from './session-work.ts';
+import type { SessionStamps } from './sessions/session-stamps.ts';
 import type { SnapshotTaker } from './snapshot-taker.ts';
 import { StallWatch } from './stall-watch.ts';
 import { latestConfiguration, leaderOf } from './status.ts';
@@ -48,6 +49,7 @@ export interface ReplicaParts {
   readonly pending: PendingRequests;
   readonly applier: Applier<unknown, unknown>;
   readonly taker: SnapshotTaker;
+  readonly stamps: SessionStamps;
   readonly reads: Pick<ReadQueue<unknown, unknown>, 'flush' | 'granted' | 'onSessionBegun' | 'failAll'>;
   readonly instruments: Instruments;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
@@ -264,6 +266,7 @@ export class Replica {
       for (const effect of effects) this.#carryOut(running, effect);
       if (running !== this.#running) return;
       this.#parts.taker.look();
+      this.#parts.stamps.look(core.state);
       running.entry.look();
       this.#timer.arm(core.deadline);
       // They waited for leadership to be handed over, and that has just ended.
@@ -396,6 +399,7 @@ export class Replica {
     this.#timer.disarm();
     running?.entry.stop();
     running?.work.end();
+    this.#parts.stamps.look(null);
   }
 
   #reopen(ended: Session, forget: Incarnation | null): void {

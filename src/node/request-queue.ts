@@ -5,10 +5,13 @@ import { OutcomeUnknown, Overloaded } from './errors.ts';
 import type { Instruments } from './instruments.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { type GiveUp, giveUpProposal, Request, type RequestOptions, refusalOf } from './request.ts';
+import type { SessionOutcome } from './sessions/session-table.ts';
 
-interface QueuedProposal<Result> {
+interface QueuedProposal {
+  readonly kind: 'command' | 'session';
   readonly payload: Uint8Array;
-  readonly request: Request<Result>;
+  /** Settled with what the applier makes of the entry. */
+  readonly request: Request<unknown>;
   /** null unless somebody listens. */
   readonly message: ProposeMessage | null;
 }
@@ -19,7 +22,7 @@ export class RequestQueue<Result> {
   readonly #limits: { readonly timeoutMs: number; readonly pendingMax: number };
   readonly #pending: PendingRequests;
   readonly #instruments: Instruments;
-  #proposals: QueuedProposal<Result>[] = [];
+  #proposals: QueuedProposal[] = [];
   #unsettled = 0;
 
   constructor(
@@ -40,19 +43,28 @@ export class RequestQueue<Result> {
   }
 
   propose(payload: Uint8Array, options: RequestOptions): Promise<Result> {
-    if (!channels.propose.hasSubscribers) return this.#propose(payload, options, null);
-    const message: ProposeMessage = { ...this.#instruments.node, payloadBytes: payload.length, entry: null };
-    return channels.propose.tracePromise(() => this.#propose(payload, options, message), message);
+    return this.#traced('command', payload, options) as Promise<Result>;
   }
 
-  #propose(payload: Uint8Array, options: RequestOptions, message: ProposeMessage | null): Promise<Result> {
+  /** Of the sessions of clients; resolves with what became of it. */
+  proposeSession(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome> {
+    return this.#traced('session', payload, options) as Promise<SessionOutcome>;
+  }
+
+  #traced(kind: QueuedProposal['kind'], payload: Uint8Array, options: RequestOptions): Promise<unknown> {
+    if (!channels.propose.hasSubscribers) return this.#propose({ kind, payload, message: null }, options);
+    const message: ProposeMessage = { ...this.#instruments.node, payloadBytes: payload.length, entry: null };
+    return channels.propose.tracePromise(() => this.#propose({ kind, payload, message }, options), message);
+  }
+
+  #propose(proposal: Omit<QueuedProposal, 'request'>, options: RequestOptions): Promise<unknown> {
     const refused = this.#refusal(options, giveUpProposal);
     if (refused !== null) {
       this.#instruments.requestRefused('proposal', refused);
       return Promise.reject(refused);
     }
-    const request = this.#request<Result>(options, giveUpProposal);
-    this.#proposals.push({ payload, request, message });
+    const request = this.#request<unknown>(options, giveUpProposal);
+    this.#proposals.push({ ...proposal, request });
     return request.promise;
   }
 
@@ -74,7 +86,7 @@ export class RequestQueue<Result> {
 
     let result: ProposeResult;
     try {
-      result = propose(proposals.map(({ payload }) => ({ kind: 'command', payload })));
+      result = propose(proposals.map(({ kind, payload }) => ({ kind, payload })));
     } catch (error) {
       // The core stopped half way: whatever it had appended may still be committed by others.
       for (const { request } of proposals) {
@@ -98,7 +110,7 @@ export class RequestQueue<Result> {
         this.#instruments.tracedAppend(message, { index: result.from + position, term: result.term });
       }
       this.#pending.register(result.from + position, result.term, {
-        applied: (value) => request.succeed(value as Result),
+        applied: (value) => request.succeed(value),
         failed: (error) => request.fail(error),
       });
     }

@@ -22,6 +22,11 @@ export class SnapshotContent {
     this.#chunkBytes = chunkBytes;
   }
 
+  /** Of the whole. */
+  get bytes(): number {
+    return this.#meta.size;
+  }
+
   /** Why it could not be read to its end: the storage's error, or StorageRefused when it is damaged. */
   get failure(): { readonly error: unknown } | null {
     return this.#failure;

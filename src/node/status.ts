@@ -29,6 +29,8 @@ export interface NodeStatus {
   readonly floorIndex: Index;
   /** The latest durable one here; null when there is none. `size` in bytes. */
   readonly snapshot: { readonly index: Index; readonly term: Term; readonly size: number } | null;
+  /** Of clients, open as of `appliedIndex`. */
+  readonly sessions: number;
   readonly configuration: Configuration;
   /** By how much what is applied here may lag behind what anybody was told is committed; null: no bound is known. */
   readonly stalenessMs: number | null;

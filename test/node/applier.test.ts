@@ -4,11 +4,13 @@ import { Applier } from '../../src/node/applier.ts';
 import { msgpackCodec } from '../../src/node/command-codec.ts';
 import { StateMachineFailed } from '../../src/node/errors.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
+import { AppliedSessions } from '../../src/node/sessions/applied-sessions.ts';
 import { SnapshotContent } from '../../src/node/snapshot-content.ts';
 import { emptyConfiguration } from '../../src/raft/configuration.ts';
 import type { Entry } from '../../src/raft/entry.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
 import { StorageRefused } from '../../src/storage/index.ts';
+import { emptyHead } from './sessions/snapshot-bytes.ts';
 
 const codec = msgpackCodec<string>();
 const command = (index: number, text: string): Entry => ({
@@ -20,8 +22,12 @@ const command = (index: number, text: string): Entry => ({
 
 function applierOf(apply: (text: string) => unknown) {
   const order: string[] = [];
-  const applier = new Applier<string, unknown>({ apply }, codec, new PendingRequests(), (entry, result) =>
-    order.push(`${entry.index}=${String(result)}`),
+  const applier = new Applier<string, unknown>(
+    { apply },
+    codec,
+    new PendingRequests(),
+    new AppliedSessions(msgpackCodec()),
+    (entry, result) => order.push(`${entry.index}=${String(result)}`),
   );
   return { applier, order };
 }
@@ -95,19 +101,28 @@ describe('restoring', () => {
     index: 7,
     term: 2,
     configuration: emptyConfiguration,
-    size: 5,
-    digest: sha256Of('state'),
+    size: emptyHead.length + 5,
+    digest: sha256Of(Buffer.concat([emptyHead, Buffer.from('state')])),
   };
   const stored = (content: string) =>
     new SnapshotContent(
-      { read: async (_, { offset, length }) => Buffer.from(content).subarray(offset, offset + length) },
+      {
+        read: async (_, { offset, length }) =>
+          Buffer.concat([emptyHead, Buffer.from(content)]).subarray(offset, offset + length),
+      },
       meta,
       2,
     );
 
   function restoring(restore?: (chunks: AsyncIterable<Uint8Array>) => void | Promise<void>) {
     const machine = { apply: (text: string) => text, ...(restore === undefined ? {} : { restore }) };
-    return new Applier<string, unknown>(machine, codec, new PendingRequests(), () => {});
+    return new Applier<string, unknown>(
+      machine,
+      codec,
+      new PendingRequests(),
+      new AppliedSessions(msgpackCodec()),
+      () => {},
+    );
   }
 
   it('gives the state machine the whole content, and goes on after its index', async () => {
@@ -149,7 +164,12 @@ describe('restoring', () => {
       for await (const _ of chunks);
     });
     const failing = new SnapshotContent(
-      { read: (_, { offset }) => (offset === 0 ? Promise.resolve(Buffer.from('st')) : Promise.reject(gone)) },
+      {
+        read: (_, { offset, length }) =>
+          offset < emptyHead.length
+            ? Promise.resolve(Buffer.concat([emptyHead, Buffer.from('st')]).subarray(offset, offset + length))
+            : Promise.reject(gone),
+      },
       meta,
       2,
     );
@@ -171,8 +191,8 @@ describe('restoring', () => {
   });
 });
 
-function sha256Of(text: string): string {
+function sha256Of(bytes: Uint8Array): string {
   const digest = sha256();
-  digest.update(Buffer.from(text));
+  digest.update(bytes);
   return digest.finish();
 }

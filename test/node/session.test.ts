@@ -6,10 +6,12 @@ import { msgpackCodec } from '../../src/node/command-codec.ts';
 import { Retired, StateMachineFailed } from '../../src/node/errors.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
 import { openSession } from '../../src/node/session.ts';
+import { AppliedSessions } from '../../src/node/sessions/applied-sessions.ts';
 import { SnapshotContent } from '../../src/node/snapshot-content.ts';
 import { emptyConfiguration } from '../../src/raft/configuration.ts';
 import { defaultRaftOptions } from '../../src/raft/options.ts';
 import { memoryStorage } from '../../src/storage/index.ts';
+import { emptyHead } from './sessions/snapshot-bytes.ts';
 
 const at = (index: number) => ({ index, term: 1, configuration: emptyConfiguration });
 
@@ -23,13 +25,20 @@ async function tornAfter(applied: number) {
       for await (const chunk of chunks) this.state += Buffer.from(chunk).toString();
     },
   };
-  const applier = new Applier<unknown, unknown>(machine, msgpackCodec(), new PendingRequests(), () => {});
+  const applier = new Applier<unknown, unknown>(
+    machine,
+    msgpackCodec(),
+    new PendingRequests(),
+    new AppliedSessions(msgpackCodec()),
+    () => {},
+  );
   for (let index = 1; index <= applied; index += 1) applier.apply([{ kind: 'noop', index, term: 1 }]);
   const gone = new Error('the disk is gone');
+  const half = Buffer.concat([emptyHead, Buffer.from('half')]);
   const read = (_: unknown, { offset }: { offset: number }): Promise<Uint8Array> =>
-    offset === 0 ? Promise.resolve(Buffer.from('half')) : Promise.reject(gone);
-  const content = new SnapshotContent({ read }, { ...at(9), size: 8, digest: '' }, 4);
-  await expect(applier.restore({ ...at(9), size: 8, digest: '' }, content)).rejects.toBe(gone);
+    offset === 0 ? Promise.resolve(half) : Promise.reject(gone);
+  const meta = { ...at(9), size: half.length + 4, digest: '' };
+  await expect(applier.restore(meta, new SnapshotContent({ read }, meta, half.length))).rejects.toBe(gone);
   expect([machine.state, applier.appliedIndex]).toEqual(['half', applied]);
   return { machine, applier };
 }
@@ -45,7 +54,7 @@ const settings = {
 async function storageWithSnapshotAt(index: number) {
   const storage = memoryStorage();
   const instance = await storage.open({ id: 'n1' });
-  await instance.snapshots('default').write(at(index), [Buffer.from(`state at ${index}`)]);
+  await instance.snapshots('default').write(at(index), [emptyHead, Buffer.from(`state at ${index}`)]);
   await instance.close();
   return storage;
 }
