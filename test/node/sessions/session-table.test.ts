@@ -184,6 +184,15 @@ describe('replicated time', () => {
     expect([told.table.size, told.counts.expired]).toEqual([0, 1]);
   });
 
+  it('does not expire a session that is used, however long it lives', () => {
+    const told = new Told();
+    told.apply(open());
+    for (let stamp = 20; stamp < 1_000; stamp += 20) {
+      told.apply(stamp % 80 === 0 ? send(1, stamp, { stampMs: stamp, lowest: stamp }) : time(stamp));
+    }
+    expect([told.table.timeMs, told.table.size, told.counts.expired]).toEqual([980, 1, 0]);
+  });
+
   it('does not expire at once, by a stamp however wrong, a session that was active one step before', () => {
     const told = new Told();
     told.apply(open());
