@@ -1,8 +1,9 @@
-import type { Entry, Index } from '../../src/raft/entry.ts';
+import type { Index } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import { describeOperation } from '../workload/describe-operation.ts';
 import type { History } from '../workload/history.ts';
 import { isKvCommand } from '../workload/kv.ts';
+import { type Applied as AppliedEntry, appliedCommand } from './applied-command.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
 
 /**
@@ -47,7 +48,7 @@ export class AcknowledgedWrites implements Checker {
         this.#applied.delete(replica);
         return null;
       case 'applied': {
-        const sentence = this.#apply(replica, observation.entry);
+        const sentence = this.#apply(replica, observation);
         return sentence === null ? null : { checker: this.name, sentence, atMs };
       }
       default:
@@ -73,11 +74,13 @@ export class AcknowledgedWrites implements Checker {
     this.#applied.set(replica, { restoredIndex: index, lastIndex: index, values: new Map() });
   }
 
-  #apply(replica: NodeId, entry: Entry): string | null {
+  #apply(replica: NodeId, observation: AppliedEntry): string | null {
+    const { entry } = observation;
     const applied = this.#applied.get(replica);
     if (applied) applied.lastIndex = entry.index;
-    if (entry.kind !== 'command') return null;
-    const command = this.#decode(entry.payload);
+    const payload = appliedCommand(observation);
+    if (payload === null) return null;
+    const command = this.#decode(payload);
     if (!isKvCommand(command)) {
       return `${replica} applied entry ${entry.index}, which is no command of the workload`;
     }

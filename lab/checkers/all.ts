@@ -6,6 +6,7 @@ import { CommitQuorum } from './commit-quorum.ts';
 import { ConfigurationOverlap } from './configuration-overlap.ts';
 import { DurableBeforeSend } from './durable-before-send.ts';
 import { ElectionSafety } from './election-safety.ts';
+import { ExactlyOnce } from './exactly-once.ts';
 import { LeaderAppendOnly } from './leader-append-only.ts';
 import { LeaderCompleteness } from './leader-completeness.ts';
 import { Linearizability } from './linearizability.ts';
@@ -21,6 +22,8 @@ export interface StandardCheckersOptions {
   readonly history: History;
   /** The codec by which the replicas encode commands. */
   readonly decodeCommand: (payload: Uint8Array) => unknown;
+  /** How they keep results for the retries of sessions; null when the clients use none. */
+  readonly decodeResult: ((result: Uint8Array) => unknown) | null;
   /** Of the replica's present state machine; null when it runs none. */
   readonly digestOf: (replica: NodeId) => StateDigest | null;
 }
@@ -40,11 +43,13 @@ export interface StandardCheckersOptions {
  * | configuration-overlap | no two quorums decide apart, same everywhere | dissertation 4    |
  * | replica-equality      | equal state at equal index                  | paper 2           |
  * | acknowledged-writes   | nothing acknowledged lost, nothing twice    | dissertation 6.3  |
+ * | exactly-once          | retried in a session, applied once          | dissertation 6.3  |
  * | linearizability       | as if there were one copy                   | Herlihy, Wing     |
  *
- * The order is that of diagnosis: when one step breaks several, the first is nearest to the cause.
+ * `exactly-once` is among them when the clients use sessions. The order is that of diagnosis: when one step breaks several, the first is nearest to the cause.
  */
 export function standardCheckers(options: StandardCheckersOptions): Checker[] {
+  const { decodeResult } = options;
   return [
     new PersistedSurvives(),
     new DurableBeforeSend(),
@@ -58,6 +63,7 @@ export function standardCheckers(options: StandardCheckersOptions): Checker[] {
     new StateMachineSafety(),
     new ReplicaEquality(options.digestOf),
     new AcknowledgedWrites(options.history, options.decodeCommand),
+    ...(decodeResult === null ? [] : [new ExactlyOnce({ ...options, decodeResult })]),
     new Linearizability(options.history),
   ];
 }

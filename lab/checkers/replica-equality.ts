@@ -1,5 +1,6 @@
 import type { Index } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
+import { appliedCommand } from './applied-command.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
 
 /** What a running state machine says of itself. */
@@ -36,7 +37,7 @@ export class ReplicaEquality implements Checker {
     const { replica, atMs, observation } = world;
     let restoredIndex: Index | null = null;
     if (observation.kind === 'restored') restoredIndex = observation.meta.index;
-    else if (observation.kind !== 'applied' || observation.entry.kind !== 'command') return null;
+    else if (observation.kind !== 'applied' || appliedCommand(observation) === null) return null;
     const state = this.#digestOf(replica);
     if (!state) return null;
     const sentence =

@@ -38,6 +38,15 @@ export interface ClusterSpec {
   /** By how much the replicas take clocks to drift apart at most, in thousandths; null: leases are not allowed. */
   readonly clockDriftPerMille: number | null;
   readonly snapshots: SnapshotSpec;
+  readonly sessions: SessionSpec;
+}
+
+/** Of the clients' sessions, as far as a replica bounds them. */
+export interface SessionSpec {
+  readonly max: number;
+  readonly timeoutMs: number;
+  /** Of results kept. */
+  readonly resultBytesMax: number;
 }
 
 export interface SnapshotSpec {
@@ -72,8 +81,15 @@ export interface WorkloadSpec {
   readonly mix: { readonly read: number; readonly write: number; readonly cas: number };
   /** What clients ask of their reads. */
   readonly reads: 'linearizable' | 'lease';
-  /** After this an operation counts as unknown (write, cas) or failed (read). */
+  /**
+   * After this an operation counts as unknown (write, cas) or failed (read); in a session it is when a write is
+   * retried.
+   */
   readonly timeoutMs: number;
+  /** Of what replicas answer, lost on the way to the client: an integer 0..1000. */
+  readonly lostAnswersPerMille: number;
+  /** Writes go through sessions, and are retried until they are answered. */
+  readonly sessions: boolean;
 }
 
 export interface TimelineStep {

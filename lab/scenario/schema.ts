@@ -46,6 +46,20 @@ export const clusterSettings = {
     }))
     .prefault({})
     .describe('When the log is compacted, and how snapshots travel.'),
+  sessions: section({
+    max: wholeNumber(1, 1_000_000).default(10_000).describe('One more evicts the one least recently active.'),
+    timeout: duration({ positive: true, least: '1s' })
+      .prefault('60m')
+      .describe('Without use a session expires after it.'),
+    'result-bytes': size('1B').prefault('64MiB').describe('Of results kept for retries, all together.'),
+  })
+    .transform(({ max, timeout, 'result-bytes': resultBytesMax }) => ({
+      max,
+      timeoutMs: timeout,
+      resultBytesMax,
+    }))
+    .prefault({})
+    .describe('How the sessions of clients are bounded; used by a workload with `sessions`.'),
 };
 
 export const networkSettings = {
@@ -121,12 +135,21 @@ export const sections = {
     timeout: duration({ positive: true })
       .prefault('2s')
       .describe('After this an operation counts as unknown (write, cas) or failed (read).'),
+    'lost-answers': percentage()
+      .prefault('0%')
+      .describe('Of what replicas answer; such a client waits until its timeout.'),
+    sessions: flag()
+      .default(false)
+      .describe('Each client writes in a session, and retries a write after `timeout` until it is answered.'),
   })
-    .transform(({ 'operations-per-second': operationsPerSecond, timeout: timeoutMs, ...workload }) => ({
-      ...workload,
-      operationsPerSecond,
-      timeoutMs,
-    }))
+    .transform(({ timeout: timeoutMs, ...rest }) => {
+      const {
+        'operations-per-second': operationsPerSecond,
+        'lost-answers': lostAnswersPerMille,
+        ...workload
+      } = rest;
+      return { ...workload, operationsPerSecond, lostAnswersPerMille, timeoutMs };
+    })
     .prefault({})
     .describe('What clients do meanwhile.'),
 

@@ -49,9 +49,13 @@ export function flag() {
   return z.boolean({ error: 'true or false' });
 }
 
-export function duration(options: { readonly positive: boolean }) {
+/** @param options.least - what it must not be shorter than, as it would be written. */
+export function duration(options: { readonly positive: boolean; readonly least?: string }) {
+  const { least = '0ms' } = options;
   return text(durationExpected, (found) => {
     const read = parseDuration(found);
+    const bound = parseDuration(least);
+    if (read.ok && bound.ok && read.value < bound.value) return { ok: false, expected: `at least ${least}` };
     return options.positive && read.ok && read.value === 0
       ? { ok: false, expected: 'a duration greater than 0ms' }
       : read;

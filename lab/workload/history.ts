@@ -1,3 +1,5 @@
+import type { Index } from '../../src/raft/entry.ts';
+
 /**
  * What clients saw. Order is by `sequence`, a counter of the world that grows with every call and
  * return, so that two moments of one millisecond are still ordered.
@@ -21,8 +23,13 @@ export type KvCall =
 
 export type KvResult =
   | { readonly kind: 'read'; readonly value: number | null }
-  | { readonly kind: 'write' }
-  | { readonly kind: 'cas'; readonly swapped: boolean };
+  | ({ readonly kind: 'write' } & AppliedAt)
+  | ({ readonly kind: 'cas'; readonly swapped: boolean } & AppliedAt);
+
+interface AppliedAt {
+  /** Of the entry that took effect: it tells the first result of a command from that of a second effect. */
+  readonly index?: Index;
+}
 
 export type OperationOutcome =
   | { readonly kind: 'ok'; readonly result: KvResult; readonly atMs: number; readonly sequence: number }

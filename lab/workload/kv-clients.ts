@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle } from '../../src/doors/clock.ts';
 import type { Random } from '../../src/doors/random.ts';
-import { NotLeader } from '../../src/node/errors.ts';
+import { NotLeader, OutcomeUnknown, SessionExpired } from '../../src/node/errors.ts';
+import type { SessionToken } from '../../src/node/sessions/session-token.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import type { WorkloadSpec } from '../scenario/scenario.ts';
 import type { KvCall, KvResult, Operation } from './history.ts';
@@ -18,6 +19,15 @@ export interface ClientTarget {
    */
   propose(replica: NodeId, command: KvCommand, options: { readonly timeoutMs: number }): Promise<KvResult>;
   read(replica: NodeId, query: KvQuery, options: { readonly timeoutMs: number }): Promise<KvResult>;
+  /** Rejects as `propose` does. */
+  openSession(replica: NodeId, options: { readonly timeoutMs: number }): Promise<SessionToken>;
+  /** Proposes as the session's next sequence; or retries the one that the token says is unanswered. */
+  proposeIn(
+    replica: NodeId,
+    token: SessionToken,
+    command: KvCommand,
+    options: { readonly timeoutMs: number },
+  ): Promise<KvResult>;
 }
 
 export interface KvClientsOptions {
@@ -38,7 +48,8 @@ const RETRY_MS = 20;
  * when its own schedule says so: load does not sink because answers are slow, up to that limit. A client
  * stays with the replica that last worked, follows a hint to the leader, and else tries the next one. An
  * attempt that surely had no effect is made again, as the same operation, until the timeout; one whose
- * outcome is unknown never is, since that could apply it twice. Every value is written at most once, so
+ * outcome is unknown never is, since that could apply it twice; unless the clients use sessions: then a write is
+ * retried under its sequence, at every replica in turn, until there is an answer. Every value is written at most once, so
  * that each read names the one write it saw.
  */
 export class KvClients {
@@ -65,7 +76,14 @@ export class KvClients {
     const replicas = this.#options.target.replicas();
     for (let number = 0; number < spec.clients; number += 1) {
       const replica = random.integer(0, replicas.length);
-      const client: Client = { number, replica, dueAt: clock.now(), operation: null, timer: null };
+      const client: Client = {
+        number,
+        replica,
+        dueAt: clock.now(),
+        operation: null,
+        timer: null,
+        session: null,
+      };
       this.#clients.push(client);
       this.#scheduleNext(client);
     }
@@ -74,8 +92,11 @@ export class KvClients {
   /** Starts no more operations; resolves when those under way have ended, at the latest by their timeout. */
   stop(): Promise<void> {
     this.#state = 'stopping';
+    const { clock, spec } = this.#options;
     for (const client of this.#clients) {
-      if (client.operation === null) this.#clearTimer(client);
+      const { operation: running } = client;
+      if (running === null) this.#clearTimer(client);
+      else if (running.inSession) clock.setTimer(spec.timeoutMs, () => this.#giveUp(client, running));
     }
     return new Promise((resolve) => {
       this.#drained = resolve;
@@ -110,29 +131,38 @@ export class KvClients {
       attempt: 0,
       attemptUnderWay: false,
       lastError: null,
+      inSession: spec.sessions && call.kind !== 'read',
+      isSent: false,
+      isDoubtful: false,
     };
     client.operation = running;
-    client.timer = clock.setTimer(spec.timeoutMs, () => this.#timeout(client, running));
+    if (!running.inSession) {
+      client.timer = clock.setTimer(spec.timeoutMs, () => this.#timeout(client, running));
+    }
     this.#attempt(client, running);
   }
 
   #attempt(client: Client, running: RunningOperation): void {
-    const { target, clock } = this.#options;
+    const { target, clock, spec } = this.#options;
     const { call } = running.operation;
     const replicas = target.replicas();
     const replica = replicas[client.replica % replicas.length];
     if (replica === undefined) throw new Error('the target has no replicas');
-    const timeoutMs = running.deadline - clock.now();
+    const timeoutMs = running.inSession ? spec.timeoutMs : running.deadline - clock.now();
     running.attempt += 1;
     running.attemptUnderWay = true;
     const { attempt } = running;
-    const answered =
-      call.kind === 'read'
-        ? target.read(replica, call, { timeoutMs })
-        : target.propose(replica, call, { timeoutMs });
-    answered.then(
+    if (running.inSession) {
+      client.timer = clock.setTimer(timeoutMs, () => {
+        if (client.operation !== running || running.attempt !== attempt) return;
+        const late = `no answer within ${timeoutMs} ms`;
+        this.#refused(client, running, running.isSent ? new OutcomeUnknown(late) : new NoSession(late));
+      });
+    }
+    this.#send(client, running, { replica, call, timeoutMs }).then(
       (result) => {
-        if (client.operation === running && running.attempt === attempt) this.#ok(client, running, result);
+        if (client.operation !== running || running.attempt !== attempt) return;
+        if (!this.#losesAnswer()) this.#ok(client, running, result);
       },
       (error: unknown) => {
         if (client.operation === running && running.attempt === attempt)
@@ -141,9 +171,51 @@ export class KvClients {
     );
   }
 
+  #send(
+    client: Client,
+    running: RunningOperation,
+    { replica, call, timeoutMs }: { replica: NodeId; call: KvCall; timeoutMs: number },
+  ): Promise<KvResult> {
+    const { target } = this.#options;
+    if (call.kind === 'read') return target.read(replica, call, { timeoutMs });
+    if (!running.inSession) return target.propose(replica, call, { timeoutMs });
+    return this.#sendInSession(client, running, { replica, call, timeoutMs });
+  }
+
+  async #sendInSession(
+    client: Client,
+    running: RunningOperation,
+    { replica, call, timeoutMs }: { replica: NodeId; call: KvCommand; timeoutMs: number },
+  ): Promise<KvResult> {
+    const { target } = this.#options;
+    const { attempt } = running;
+    running.isSent = false;
+    if (client.session === null) {
+      const token = await target.openSession(replica, { timeoutMs }).catch((error: unknown) => {
+        throw error instanceof NotLeader ? error : new NoSession(nameOf(error));
+      });
+      if (client.operation !== running || running.attempt !== attempt) throw new NoSession('too late');
+      client.session = token;
+    }
+    running.isSent = true;
+    const { nextSequence } = client.session;
+    const retried = { ...client.session, nextSequence: nextSequence + 1, unanswered: [nextSequence] };
+    // Of attempts that surely had no effect the session need not know.
+    return target.proposeIn(replica, running.isDoubtful ? retried : client.session, call, { timeoutMs });
+  }
+
+  /** It never arrives: the client finds out by its timeout that it waits in vain. */
+  #losesAnswer(): boolean {
+    const { random, spec } = this.#options;
+    return spec.lostAnswersPerMille > 0 && random.integer(0, 1000) < spec.lostAnswersPerMille;
+  }
+
   #ok(client: Client, running: RunningOperation, result: KvResult): void {
     const { call } = running.operation;
     this.history.ok(running.operation, result, this.#options.clock.now());
+    if (running.inSession && client.session !== null) {
+      client.session = { ...client.session, nextSequence: client.session.nextSequence + 1 };
+    }
     if (result.kind === 'read') this.#lastSeen.set(call.key, result.value);
     else if (call.kind === 'write') this.#lastSeen.set(call.key, call.value);
     else if (call.kind === 'cas' && result.kind === 'cas' && result.swapped) {
@@ -157,7 +229,13 @@ export class KvClients {
     running.attemptUnderWay = false;
     running.lastError = nameOf(error);
     const harmless = running.operation.call.kind === 'read' || outcomeKnown(error);
-    if (!harmless) {
+    if (running.inSession) {
+      this.#clearTimer(client);
+      if (!harmless) running.isDoubtful = true;
+      // What the session was goes on in none: a write of unknown fate is not tried in another.
+      if (error instanceof SessionExpired) client.session = null;
+    }
+    if (!harmless && (!running.inSession || client.session === null)) {
       this.#moveOn(client);
       this.history.unknown(running.operation, running.lastError, clock.now());
       this.#end(client);
@@ -183,6 +261,19 @@ export class KvClients {
     if (harmless) this.history.failed(running.operation, error, now);
     else this.history.unknown(running.operation, error, now);
     this.#moveOn(client);
+    this.#end(client);
+  }
+
+  /** Of an operation in a session, which else goes on until it is answered. */
+  #giveUp(client: Client, running: RunningOperation): void {
+    if (client.operation !== running) return;
+    const now = this.#options.clock.now();
+    const error = `given up${running.lastError ? ` after ${running.lastError}` : ''}`;
+    if (running.isDoubtful || (running.attemptUnderWay && running.isSent))
+      this.history.unknown(running.operation, error, now);
+    else this.history.failed(running.operation, error, now);
+    // Whatever becomes of it, its sequence is spent.
+    client.session = null;
     this.#end(client);
   }
 
@@ -225,8 +316,10 @@ interface Client {
   /** When its next operation was due by its schedule. */
   dueAt: number;
   operation: RunningOperation | null;
-  /** The next operation's start, or the present one's timeout. */
+  /** The next operation's start, or the timeout of the present one, in a session of its present attempt. */
   timer: TimerHandle | null;
+  /** Every sequence below its next was answered. null: none is open. */
+  session: SessionToken | null;
 }
 
 interface RunningOperation {
@@ -236,6 +329,18 @@ interface RunningOperation {
   /** False between a refusal and the next attempt: then nothing of it can take effect. */
   attemptUnderWay: boolean;
   lastError: string | null;
+  /** It is retried until it is answered. */
+  readonly inSession: boolean;
+  /** The present attempt has a session and sent the write. */
+  isSent: boolean;
+  /** An attempt may have had an effect. */
+  isDoubtful: boolean;
+}
+
+/** Whether one was opened or not, the write was not sent. */
+class NoSession extends Error {
+  override readonly name = 'NoSession';
+  readonly outcomeKnown = true;
 }
 
 function outcomeKnown(error: unknown): boolean {

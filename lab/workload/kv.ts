@@ -49,14 +49,15 @@ export class KvStateMachine implements StateMachine<KvCommand, KvResult, KvQuery
     mixString(this.#digest, command.key);
     if (command.kind === 'cas' && this.#get(command.key) !== command.expected) {
       mixNumber(this.#digest, -1);
-      return { kind: 'cas', swapped: false };
+      return { kind: 'cas', swapped: false, index: meta.index };
     }
     const replaced = this.#values.get(command.key);
     if (replaced !== undefined) this.#content.remove(command.key, replaced);
     this.#content.add(command.key, command.value);
     this.#values.set(command.key, command.value);
     mixNumber(this.#digest, command.value);
-    return command.kind === 'cas' ? { kind: 'cas', swapped: true } : { kind: 'write' };
+    const { index } = meta;
+    return command.kind === 'cas' ? { kind: 'cas', swapped: true, index } : { kind: 'write', index };
   }
 
   query(query: KvQuery): KvResult {

@@ -28,7 +28,7 @@ export interface CheckedClusterOptions {
 
 const SLICE_MS = 50;
 const TRACE_LINES = 60;
-/** As the replicas encode commands: the node's default. */
+/** As the replicas encode commands, and the results of sessions: the node's default. */
 const codec = msgpackCodec<KvCommand>();
 
 /** A simulated cluster of key-value maps with its clients, every step of it checked. Whoever has it plays the faults. */
@@ -70,6 +70,7 @@ export class CheckedCluster {
       ...standardCheckers({
         history: this.clients.history,
         decodeCommand: (payload) => codec.decode(payload),
+        decodeResult: scenario.workload.sessions ? (result) => codec.decode(result) : null,
         digestOf: (machine) => this.#stateMachines.get(machine) ?? null,
       }),
       ...this.#bounded(scenario),

@@ -182,7 +182,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
 
   #nodeOptions(process: SimulatedProcess): RaftNodeOptions<Command, Result, Query, Answer> {
     const { simulation, network, id, cluster, stateMachine, observe } = this.#options;
-    const { snapshots } = cluster;
+    const { snapshots, sessions } = cluster;
     const random = simulation.random.stream(process.name);
     const clock = this.clock.door(process);
     return {
@@ -206,6 +206,9 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
       stateMachine: stateMachine(this.name),
       ...this.#entry(),
       snapshots: snapshotPolicy({ entries: snapshots.entries, keepEntries: snapshots.keepEntries }),
+      sessionsMax: sessions.max,
+      sessionTimeoutMs: sessions.timeoutMs,
+      sessionResultBytesMax: sessions.resultBytesMax,
       raft: {
         electionTimeoutMinMs: cluster.electionTimeout.fromMs,
         electionTimeoutMaxMs: cluster.electionTimeout.toMs,

@@ -54,6 +54,7 @@ test('the standard checkers have names of their own', () => {
   const names = standardCheckers({
     history: new History(),
     decodeCommand: () => null,
+    decodeResult: null,
     digestOf: () => null,
   }).map(({ name }) => name);
   expect(new Set(names).size).toBe(13);

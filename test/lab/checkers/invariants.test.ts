@@ -18,6 +18,7 @@ const standard = (): Checker[] =>
   standardCheckers({
     history: new History(),
     decodeCommand: (payload) => ({ kind: 'write', key: 'k', value: payload[0] }),
+    decodeResult: null,
     digestOf: () => null,
   });
 

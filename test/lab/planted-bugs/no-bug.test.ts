@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { firstViolation } from './first-violation.ts';
 import {
+  fewSessions,
   followersComeBackEmpty,
   leadersComeAndGo,
   noTrouble,
@@ -8,6 +9,7 @@ import {
   slowOldVoters,
   twoAtOnce,
   twoJoin,
+  writesAreRetried,
 } from './trouble.ts';
 
 it.each([
@@ -18,6 +20,8 @@ it.each([
   ['voters that join', twoJoin],
   ['newcomers that are faster than the old voters', slowOldVoters],
   ['followers that come back empty', followersComeBackEmpty],
+  ['writes that are retried in sessions', writesAreRetried],
+  ['more clients than sessions', fewSessions],
 ])(
   'without a planted bug, %s violates nothing',
   async (_name, trouble) => {

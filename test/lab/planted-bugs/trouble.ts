@@ -64,3 +64,23 @@ workload: {operations-per-second: 30}
 timeline:
   - {at: 2s, membership: {add: [n4, n5]}}
 `;
+
+/** Leaders are lost with writes under way, which their clients retry; who was away gets a snapshot. */
+export const writesAreRetried = `
+name: planted
+cluster: {replicas: 3, snapshots: {entries: 20, keep-entries: 5}}
+network: {latency: 1ms..15ms, loss: 5%, duplicate: 5%}
+duration: 16s
+workload: {operations-per-second: 60, clients: 8, mix: {write: 3, cas: 2}, timeout: 200ms, lost-answers: 10%, sessions: true}
+timeline:
+  - {at: 1s, for: 4s, partition: n3}
+  - {at: 2s, for: 1s, pause: leader}
+  - {at: 6s, for: 2s, partition: leader}
+  - {at: 9s, for: 1s, crash: leader}
+  - {at: 11s, for: 2s, pause: leader}
+  - {at: 14s, for: 1s, crash: {on: all, power: true}}
+expect: {recovery-within: 20s}
+`;
+
+/** As that, and there are more clients than sessions. */
+export const fewSessions = writesAreRetried.replace('replicas: 3,', 'replicas: 3, sessions: {max: 4},');

@@ -36,6 +36,7 @@ describe('a scenario', () => {
         heartbeatMs: 100,
         clockDriftPerMille: null,
         snapshots: { entries: 10_000, keepEntries: 1_000, chunkBytes: 262_144, bytesPerSecond: 0 },
+        sessions: { max: 10_000, timeoutMs: 3_600_000, resultBytesMax: 64 * 1024 * 1024 },
       },
       network: { latency: { fromMs: 1, toMs: 5 }, lossPerMille: 0, duplicatePerMille: 0 },
       disk: { latency: { fromMs: 1, toMs: 2 } },
@@ -47,6 +48,8 @@ describe('a scenario', () => {
         mix: { read: 4, write: 4, cas: 2 },
         reads: 'linearizable',
         timeoutMs: 2000,
+        lostAnswersPerMille: 0,
+        sessions: false,
       },
       durationMs: 30_000,
       timeline: [],
@@ -79,6 +82,7 @@ cluster:
   election-timeout: 150ms..300ms
   heartbeat: 50ms
   snapshots: {entries: 100, keep-entries: 10, chunk: 512B, bytes-per-second: 1000}
+  sessions: {max: 9, timeout: 30s, result-bytes: 2KiB}
 network: {latency: 0ms..10ms, loss: 0.5%, duplicate: 1%}
 disk: {latency: 3ms}
 workload:
@@ -88,6 +92,8 @@ workload:
   keys: 2
   mix: {write: 1}
   timeout: 1.5s
+  lost-answers: 2.5%
+  sessions: true
 duration: 2m
 timeline:
   - at: 10s
@@ -122,6 +128,7 @@ expect:
         heartbeatMs: 50,
         clockDriftPerMille: null,
         snapshots: { entries: 100, keepEntries: 10, chunkBytes: 512, bytesPerSecond: 1000 },
+        sessions: { max: 9, timeoutMs: 30_000, resultBytesMax: 2048 },
       },
       network: { latency: { fromMs: 0, toMs: 10 }, lossPerMille: 5, duplicatePerMille: 10 },
       disk: { latency: { fromMs: 3, toMs: 3 } },
@@ -133,6 +140,8 @@ expect:
         mix: { read: 0, write: 1, cas: 0 },
         reads: 'linearizable',
         timeoutMs: 1500,
+        lostAnswersPerMille: 25,
+        sessions: true,
       },
       durationMs: 120_000,
       timeline: [
@@ -140,19 +149,19 @@ expect:
           atMs: 10_000,
           forMs: 30_000,
           fault: { kind: 'partition', on: { kind: 'leader' }, direction: 'both' },
-          line: 25,
+          line: 28,
         },
         {
           atMs: 50_000,
           forMs: null,
           fault: { kind: 'disk', on: { kind: 'leader' }, operation: 'sync', times: 1 },
-          line: 28,
+          line: 31,
         },
         {
           atMs: 60_000,
           forMs: null,
           fault: { ...noChange, add: ['n6'], replace: [{ id: 'n1', by: 'n7' }] },
-          line: 30,
+          line: 33,
         },
       ],
       expect: {

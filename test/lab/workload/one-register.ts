@@ -17,6 +17,8 @@ export const spec: WorkloadSpec = {
   mix: { read: 5, write: 3, cas: 2 },
   reads: 'linearizable',
   timeoutMs: 1000,
+  lostAnswersPerMille: 0,
+  sessions: false,
 };
 
 /** What became of one attempt: an answer after so many milliseconds, an error, or silence. */
@@ -67,6 +69,8 @@ export class OneRegister {
       replicas: () => ['n1', 'n2', 'n3'],
       propose: (replica, call, { timeoutMs }) => serve({ atMs: this.nowMs, replica, call, timeoutMs }),
       read: (replica, call, { timeoutMs }) => serve({ atMs: this.nowMs, replica, call, timeoutMs }),
+      openSession: () => Promise.reject(new Error('this register has no sessions')),
+      proposeIn: () => Promise.reject(new Error('this register has no sessions')),
     };
     this.clients = new KvClients({
       clock: clock.door(process),
