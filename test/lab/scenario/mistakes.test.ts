@@ -52,7 +52,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a list for a mapping',
       'duration: 5s\ncluster: [3]',
-      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, clock-drift, snapshots',
+      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, clock-drift, snapshots, sessions',
     ],
     [
       'a mapping for a list',
@@ -93,6 +93,16 @@ describe('one mistake in a scenario is told with its place, what was found and w
       'a number in a list of ids',
       'duration: 5s\ntimeline: [{at: 1s, pause: [n1, 2]}]',
       '2:33: timeline[0].pause[1]: found 2, expected a replica id such as n1',
+    ],
+    [
+      'sessions that expire before anybody can use them',
+      'duration: 5s\ncluster: {sessions: {timeout: 5ms}}',
+      '2:31: cluster.sessions.timeout: found "5ms", expected at least 1s',
+    ],
+    [
+      'room for no session',
+      'duration: 5s\ncluster: {sessions: {max: 0}}',
+      '2:27: cluster.sessions.max: found 0, expected a whole number from 1 to 1000000',
     ],
     [
       'an empty list of ids',

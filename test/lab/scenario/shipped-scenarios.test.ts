@@ -112,3 +112,24 @@ describe('the changing matrix', () => {
     expect(bounds.diskAtMostBytes).not.toBeNull();
   });
 });
+
+describe('sessions', () => {
+  it('exactly-once loses answers and leaders, and cuts a follower off until it needs a snapshot', () => {
+    const { cluster, workload, timeline } = shipped('exactly-once');
+    expect(workload.sessions).toBe(true);
+    expect(workload.lostAnswersPerMille).toBeGreaterThan(0);
+    // So that the clients do retry while nobody leads.
+    expect(workload.timeoutMs).toBeLessThan(cluster.electionTimeout.fromMs);
+    const [away] = timeline;
+    expect(away?.fault).toMatchObject({ kind: 'partition', on: { kind: 'ids', ids: ['n3'] } });
+    const { read, write, cas } = workload.mix;
+    const writesPerSecond = (workload.operationsPerSecond * (write + cas)) / (read + write + cas);
+    const missed = ((away?.forMs ?? 0) / 1000) * writesPerSecond;
+    expect(missed).toBeGreaterThan(2 * (cluster.snapshots.entries + cluster.snapshots.keepEntries));
+    // Each of the others is gone for a while afterwards, so that nothing is decided without it.
+    const crashed = timeline.flatMap(({ fault }) =>
+      fault.kind === 'crash' && fault.on.kind === 'ids' ? fault.on.ids : [],
+    );
+    expect(crashed).toEqual(['n1', 'n2']);
+  });
+});

@@ -33,7 +33,7 @@ test('it is a map, with a compare-and-set that tells whether it swapped', () => 
         const swapped = one.kind === 'write' || (naive.get(one.key) ?? null) === one.expected;
         if (swapped) naive.set(one.key, one.value);
         expect(machine.apply(one, { index: at + 1, term: 1 })).toEqual(
-          one.kind === 'write' ? { kind: 'write' } : { kind: 'cas', swapped },
+          one.kind === 'write' ? { kind: 'write', index: at + 1 } : { kind: 'cas', swapped, index: at + 1 },
         );
       });
       for (const key of ['a', 'b', 'never']) {
