@@ -29,7 +29,7 @@ const configuration = fc.record({
 const position = { index: fc.integer({ min: 1 }), term: fc.integer({ min: 1 }) };
 const entry: fc.Arbitrary<Entry> = fc.oneof(
   fc.record({
-    kind: fc.constant<'command'>('command'),
+    kind: fc.constantFrom<'command' | 'session'>('command', 'session'),
     ...position,
     payload: fc.uint8Array({ maxLength: 40 }),
   }),

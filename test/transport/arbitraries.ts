@@ -65,7 +65,7 @@ const configuration: fc.Arbitrary<Configuration> = (() => {
 })();
 
 type EntryBody =
-  | { readonly kind: 'command'; readonly payload: Uint8Array }
+  | { readonly kind: 'command' | 'session'; readonly payload: Uint8Array }
   | { readonly kind: 'noop' }
   | { readonly kind: 'configuration'; readonly clusterId: string; readonly configuration: Configuration };
 
@@ -73,7 +73,7 @@ const entryBody: fc.Arbitrary<EntryBody> = fc.oneof(
   {
     weight: 5,
     arbitrary: record({
-      kind: fc.constant('command' as const),
+      kind: fc.constantFrom('command' as const, 'session' as const),
       payload: fc.uint8Array({ maxLength: 40 }),
     }),
   },

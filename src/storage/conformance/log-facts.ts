@@ -19,14 +19,15 @@ export function logFacts(inPlace: InPlace): void {
       ),
       command(5, 2, new Uint8Array(1024 * 1024).fill(7)),
       { kind: 'configuration', index: 6, term: 4, clusterId: '00000000000000aa', configuration },
+      { kind: 'session', index: 7, term: 4, payload: Uint8Array.from([0, 255, 7]) },
     ];
     const log = await (await place.open()).openLog('a');
     await new Writer(log).write({ ...termOf(4), entries });
-    sameEntries(await contentOf(log, 6), entries);
+    sameEntries(await contentOf(log, 7), entries);
 
     const again = await (await place.reopen()).openLog('a');
-    sameEntries(await contentOf(again, 6), entries);
-    strictEqual(again.recovered.lastIndex, 6);
+    sameEntries(await contentOf(again, 7), entries);
+    strictEqual(again.recovered.lastIndex, 7);
     deepStrictEqual(again.recovered.runs, [
       { term: 1, firstIndex: 1 },
       { term: 2, firstIndex: 4 },

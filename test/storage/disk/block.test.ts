@@ -36,7 +36,8 @@ function entriesOf(
   return steps.map(({ step, payload }, i) => {
     term += step;
     const place = { index: firstIndex + i, term };
-    return payload === null ? { kind: 'noop', ...place } : { kind: 'command', ...place, payload };
+    if (payload === null) return { kind: 'noop', ...place };
+    return { kind: payload.length % 3 === 1 ? 'session' : 'command', ...place, payload };
   });
 }
 

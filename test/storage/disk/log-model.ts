@@ -147,7 +147,7 @@ export class LogModel {
     this.#payloads += 1;
     const payload = Buffer.alloc(random.chance(200) ? 1500 : 20, 'x');
     payload.write(`${this.group}${this.#payloads}`);
-    return { kind: 'command', index, term, payload };
+    return { kind: random.chance(100) ? 'session' : 'command', index, term, payload };
   }
 }
 
