@@ -159,6 +159,18 @@ describe('restoring', () => {
     expect([careless.appliedIndex, wrapping.appliedIndex]).toEqual([0, 0]);
   });
 
+  it('takes damage to the head for damage, not for another version', async () => {
+    const bytes = Buffer.concat([emptyHead, Buffer.from('state')]);
+    bytes.writeUInt8(9, 4);
+    const read = async (_: unknown, { offset, length }: { offset: number; length: number }) =>
+      bytes.subarray(offset, offset + length);
+    const damaged = restoring(async () => {}).restore(meta, new SnapshotContent({ read }, meta, 7));
+    await expect(damaged).rejects.toMatchObject({ reason: 'damaged' });
+    const whole = { ...meta, digest: sha256Of(bytes) };
+    const other = restoring(async () => {}).restore(whole, new SnapshotContent({ read }, whole, 7));
+    await expect(other).rejects.toMatchObject({ reason: 'other-format' });
+  });
+
   it('that failed part way leaves the state that of no entry until one succeeds', async () => {
     const applier = restoring(async (chunks) => {
       for await (const _ of chunks);
