@@ -3,6 +3,7 @@ import { type MetricSample, type Metrics, metricCatalogue, snapshotPolicy } from
 import { memoryStorage } from '../../src/storage/index.ts';
 import { HeldStorage } from './held-storage.ts';
 import { eventually, type Node, Nodes, next, Total, truth } from './nodes.ts';
+import { emptyHead } from './sessions/snapshot-bytes.ts';
 
 let nodes: Nodes;
 beforeEach(() => {
@@ -165,8 +166,13 @@ describe('the metrics of a cluster', () => {
     const options = (id: string) => ({
       snapshots: snapshotPolicy({ entries: 10, keepEntries: 2 }),
       storage: storages.get(id) ?? memoryStorage(),
-      // Three digits, of which one goes every 100 ms.
-      raft: { ...steady, snapshotChunkBytes: 1, snapshotChunksInflightMax: 1, snapshotBytesPerSecondMax: 10 },
+      // Three digits behind the table of sessions: three chunks, of which one goes every 100 ms.
+      raft: {
+        ...steady,
+        snapshotChunkBytes: 16,
+        snapshotChunksInflightMax: 1,
+        snapshotBytesPerSecondMax: 160,
+      },
     });
     const { leader, followers } = await nodes.found(['n1', 'n2', 'n3'], options);
     const [away] = followers;
@@ -190,11 +196,12 @@ describe('the metrics of a cluster', () => {
       const written = receiving.raft_snapshot_received_bytes ?? 0;
       return acknowledged > 0 && written > 0 ? [sending, receiving] : undefined;
     });
+    const size = emptyHead.length + 3;
     expect(half?.raft_snapshot_transfers).toBe(1);
     expect(half?.raft_peer_mode.find(({ labels }) => labels.peer === back.id)?.labels.mode).toBe('snapshot');
-    expect(of(half?.raft_peer_snapshot_size_bytes ?? [], back.id)).toBe(3);
-    expect(of(half?.raft_peer_snapshot_acknowledged_bytes ?? [], back.id)).toBeLessThan(3);
-    expect(received).toMatchObject({ raft_snapshot_receiving: 1, raft_snapshot_receiving_size_bytes: 3 });
+    expect(of(half?.raft_peer_snapshot_size_bytes ?? [], back.id)).toBe(size);
+    expect(of(half?.raft_peer_snapshot_acknowledged_bytes ?? [], back.id)).toBeLessThan(size);
+    expect(received).toMatchObject({ raft_snapshot_receiving: 1, raft_snapshot_receiving_size_bytes: size });
     await eventually(() => truth(back.metrics().raft_snapshots_installed_total === 1));
     await eventually(() => truth(of(leader.metrics().raft_peer_match_lag, back.id) === 0));
     expect(back.metrics()).toMatchObject({
