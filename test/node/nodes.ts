@@ -35,7 +35,8 @@ export class Total implements StateMachine<number, number, string, number> {
   }
 }
 
-const fast = { electionTimeoutMinMs: 200, electionTimeoutMaxMs: 400, heartbeatIntervalMs: 20 };
+/** Patient enough for a machine that does other things as well: a leader lost for that would be no finding. */
+const fast = { electionTimeoutMinMs: 400, electionTimeoutMaxMs: 800, heartbeatIntervalMs: 30 };
 
 /** Nodes on one memory network, by id; each id is its address unless told otherwise. */
 export class Nodes {
