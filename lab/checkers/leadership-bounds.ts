@@ -44,8 +44,11 @@ export class LeadershipBounds {
     if (leader === null || !on.includes(leader)) return;
     const others = this.#leaders.replicas.filter((id) => !on.includes(id));
     if (2 * others.length <= this.#leaders.replicas.length) return;
-    const { kind } = step.fault;
+    const { fault } = step;
+    const { kind } = fault;
     if (kind !== 'partition' && kind !== 'crash' && kind !== 'pause' && kind !== 'wipe') return;
+    // Where the leader still sees some, it may well go on.
+    if (fault.kind === 'partition' && (fault.shape !== 'cut-off' || fault.from !== null)) return;
 
     const term = this.#leaders.termLedBy(leader);
     const lasts = (boundMs: number): boolean => step.forMs === null || step.forMs > boundMs;

@@ -1,3 +1,4 @@
+import type { Random } from '../../src/doors/random.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import type { Fault } from '../scenario/scenario.ts';
 import type { World } from '../world/world.ts';
@@ -6,6 +7,7 @@ import { strikeDisk } from './disk.ts';
 import { strikeNetwork } from './network.ts';
 import { strikePartition } from './partition.ts';
 import { strikeCrash, strikePause } from './process.ts';
+import { resolveSelector } from './resolve-selector.ts';
 import { strikeWipe } from './wipe.ts';
 
 /** A fault that struck. */
@@ -19,11 +21,34 @@ export interface Strike {
 /** What strikes replicas; a change of the membership is no trouble, but an operation. */
 export type StrikingFault = Exclude<Fault, { readonly kind: 'membership' }>;
 
+/** Whom a fault is about, by the moment it strikes. */
+export interface Targets {
+  readonly on: readonly NodeId[];
+  /** From whom a partition cuts them off; null where it does not say. */
+  readonly from: readonly NodeId[] | null;
+}
+
+/** null while it names the leader and there is none. */
+export function resolveTargets(fault: StrikingFault, world: World, random: Random): Targets | null {
+  const on = resolveSelector(fault.on, world, random);
+  if (on === null) return null;
+  if (fault.kind !== 'partition' || fault.shape !== 'cut-off' || fault.from === null)
+    return { on, from: null };
+  const from = resolveSelector(fault.from, world, random);
+  return from === null ? null : { on, from };
+}
+
+/** Whether it is over as soon as it struck. */
+export function isMomentary(fault: StrikingFault): boolean {
+  return fault.kind === 'disk' && fault.how === 'fails';
+}
+
 /** Lets a fault strike these replicas, now. */
-export function strike(fault: StrikingFault, on: readonly NodeId[], world: World): Strike {
+export function strike(fault: StrikingFault, targets: Targets, world: World, random: Random): Strike {
+  const { on } = targets;
   switch (fault.kind) {
     case 'partition':
-      return strikePartition(fault, on, world);
+      return strikePartition(fault, targets, world, random);
     case 'network':
       return strikeNetwork(fault, on, world);
     case 'disk':

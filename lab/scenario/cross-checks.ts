@@ -1,9 +1,10 @@
 import type { Contradiction } from './contradiction.ts';
 import { formatDuration } from './durations.ts';
+import { faultKinds } from './fault-settings.ts';
 import { checkLeases } from './lease-checks.ts';
 import { checkMembership, idsUpTo, rangeOf } from './membership-checks.ts';
 import type { PartialScenario } from './partial-scenario.ts';
-import type { Expectations, Selector, TimelineStep } from './scenario.ts';
+import type { Expectations, PartitionShape, Selector, TimelineStep } from './scenario.ts';
 import type { Path } from './yaml-document.ts';
 
 /** What only shows when two settings are seen together. */
@@ -52,10 +53,11 @@ function checkElectionTimeout({ electionTimeout, heartbeatMs, latency }: Partial
 }
 
 function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): Contradiction[] {
-  const { kind } = step.fault;
-  if ((kind === 'disk' || kind === 'membership') && step.forMs !== null) {
+  const { fault } = step;
+  const fails = fault.kind === 'disk' && fault.how === 'fails';
+  if ((fails || fault.kind === 'membership') && step.forMs !== null) {
     const expected =
-      kind === 'disk'
+      fault.kind === 'disk'
         ? 'no `for`: a disk fault ends by itself after `times` operations'
         : 'no `for`: a change of the membership ends when it is done';
     return [{ path: [...path, 'for'], expected }];
@@ -96,18 +98,53 @@ function sizeOf({ replicas, spares, timeline, timelineComplete }: PartialScenari
 }
 
 function checkSelector(path: Path, step: TimelineStep, size: ClusterSize): Contradiction[] {
-  if (step.fault.kind === 'membership') return [];
-  const { on, kind } = step.fault;
-  const { replicas } = size;
+  const { fault } = step;
+  if (fault.kind === 'membership') return [];
+  const { on, kind } = fault;
   // The cross-check does not know whether `on` was written out or was the shorthand; the path ends at
   // the deepest of the two that the file has.
   const at = [...path, kind, 'on'];
   const wrong = tooMany(on, size);
   if (wrong !== null) return [{ path: at, expected: wrong }];
-  if (kind === 'partition' && struck(on, replicas) >= replicas) {
-    return [{ path: at, expected: 'at least one replica on the other side of the partition' }];
+  return fault.kind === 'partition' ? checkShape([...path, kind], fault, size) : [];
+}
+
+function checkShape(path: Path, shape: PartitionShape, size: ClusterSize): Contradiction[] {
+  const { replicas } = size;
+  const at = [...path, 'on'];
+  const isSmall = (least: number): Contradiction[] => {
+    const expected = `a cluster of at least ${least} replicas for a ${shape.shape}; it has ${replicas}`;
+    return replicas < least ? [{ path: [...path, 'shape'], expected }] : [];
+  };
+  switch (shape.shape) {
+    case 'ring':
+      // In a ring of three everybody sees everybody.
+      return isSmall(4);
+    case 'bridge':
+      return struck(shape.on, replicas) === 1
+        ? isSmall(3)
+        : [{ path: at, expected: 'one replica between the two halves, such as leader, one follower or n1' }];
+    case 'cut-off': {
+      const { on, from } = shape;
+      if (from === null) {
+        return struck(on, replicas) < replicas
+          ? []
+          : [{ path: at, expected: 'at least one replica on the other side of the partition' }];
+      }
+      const wrong = tooMany(from, size);
+      if (wrong !== null) return [{ path: [...path, 'from'], expected: wrong }];
+      return isSameOne(on, from)
+        ? [{ path: [...path, 'from'], expected: 'somebody else than `on`: nobody is cut off from itself' }]
+        : [];
+    }
   }
-  return [];
+}
+
+/** Whether two selectors can only mean one and the same replica. */
+function isSameOne(one: Selector, other: Selector): boolean {
+  if (one.kind === 'leader') return other.kind === 'leader';
+  if (one.kind !== 'ids' || other.kind !== 'ids') return false;
+  return one.ids.length === 1 && other.ids.length === 1 && one.ids[0] === other.ids[0];
 }
 
 function tooMany(on: Selector, { replicas, machines }: ClusterSize): string | null {
@@ -158,7 +195,9 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
   const demand = (key: string, expected: string): void => {
     found.push({ path: ['expect', key], expected });
   };
-  if (expect.storageReopened && lacks('disk'))
+  const isFailing = ({ step: { fault } }: PartialScenario['timeline'][number]): boolean =>
+    fault.kind === 'disk' && fault.how === 'fails';
+  if (expect.storageReopened && scenario.timelineComplete && !scenario.timeline.some(isFailing))
     demand('storage-reopened', 'a disk fault in the timeline to test it');
   if (expect.snapshotResumed && lacks('partition', 'crash', 'pause')) {
     demand('snapshot-resumed', 'a fault in the timeline that takes the leader away from a transfer');
@@ -171,6 +210,9 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
   }
   if (expect.stepDownWithinMs !== null && lacks('partition', 'network')) {
     demand('step-down-within', 'a partition or network fault in the timeline to test it');
+  }
+  if (expect.settlesWithinMs !== null && lacks(...faultKinds)) {
+    demand('settles-within', 'a fault in the timeline to test it');
   }
   if (expect.membershipWithinMs !== null && lacks('membership')) {
     demand('membership-within', 'a change of the membership in the timeline to test it');

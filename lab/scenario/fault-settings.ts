@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { Fault, Selector } from './scenario.ts';
+import { type PartitionShapeName, partitionShapes, selectorExpected } from './selectors.ts';
 import {
   duration,
   durationRange,
   flag,
   offset,
+  partitionTarget,
   percentage,
   rate,
   replacements,
@@ -15,19 +17,77 @@ import {
   word,
 } from './settings.ts';
 
-const partition = strikes(
-  section({
-    on: selector,
-    direction: word(['both', 'outgoing', 'incoming'])
-      .default('both')
-      .describe(
-        'Which messages of the selected replicas are lost: both ways, what they send, what they get.',
+const wholePartition = section({
+  on: selector.optional(),
+  from: selector.optional().describe('From whom the selected replicas are cut off. Default: all others.'),
+  direction: word(['both', 'outgoing', 'incoming'])
+    .optional()
+    .describe(
+      'Which messages of the selected replicas are lost: both ways (the default), what they send, what they get.',
+    ),
+  shape: word(partitionShapes)
+    .optional()
+    .describe(
+      'bridge: two halves that do not see each other, and one replica (`on`; by default any) that sees both. ' +
+        'ring: each replica sees only its two neighbours. Left out: `on` is cut off.',
+    ),
+})
+  .refine(({ on, shape }) => on !== undefined || shape !== undefined, {
+    error: selectorExpected,
+    path: ['on'],
+    when: wellFormed,
+  })
+  .refine(({ on, shape }) => on === undefined || shape !== 'ring', {
+    error: 'no `on`: in a ring all replicas are alike',
+    path: ['on'],
+    when: wellFormed,
+  })
+  .refine(({ from, shape }) => from === undefined || shape === undefined, {
+    error: 'no `from`: the shape says who sees whom',
+    path: ['from'],
+    when: wellFormed,
+  })
+  .refine(({ direction, shape }) => direction === undefined || shape === undefined, {
+    error: 'no `direction`: a shape cuts both ways',
+    path: ['direction'],
+    when: wellFormed,
+  })
+  .meta({ anyOf: [{ required: ['on'] }, { required: ['shape'] }] });
+
+const partition = z
+  .union(
+    [
+      partitionTarget.transform((target) =>
+        typeof target === 'string' ? partitionOf({ shape: target }) : partitionOf({ on: target }),
       ),
-  }),
-  { direction: 'both' as const },
-)
-  .transform((fault): Fault => ({ kind: 'partition', ...fault }))
-  .describe('Cuts the selected replicas off from all others.');
+      wholePartition.transform(partitionOf),
+    ],
+    { error: 'a selector such as leader, a shape such as bridge, or a mapping with `on` or `shape`' },
+  )
+  .describe('Cuts links: the selected replicas off from all others or from some, or in a shape.');
+
+function partitionOf({
+  on,
+  from,
+  direction,
+  shape,
+}: {
+  readonly on?: Selector | undefined;
+  readonly from?: Selector | undefined;
+  readonly direction?: 'both' | 'outgoing' | 'incoming' | undefined;
+  readonly shape?: PartitionShapeName | undefined;
+}): Fault {
+  if (shape === 'ring') return { kind: 'partition', shape, on: { kind: 'all' } };
+  if (shape === 'bridge') return { kind: 'partition', shape, on: on ?? { kind: 'random', count: 1 } };
+  // The refinements have complained where `on` is missing.
+  return {
+    kind: 'partition',
+    shape: 'cut-off',
+    on: on ?? { kind: 'all' },
+    from: from ?? null,
+    direction: direction ?? 'both',
+  };
+}
 
 const network = section({
   on: selector,
@@ -50,13 +110,37 @@ const network = section({
   )
   .describe('Worse links from and to the selected replicas; what is left out stays as it is.');
 
+const diskTroubles = ['fail', 'hang', 'latency'] as const;
+
 const disk = section({
   on: selector,
-  fail: word(['write', 'sync']).describe('Which operation of the disk fails.'),
-  times: wholeNumber(1, 1_000_000).default(1).describe('How many of the next such operations fail.'),
+  fail: word(['write', 'sync'])
+    .optional()
+    .describe('Which operation of the disk fails. It ends by itself: no `for`.'),
+  times: wholeNumber(1, 1_000_000)
+    .optional()
+    .describe('How many of the next such operations fail. Default: 1.'),
+  hang: flag().optional().describe('Nothing that is asked of the disk is answered before the end.'),
+  latency: durationRange().optional().describe('Of each of its operations, until the end.'),
 })
-  .transform((fault): Fault => ({ kind: 'disk', on: fault.on, operation: fault.fail, times: fault.times }))
-  .describe('The next writes or syncs of the selected replicas fail. It ends by itself: no `for`.');
+  .refine((fault) => diskTroubles.filter((one) => fault[one] !== undefined).length === 1, {
+    error: `exactly one of ${diskTroubles.join(', ')}`,
+    when: wellFormed,
+  })
+  .refine(({ hang }) => hang !== false, { error: 'true', path: ['hang'], when: wellFormed })
+  .refine(({ fail, times }) => times === undefined || fail !== undefined, {
+    error: 'no `times` without `fail`',
+    path: ['times'],
+    when: wellFormed,
+  })
+  .transform(({ on, fail, times, latency }): Fault => {
+    if (fail !== undefined) return { kind: 'disk', on, how: 'fails', operation: fail, times: times ?? 1 };
+    return latency === undefined
+      ? { kind: 'disk', on, how: 'hangs' }
+      : { kind: 'disk', on, how: 'slows', latency };
+  })
+  .meta({ oneOf: diskTroubles.map((one) => ({ required: [one] })) })
+  .describe('The disks of the selected replicas fail, hang or are slow.');
 
 const clock = section({
   on: selector,

@@ -103,12 +103,8 @@ export interface TimelineStep {
 }
 
 export type Fault =
-  /** Cuts the selected replicas off from all others, both ways, or one way only. */
-  | {
-      readonly kind: 'partition';
-      readonly on: Selector;
-      readonly direction: 'both' | 'outgoing' | 'incoming';
-    }
+  /** Links that carry nothing, in one of several shapes. */
+  | ({ readonly kind: 'partition' } & PartitionShape)
   /** Worse links from and to the selected replicas. */
   | {
       readonly kind: 'network';
@@ -117,13 +113,8 @@ export type Fault =
       readonly lossPerMille: number | null;
       readonly duplicatePerMille: number | null;
     }
-  /** The next `times` writes or syncs of the replica fail. */
-  | {
-      readonly kind: 'disk';
-      readonly on: Selector;
-      readonly operation: 'write' | 'sync';
-      readonly times: number;
-    }
+  /** What becomes of the replica's disk. */
+  | ({ readonly kind: 'disk'; readonly on: Selector } & DiskTrouble)
   /** Moves both clocks of the replica by `offsetMs`, and back at the end; runs them at `ratePerMille`/1000. */
   | {
       readonly kind: 'clock';
@@ -139,6 +130,28 @@ export type Fault =
   | { readonly kind: 'wipe'; readonly on: Selector }
   /** An operator's change of the membership. Changes wait for each other. */
   | ({ readonly kind: 'membership' } & MembershipWish);
+
+/** Which links a partition cuts; `on` says whom it is about. */
+export type PartitionShape =
+  /** The selected replicas are cut off from `from` (null: from all others), both ways, or one way only. */
+  | {
+      readonly shape: 'cut-off';
+      readonly on: Selector;
+      readonly from: Selector | null;
+      readonly direction: 'both' | 'outgoing' | 'incoming';
+    }
+  /** The selected replica sees everybody; the others fall in two halves that do not see each other. */
+  | { readonly shape: 'bridge'; readonly on: Selector }
+  /** Each replica sees only the one before and the one after it. */
+  | { readonly shape: 'ring'; readonly on: Selector };
+
+export type DiskTrouble =
+  /** The next `times` writes or syncs fail. It ends by itself. */
+  | { readonly how: 'fails'; readonly operation: 'write' | 'sync'; readonly times: number }
+  /** Nothing that is asked of it is answered, until the end; then all of it is. */
+  | { readonly how: 'hangs' }
+  /** Each of its operations takes this long. */
+  | { readonly how: 'slows'; readonly latency: DurationRange };
 
 /** What an operator wants to become of the membership: all of it in one change. */
 export interface MembershipWish {
@@ -174,6 +187,8 @@ export interface Expectations {
   readonly recoveryWithinMs: number;
   /** The longest time with clients waiting and nothing acknowledged. */
   readonly unavailableAtMostMs: number | null;
+  /** From each fault striking or ending until one leader stays and serves, up to the next; null: not judged. */
+  readonly settlesWithinMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
   /** Some read by a lease was stale: the scenario shows what a drift beyond the declared one does. */

@@ -173,6 +173,11 @@ export const sections = {
     'unavailable-at-most': duration({ positive: true })
       .optional()
       .describe('The longest time with clients waiting and nothing acknowledged.'),
+    'settles-within': duration({ positive: true })
+      .optional()
+      .describe(
+        'From each fault striking or ending until one leader stays and serves clients, up to the next one or the end of the run.',
+      ),
     'storage-reopened': flag()
       .default(false)
       .describe('Every replica struck by a disk fault reopened its storage.'),
@@ -195,6 +200,7 @@ export const sections = {
       stepDownWithinMs: expect['step-down-within'] ?? null,
       recoveryWithinMs: expect['recovery-within'],
       unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
+      settlesWithinMs: expect['settles-within'] ?? null,
       storageReopened: expect['storage-reopened'],
       staleRead: expect['stale-read'],
       snapshotResumed: expect['snapshot-resumed'],

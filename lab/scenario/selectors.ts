@@ -49,6 +49,20 @@ export function parseSelector(text: string): Parsed<Selector> {
   return expected(meant === null ? selectorExpected : `${selectorExpected}; did you mean ${meant}?`);
 }
 
+export const partitionShapes = ['bridge', 'ring'] as const;
+export type PartitionShapeName = (typeof partitionShapes)[number];
+export const partitionExpected = `${selectorExpected}; or a shape: ${partitionShapes.join(', ')}`;
+
+/** What stands for a whole partition: whom it cuts off, or its shape. */
+export function parsePartition(text: string): Parsed<Selector | PartitionShapeName> {
+  const shape = partitionShapes.find((name) => name === text.trim());
+  if (shape !== undefined) return parsed(shape);
+  const read = parseSelector(text);
+  if (read.ok || !read.expected.startsWith(selectorExpected)) return read;
+  const meant = didYouMean(text.trim(), [...selectorWords, ...partitionShapes]);
+  return expected(meant === null ? partitionExpected : `${partitionExpected}; did you mean ${meant}?`);
+}
+
 export const replicaIdsExpected = 'replica ids such as n4 or [n4, n5]';
 export const replacementsExpected = 'a mapping of replica ids to replica ids, such as {n1: n4}';
 

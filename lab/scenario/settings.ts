@@ -13,10 +13,13 @@ import {
 import type { Parsed } from './parsed.ts';
 import { parsePercentage, percentageExpected, percentagePattern } from './percentages.ts';
 import {
+  parsePartition,
   parseReplacements,
   parseReplicaId,
   parseReplicaIds,
   parseSelector,
+  partitionExpected,
+  partitionShapes,
   replacementsExpected,
   replicaIdPattern,
   replicaIdsExpected,
@@ -130,6 +133,18 @@ export const selector = z
     { error: selectorExpected },
   )
   .meta({ id: 'selector', description: 'Whom a fault strikes; chosen when it starts, and reported.' });
+
+/** A selector, or the name of a shape alone. */
+export const partitionTarget = z.union(
+  [
+    text(partitionExpected, parsePartition).meta({
+      pattern: `${selectorPattern}|^(${partitionShapes.join('|')})$`,
+      examples: [...selectorWords, 'n1', ...partitionShapes],
+    }),
+    idList(selectorExpected).transform((ids) => ({ kind: 'ids' as const, ids })),
+  ],
+  { error: partitionExpected },
+);
 
 function text<T>(expected: string, parse: (found: string) => Parsed<T>) {
   return z

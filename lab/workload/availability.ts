@@ -7,14 +7,23 @@ export interface Outage {
   readonly durationMs: number;
 }
 
+/** The longest one, or null when nothing was ever asked. */
+export function longestOutage(operations: readonly Operation[], untilMs: number): Outage | null {
+  let longest: Outage | null = null;
+  for (const outage of outages(operations, untilMs)) {
+    if (longest === null || outage.durationMs > longest.durationMs) longest = outage;
+  }
+  return longest;
+}
+
 /**
- * The longest one, or null when nothing was ever asked. Only an acknowledgement ends a stretch: clients
- * that give up and pause before the next attempt do not make a dead cluster available. It begins with the
- * last acknowledgement if someone was waiting then, else with the next call.
+ * All of them, in order. Only an acknowledgement ends a stretch: clients that give up and pause before the next
+ * attempt do not make a dead cluster available. It begins with the last acknowledgement if someone was waiting
+ * then, else with the next call.
  *
  * @param untilMs - when the observation ends; operations still running wait until then.
  */
-export function longestOutage(operations: readonly Operation[], untilMs: number): Outage | null {
+export function outages(operations: readonly Operation[], untilMs: number): Outage[] {
   const moments: { readonly atMs: number; readonly sequence: number; readonly kind: MomentKind }[] = [];
   for (const { calledAtMs, calledSequence, outcome } of operations) {
     moments.push({ atMs: calledAtMs, sequence: calledSequence, kind: 'call' });
@@ -24,15 +33,14 @@ export function longestOutage(operations: readonly Operation[], untilMs: number)
   }
   moments.sort((a, b) => a.sequence - b.sequence);
 
-  let longest: Outage | null = null;
+  const found: Outage[] = [];
   let waiting = 0;
   let sinceMs: number | null = null;
   let lastGaveUpMs: number | null = null;
   const close = (toMs: number): void => {
     if (sinceMs === null) return;
     // Clocks count microseconds; a difference of their fractions is rounded to them again.
-    const durationMs = Math.round((toMs - sinceMs) * 1000) / 1000;
-    if (longest === null || durationMs > longest.durationMs) longest = { fromMs: sinceMs, toMs, durationMs };
+    found.push({ fromMs: sinceMs, toMs, durationMs: Math.round((toMs - sinceMs) * 1000) / 1000 });
   };
   for (const { atMs, kind } of moments) {
     if (kind === 'call') {
@@ -50,7 +58,7 @@ export function longestOutage(operations: readonly Operation[], untilMs: number)
   }
   if (waiting > 0) close(untilMs);
   else if (lastGaveUpMs !== null) close(lastGaveUpMs);
-  return longest;
+  return found;
 }
 
 type MomentKind = 'call' | 'acknowledged' | 'given up';

@@ -1,8 +1,7 @@
 import type { Random } from '../../src/doors/random.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
-import { type Strike, type StrikingFault, strike } from '../faults/fault.ts';
+import { isMomentary, resolveTargets, type StrikingFault, strike } from '../faults/fault.ts';
 import { describeChange, namedIn, resolveWish } from '../faults/membership.ts';
-import { resolveSelector } from '../faults/resolve-selector.ts';
 import type { Injection } from '../report/run-result.ts';
 import type { MembershipWish, TimelineStep } from '../scenario/scenario.ts';
 import type { OrderedChange, World } from './world.ts';
@@ -77,12 +76,13 @@ export class Timeline {
     const { world, random, schedule, nowMs } = this.#options;
     this.#whenResolved(
       step,
-      () => resolveSelector(fault.on, world, random),
-      (on) => {
+      () => resolveTargets(fault, world, random),
+      (targets) => {
+        const { on } = targets;
         const atMs = nowMs();
         this.#options.onStrike({ step, on, atMs });
-        const { what, heal }: Strike = strike(fault, on, world);
-        const momentary = fault.kind === 'disk';
+        const { what, heal } = strike(fault, targets, world, random);
+        const momentary = isMomentary(fault);
         const struck = {
           injection: { atMs, healedAtMs: null, what, on } as Injection,
           heal: momentary ? null : heal,

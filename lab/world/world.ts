@@ -28,6 +28,10 @@ export interface World {
   trouble(links: readonly Link[], trouble: LinkTrouble): () => void;
   /** The next `times` writes (or syncs) of the replica's disk fail. */
   failDisk(replica: NodeId, operation: 'write' | 'sync', times: number): void;
+  /** Nothing that is or will be asked of the replica's disk is answered until the returned function is called. */
+  hangDisk(replica: NodeId): () => void;
+  /** Each operation of the replica's disk takes this long until the returned function is called. The latest counts. */
+  slowDisk(replica: NodeId, latency: DurationRange): () => void;
   /** Sets both clocks of the replica's machine. */
   jumpClock(replica: NodeId, byMs: number): void;
   setClockRate(replica: NodeId, perMille: number): void;

@@ -168,6 +168,15 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
     this.machine(replica).device.failNext(operation, times);
   }
 
+  hangDisk(replica: NodeId): () => void {
+    return this.machine(replica).device.stall();
+  }
+
+  slowDisk(replica: NodeId, latency: DurationRange): () => void {
+    const operation = rangeUs(latency);
+    return this.machine(replica).device.slow({ read: operation, write: operation, sync: operation });
+  }
+
   jumpClock(replica: NodeId, byMs: number): void {
     this.machine(replica).clock.jump(byMs * 1000);
   }

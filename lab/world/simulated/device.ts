@@ -53,6 +53,7 @@ export class SimulatedDevice {
   readonly random: SimulatedRandom;
   readonly #latencyRandom: SimulatedRandom;
   #latency: DeviceLatency;
+  #slownesses: { readonly latency: DeviceLatency }[] = [];
   readonly #underWay = new Set<UnderWay>();
   #faults: { readonly kind: DeviceOperationKind; readonly code: string; times: number }[] = [];
   #stalls = 0;
@@ -71,9 +72,18 @@ export class SimulatedDevice {
     this.#latency = checkLatency(options.latency ?? defaultDeviceLatency);
   }
 
-  /** Of operations begun from now on. */
+  /** Of operations begun from now on, as long as nothing slows it. */
   setLatency(latency: DeviceLatency): void {
     this.#latency = checkLatency(latency);
+  }
+
+  /** Operations begun before the returned function is called take so long. Of several the latest counts. */
+  slow(latency: DeviceLatency): () => void {
+    const slowness = { latency: checkLatency(latency) };
+    this.#slownesses.push(slowness);
+    return () => {
+      this.#slownesses = this.#slownesses.filter((other) => other !== slowness);
+    };
   }
 
   /**
@@ -155,9 +165,10 @@ export class SimulatedDevice {
   }
 
   #drawLatency(kinds: readonly DeviceOperationKind[]): number {
+    const latency = this.#slownesses.at(-1)?.latency ?? this.#latency;
     let latencyUs = 0;
     for (const kind of kinds) {
-      latencyUs += this.#latencyRandom.duration(kind === 'name' ? this.#latency.write : this.#latency[kind]);
+      latencyUs += this.#latencyRandom.duration(kind === 'name' ? latency.write : latency[kind]);
     }
     return latencyUs;
   }

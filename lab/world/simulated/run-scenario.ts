@@ -2,6 +2,7 @@ import { nodeClock } from '../../../src/doors/node-clock.ts';
 import type { Violation } from '../../checkers/checker.ts';
 import { LeadershipBounds } from '../../checkers/leadership-bounds.ts';
 import { recoveryAfter } from '../../checkers/recovery.ts';
+import { findUnsettled, settling } from '../../checkers/settling.ts';
 import { SnapshotResumed } from '../../checkers/snapshot-resumed.ts';
 import { StorageReopened } from '../../checkers/storage-reopened.ts';
 import type { RunResult } from '../../report/run-result.ts';
@@ -43,6 +44,8 @@ class ScenarioRun {
   readonly #bounds: LeadershipBounds;
   /** What the scenario is there to show. */
   #shown: string | null = null;
+  /** When faults that last until the end were taken away. */
+  #loadEndedAt = 0;
 
   constructor(scenario: Scenario, options: RunOptions) {
     this.#scenario = scenario;
@@ -75,7 +78,8 @@ class ScenarioRun {
           `fault of line ${struck.step.line} strikes ${struck.on.join(', ')}`,
         );
         this.#bounds.onStrike(struck);
-        if (struck.step.fault.kind === 'disk') storageReopened.onStrike(struck.on);
+        const { fault } = struck.step;
+        if (fault.kind === 'disk' && fault.how === 'fails') storageReopened.onStrike(struck.on);
       },
       onMissed: (step, why) =>
         checked.found({
@@ -106,6 +110,7 @@ class ScenarioRun {
     await this.#runUntil(base + durationMs, () => false);
     // Faults that waited for a leader may end later than the scenario says.
     await this.#runUntil(this.#nowMs + durationMs, () => this.#timeline.done);
+    this.#loadEndedAt = this.#nowMs;
     this.#timeline.healAll();
     const healedAt = this.#timeline.lastHealedAtMs ?? base;
     await this.#runUntil(healedAt + expect.recoveryWithinMs, () => this.#recoveredSince(healedAt));
@@ -136,7 +141,8 @@ class ScenarioRun {
   #judge(): void {
     const checked = this.#checked;
     if (checked.violation !== null) return;
-    const violation = this.#judgeStaleness(checked.finish()) ?? this.#unavailable();
+    const violation =
+      this.#judgeStaleness(checked.finish()) ?? this.#unavailable() ?? this.#unsettled();
     if (violation !== null) checked.found(violation);
   }
 
@@ -164,6 +170,21 @@ class ScenarioRun {
       `clients waited ${outage.durationMs} ms with nothing acknowledged, from ${outage.fromMs} ms ` +
       `to ${outage.toMs} ms; at most ${bound} ms were allowed`;
     return { checker: 'unavailable-at-most', sentence, atMs };
+  }
+
+  #unsettled(): Violation | null {
+    const { expect, cluster } = this.#scenario;
+    if (expect.settlesWithinMs === null) return null;
+    const evidence = {
+      changedAtMs: this.#timeline.injections.flatMap(({ atMs, healedAtMs }) =>
+        healedAtMs === null ? [atMs] : [atMs, healedAtMs],
+      ),
+      leaderships: this.#checked.cluster.leaderships,
+      operations: this.#checked.clients.history.operations,
+      untilMs: this.#loadEndedAt,
+    };
+    const bounds = { withinMs: expect.settlesWithinMs, unservedAtMostMs: cluster.electionTimeout.toMs };
+    return findUnsettled(evidence, bounds);
   }
 
   async #runUntil(atMs: number, when: () => boolean): Promise<void> {
@@ -253,6 +274,14 @@ function expectationsOf({ expect, timeline }: Scenario): { name: string; propert
     ...(expect.staleRead
       ? [{ name: STALE_READ, property: 'A clock beyond the declared drift makes a read by a lease stale.' }]
       : []),
+    ...(expect.settlesWithinMs === null
+      ? []
+      : [
+          {
+            name: settling,
+            property: `Within ${expect.settlesWithinMs} ms after each change of the faults one leader stays and serves, while they last.`,
+          },
+        ]),
     ...(expect.unavailableAtMostMs === null
       ? []
       : [

@@ -31,7 +31,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'an unknown key deep down',
       'duration: 5s\ntimeline:\n  - at: 1s\n    partition:\n      on: leader\n      direktion: both',
-      '6:7: timeline[0].partition: found the unknown key "direktion", expected one of on, direction; did you mean direction?',
+      '6:7: timeline[0].partition: found the unknown key "direktion", expected one of on, from, direction, shape; did you mean direction?',
     ],
     ['a missing duration', 'name: x', `1:1: duration: found nothing, expected ${durationWanted}`],
     [
@@ -137,12 +137,87 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a shorthand where settings are needed',
       'duration: 5s\ntimeline: [{at: 1s, disk: leader}]',
-      '2:27: timeline[0].disk: found "leader", expected a mapping with keys out of on, fail, times',
+      '2:27: timeline[0].disk: found "leader", expected a mapping with keys out of on, fail, times, hang, latency',
     ],
     [
       'a disk fault that does not say what fails',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader}}]',
-      '2:27: timeline[0].disk.fail: found nothing, expected one of write, sync',
+      '2:27: timeline[0].disk: found a mapping with on, expected exactly one of fail, hang, latency',
+    ],
+    [
+      'a disk that fails and hangs',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, fail: sync, hang: true}}]',
+      '2:27: timeline[0].disk: found a mapping with on, fail, hang, expected exactly one of fail, hang, latency',
+    ],
+    [
+      'a disk that does not hang',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, hang: false}}]',
+      '2:47: timeline[0].disk.hang: found false, expected true',
+    ],
+    [
+      'a slow disk with a count',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, latency: 50ms, times: 2}}]',
+      '2:64: timeline[0].disk.times: found 2, expected no `times` without `fail`',
+    ],
+    [
+      'a misspelled shape',
+      'duration: 5s\ntimeline: [{at: 1s, partition: brigde}]',
+      `2:32: timeline[0].partition: found "brigde", expected ${selectorWanted}; or a shape: bridge, ring; did you mean bridge?`,
+    ],
+    [
+      'a partition of nobody',
+      'duration: 5s\ntimeline: [{at: 1s, partition: {direction: incoming}}]',
+      `2:32: timeline[0].partition.on: found nothing, expected ${selectorWanted}`,
+    ],
+    [
+      'a shape with a direction',
+      'duration: 5s\ntimeline: [{at: 1s, partition: {shape: bridge, direction: incoming}}]',
+      '2:59: timeline[0].partition.direction: found "incoming", expected no `direction`: a shape cuts both ways',
+    ],
+    [
+      'a shape with another side',
+      'duration: 5s\ntimeline: [{at: 1s, partition: {shape: bridge, from: n1}}]',
+      '2:54: timeline[0].partition.from: found "n1", expected no `from`: the shape says who sees whom',
+    ],
+    [
+      'somebody in a ring',
+      'duration: 5s\ntimeline: [{at: 1s, partition: {shape: ring, on: n1}}]',
+      '2:50: timeline[0].partition.on: found "n1", expected no `on`: in a ring all replicas are alike',
+    ],
+    [
+      'a ring of three',
+      'duration: 5s\ntimeline: [{at: 1s, partition: ring}]',
+      '2:32: timeline[0].partition: found "ring", expected a cluster of at least 4 replicas for a ring; it has 3',
+    ],
+    [
+      'a bridge of two',
+      'duration: 5s\ncluster: {replicas: 2}\ntimeline: [{at: 1s, partition: {shape: bridge}}]',
+      '3:40: timeline[0].partition.shape: found "bridge", expected a cluster of at least 3 replicas for a bridge; it has 2',
+    ],
+    [
+      'a bridge over two replicas',
+      'duration: 5s\ncluster: {replicas: 5}\ntimeline: [{at: 1s, partition: {shape: bridge, on: minority}}]',
+      '3:52: timeline[0].partition.on: found "minority", expected one replica between the two halves, such as leader, one follower or n1',
+    ],
+    [
+      'a replica cut off from itself',
+      'duration: 5s\ntimeline: [{at: 1s, partition: {on: n1, from: [n1]}}]',
+      '2:47: timeline[0].partition.from: found [n1], expected somebody else than `on`: nobody is cut off from itself',
+    ],
+    [
+      'strangers on the other side',
+      'duration: 5s\ntimeline: [{at: 1s, partition: {on: n1, from: n7}}]',
+      '2:47: timeline[0].partition.from: found "n7", expected ids from n1 to n3; not n7',
+    ],
+    [
+      'reopening demanded of a disk that hangs',
+      'duration: 5s\ntimeline: [{at: 1s, for: 2s, disk: {on: leader, hang: true}}]\nexpect: {storage-reopened: true}',
+      '3:28: expect.storage-reopened: found true, expected a disk fault in the timeline to test it',
+    ],
+    [
+      'settling where nothing happens',
+      'duration: 5s\nexpect: {settles-within: 2s}',
+      '2:26: expect.settles-within: found "2s", expected a fault in the timeline to test it',
     ],
     [
       'a disk fault with an end',

@@ -58,6 +58,7 @@ describe('a scenario', () => {
         stepDownWithinMs: null,
         recoveryWithinMs: 10_000,
         unavailableAtMostMs: null,
+        settlesWithinMs: null,
         storageReopened: false,
         staleRead: false,
         snapshotResumed: false,
@@ -108,6 +109,7 @@ expect:
   step-down-within: 3s
   recovery-within: 4s
   unavailable-at-most: 5s
+  settles-within: 4s
   storage-reopened: true
   membership-within: 6s
   log-at-most: 120
@@ -148,13 +150,19 @@ expect:
         {
           atMs: 10_000,
           forMs: 30_000,
-          fault: { kind: 'partition', on: { kind: 'leader' }, direction: 'both' },
+          fault: {
+            kind: 'partition',
+            shape: 'cut-off',
+            on: { kind: 'leader' },
+            from: null,
+            direction: 'both',
+          },
           line: 28,
         },
         {
           atMs: 50_000,
           forMs: null,
-          fault: { kind: 'disk', on: { kind: 'leader' }, operation: 'sync', times: 1 },
+          fault: { kind: 'disk', on: { kind: 'leader' }, how: 'fails', operation: 'sync', times: 1 },
           line: 31,
         },
         {
@@ -169,6 +177,7 @@ expect:
         stepDownWithinMs: 3000,
         recoveryWithinMs: 4000,
         unavailableAtMostMs: 5000,
+        settlesWithinMs: 4000,
         storageReopened: true,
         staleRead: false,
         snapshotResumed: false,
@@ -180,12 +189,48 @@ expect:
   });
 
   it.each<[string, Fault]>([
-    ['partition: leader', { kind: 'partition', on: { kind: 'leader' }, direction: 'both' }],
-    ['partition: [n1, n3]', { kind: 'partition', on: { kind: 'ids', ids: ['n1', 'n3'] }, direction: 'both' }],
-    ['partition: {on: minority}', { kind: 'partition', on: { kind: 'minority' }, direction: 'both' }],
+    [
+      'partition: leader',
+      { kind: 'partition', shape: 'cut-off', on: { kind: 'leader' }, from: null, direction: 'both' },
+    ],
+    [
+      'partition: [n1, n3]',
+      {
+        kind: 'partition',
+        shape: 'cut-off',
+        on: { kind: 'ids', ids: ['n1', 'n3'] },
+        from: null,
+        direction: 'both',
+      },
+    ],
+    [
+      'partition: {on: minority}',
+      { kind: 'partition', shape: 'cut-off', on: { kind: 'minority' }, from: null, direction: 'both' },
+    ],
     [
       'partition: {on: [n2], direction: outgoing}',
-      { kind: 'partition', on: { kind: 'ids', ids: ['n2'] }, direction: 'outgoing' },
+      {
+        kind: 'partition',
+        shape: 'cut-off',
+        on: { kind: 'ids', ids: ['n2'] },
+        from: null,
+        direction: 'outgoing',
+      },
+    ],
+    [
+      'partition: {on: leader, from: one follower, direction: incoming}',
+      {
+        kind: 'partition',
+        shape: 'cut-off',
+        on: { kind: 'leader' },
+        from: { kind: 'followers', count: 1 },
+        direction: 'incoming',
+      },
+    ],
+    ['partition: bridge', { kind: 'partition', shape: 'bridge', on: { kind: 'random', count: 1 } }],
+    [
+      'partition: {shape: bridge, on: leader}',
+      { kind: 'partition', shape: 'bridge', on: { kind: 'leader' } },
     ],
     [
       'network: {on: all, latency: 100ms..200ms}',
@@ -209,7 +254,17 @@ expect:
     ],
     [
       'disk: {on: one follower, fail: write, times: 3}',
-      { kind: 'disk', on: { kind: 'followers', count: 1 }, operation: 'write', times: 3 },
+      { kind: 'disk', on: { kind: 'followers', count: 1 }, how: 'fails', operation: 'write', times: 3 },
+    ],
+    ['disk: {on: leader, hang: true}', { kind: 'disk', on: { kind: 'leader' }, how: 'hangs' }],
+    [
+      'disk: {on: n1, latency: 50ms..100ms}',
+      {
+        kind: 'disk',
+        on: { kind: 'ids', ids: ['n1'] },
+        how: 'slows',
+        latency: { fromMs: 50, toMs: 100 },
+      },
     ],
     [
       'clock: {on: n1, offset: -600ms}',

@@ -40,8 +40,8 @@ describe('the founding matrix', () => {
     const { cluster, timeline, expect: bounds } = shipped('persist-failure');
     expect(cluster.replicas).toBe(3);
     expect(timeline.map(({ fault }) => fault)).toEqual([
-      { kind: 'disk', on: { kind: 'followers', count: 1 }, operation: 'write', times: 1 },
-      { kind: 'disk', on: { kind: 'leader' }, operation: 'write', times: 1 },
+      { kind: 'disk', on: { kind: 'followers', count: 1 }, how: 'fails', operation: 'write', times: 1 },
+      { kind: 'disk', on: { kind: 'leader' }, how: 'fails', operation: 'write', times: 1 },
     ]);
     expect(bounds.storageReopened).toBe(true);
   });
@@ -53,6 +53,38 @@ describe('the founding matrix', () => {
     const offsets = timeline.flatMap(({ fault }) => (fault.kind === 'clock' ? [fault.offsetMs] : []));
     expect(offsets.some((offset) => offset > 500)).toBe(true);
     expect(offsets.some((offset) => offset < -500)).toBe(true);
+  });
+});
+
+describe('the matrix of links', () => {
+  it.each(['bridge', 'ring'])(
+    'leaves a %s in place until the end, and takes the leader away meanwhile',
+    (name) => {
+      const { timeline, expect: bounds } = shipped(name);
+      expect(timeline).toContainEqual(
+        expect.objectContaining({ forMs: null, fault: expect.objectContaining({ shape: name }) }),
+      );
+      expect(timeline).toContainEqual(
+        expect.objectContaining({ fault: { kind: 'pause', on: { kind: 'leader' } } }),
+      );
+      expect(bounds.settlesWithinMs).not.toBeNull();
+    },
+  );
+
+  it('silences and deafens a leader, and leaves two links that carry one way only', () => {
+    const { timeline, expect: bounds } = shipped('one-way');
+    const cuts = timeline.map(({ forMs, fault }) =>
+      fault.kind === 'partition' && fault.shape === 'cut-off'
+        ? `${fault.direction} ${fault.from?.kind ?? 'all'} ${forMs === null ? 'to the end' : ''}`.trim()
+        : fault.kind,
+    );
+    expect(cuts).toEqual([
+      'incoming all',
+      'outgoing all',
+      'outgoing followers to the end',
+      'incoming followers to the end',
+    ]);
+    expect(bounds.settlesWithinMs).not.toBeNull();
   });
 });
 

@@ -326,6 +326,33 @@ describe('faults', () => {
     expect(text(machine.files.inspect('/f'))).toHaveLength(2);
   });
 
+  it('take as long as the latest slowness says, until it ends', async () => {
+    const machine = new Machine();
+    const always = (us: number) => ({ fromUs: us, toUs: us });
+    const every = (us: number) => ({ read: always(us), write: always(us), sync: always(us) });
+    const file = await machine.play((disk) => disk.open('/f', { create: true }));
+    const took = async (): Promise<number> => {
+      const fromUs = machine.simulation.nowUs;
+      let endedUs = 0;
+      void file.append(bytes('a')).then(() => {
+        endedUs = machine.simulation.nowUs;
+      });
+      await machine.simulation.run({ when: () => endedUs > 0 });
+      return endedUs - fromUs;
+    };
+    machine.device.setLatency(every(10));
+    const end = machine.device.slow(every(5_000));
+    const endToo = machine.device.slow(every(7_000));
+    expect(await took()).toBe(7_000);
+    endToo();
+    endToo();
+    expect(await took()).toBe(5_000);
+    machine.device.setLatency(every(20));
+    expect(await took()).toBe(5_000);
+    end();
+    expect(await took()).toBe(20);
+  });
+
   it('leave what hung at a stalled device to chance when the process is killed', async () => {
     const left = new Set<string>();
     for (let seed = 0; seed < 40; seed++) {
