@@ -1,6 +1,7 @@
 import type { MemberId, NodeId } from '../raft/identity.ts';
 import type { HandoverRefusal } from '../raft/leadership-transfer.ts';
 import type { MembershipRefusal } from '../raft/membership-change.ts';
+import type { ProposalBound } from '../raft/proposals.ts';
 
 /** Every error of a running node. `outcomeKnown` false means: the command may still be applied. */
 export abstract class KontikiError extends Error {
@@ -40,10 +41,25 @@ export class OutcomeUnknown extends KontikiError {
   readonly outcomeKnown = false;
 }
 
-/** Too much is under way; nothing was proposed. Wait and retry. */
+/** Which bound was met; docs/errors.md says what to do about each. */
+export type OverloadReason =
+  | ProposalBound
+  /** `pendingRequestsMax` requests of this process wait for their outcome. */
+  | 'pending-requests'
+  /** More was proposed in one turn of the event loop than may be uncommitted at all. */
+  | 'queued-bytes'
+  /** As many commands of this session are under way as its window holds. */
+  | 'session-window';
+
+/** Too much is under way; nothing was proposed. Wait and retry; `reason` tells for what. */
 export class Overloaded extends KontikiError {
   readonly code = 'KONTIKI_OVERLOADED';
   readonly outcomeKnown = true;
+  readonly reason: OverloadReason;
+  constructor(reason: OverloadReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /**

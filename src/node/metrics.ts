@@ -1,7 +1,9 @@
 import type { MetricSample, Metrics } from '../metrics/catalogue.ts';
 import { isJoint } from '../raft/configuration.ts';
+import { cacheBytes } from '../raft/log.ts';
 import { currentConfiguration } from '../raft/membership.ts';
 import type { Progress } from '../raft/progress.ts';
+import { uncommittedBytes } from '../raft/proposals.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { StorageStats } from '../storage/contract.ts';
 import type { TransportStats } from '../transport/contract.ts';
@@ -86,8 +88,8 @@ export function metricsOf(sources: MetricSources): Metrics {
     raft_applied_index: appliedIndex,
     raft_apply_backlog: Math.max(0, state.commitIndex - appliedIndex),
     raft_floor_index: state.log.floorIndex,
-    raft_uncommitted_bytes: running && state.role === 'leader' ? state.uncommittedBytes : 0,
-    raft_log_cache_bytes: state.log.cacheBytes,
+    raft_uncommitted_bytes: running ? uncommittedBytes(state) : 0,
+    raft_log_cache_bytes: cacheBytes(state.log),
 
     raft_proposals_total: requests.proposal.total,
     raft_proposals_pending: pendingOf(requests.proposal),

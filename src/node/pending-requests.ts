@@ -24,6 +24,11 @@ export class PendingRequests {
   #displaced: Registered[] = [];
   #lastAppliedTerm: Term = 0;
 
+  /** Waiters filed here, those who gave up waiting included: their entries may still be applied. */
+  get size(): number {
+    return this.#byIndex.size + this.#displaced.length;
+  }
+
   register(index: Index, term: Term, waiter: Waiter): void {
     const earlier = this.#byIndex.get(index);
     if (earlier !== undefined) this.#displaced.push(earlier);

@@ -114,7 +114,12 @@ export class RaftNode<Command, Result, Query, Answer>
       timeoutMs: options.requestTimeoutMs ?? TIMEOUT_MS,
       pendingMax: options.pendingRequestsMax ?? 65_536,
     };
-    this.#queue = new RequestQueue(clock, limits, pending, this.#instruments);
+    this.#queue = new RequestQueue(
+      clock,
+      { ...limits, queuedBytesMax: raft.uncommittedBytesMax, batchBytesMax: raft.messageBytesMax },
+      pending,
+      this.#instruments,
+    );
     const observer = options.observer ?? null;
     const observed = observedStateMachine(options.stateMachine, this.#instruments);
     this.#sessions = new NodeSessions({

@@ -189,7 +189,10 @@ export class ReadQueue<Query, Answer> {
 
   #overload(): Overloaded | null {
     if (this.#unsettled < this.#limits.pendingMax) return null;
-    return new Overloaded(`${this.#unsettled} reads are under way; wait for some to finish, then retry`);
+    return new Overloaded(
+      'pending-requests',
+      `${this.#unsettled} reads are under way; wait for some to finish, then retry`,
+    );
   }
 
   #ask(batch: Batch<Query, Answer>): void {

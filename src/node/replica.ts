@@ -4,6 +4,7 @@ import type { Effect } from '../raft/effect.ts';
 import type { RaftEvent } from '../raft/event.ts';
 import type { Incarnation, RequestId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
+import type { ProposalBound } from '../raft/proposals.ts';
 import type { Raft } from '../raft/raft.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { Storage } from '../storage/contract.ts';
@@ -54,6 +55,12 @@ export interface ReplicaParts {
   readonly instruments: Instruments;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
 }
+
+const overloads: Readonly<Record<ProposalBound, string>> = {
+  'uncommitted-bytes':
+    'too many bytes are appended and not yet committed: a quorum does not keep up; wait, then retry',
+  'disk-backlog': "too many bytes wait for this replica's own disk, which does not keep up; wait, then retry",
+};
 
 /** A session and everything that lives and ends with it. */
 interface Running {
@@ -283,9 +290,9 @@ export class Replica {
     if (this.#parts.queue.isEmpty) return;
     this.#parts.queue.flush(
       (proposals) => core.propose(this.#settings.clock.now(), proposals),
-      (reason) =>
-        reason === 'overloaded'
-          ? new Overloaded('too many bytes are appended and not yet committed; wait, then retry')
+      (refused) =>
+        refused.reason === 'overloaded'
+          ? new Overloaded(refused.bound, overloads[refused.bound])
           : new NotLeader(leaderOf(core.state)),
     );
   }

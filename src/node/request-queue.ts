@@ -1,4 +1,5 @@
 import type { Clock } from '../doors/clock.ts';
+import type { Index, Term } from '../raft/entry.ts';
 import type { Proposal, ProposeResult } from '../raft/raft.ts';
 import { channels, type ProposeMessage } from './channels.ts';
 import { OutcomeUnknown, Overloaded } from './errors.ts';
@@ -16,21 +17,29 @@ interface QueuedProposal {
   readonly message: ProposeMessage | null;
 }
 
+export interface RequestLimits {
+  readonly timeoutMs: number;
+  /** Requests that wait for their outcome. */
+  readonly pendingMax: number;
+  /** Bytes of commands queued at a time; one command always fits. */
+  readonly queuedBytesMax: number;
+  /** Bytes of commands handed to the core at a time; one command always fits. */
+  readonly batchBytesMax: number;
+}
+
+type Refused = Extract<ProposeResult, { readonly accepted: false }>;
+
 /** Proposals of one turn of the event loop, handed to the core as one batch at its end. */
 export class RequestQueue<Result> {
   readonly #clock: Clock;
-  readonly #limits: { readonly timeoutMs: number; readonly pendingMax: number };
+  readonly #limits: RequestLimits;
   readonly #pending: PendingRequests;
   readonly #instruments: Instruments;
   #proposals: QueuedProposal[] = [];
+  #queuedBytes = 0;
   #unsettled = 0;
 
-  constructor(
-    clock: Clock,
-    limits: { readonly timeoutMs: number; readonly pendingMax: number },
-    pending: PendingRequests,
-    instruments: Instruments,
-  ) {
+  constructor(clock: Clock, limits: RequestLimits, pending: PendingRequests, instruments: Instruments) {
     this.#clock = clock;
     this.#limits = limits;
     this.#pending = pending;
@@ -58,13 +67,13 @@ export class RequestQueue<Result> {
   }
 
   #propose(proposal: Omit<QueuedProposal, 'request'>, options: RequestOptions): Promise<unknown> {
-    const refused = this.#refusal(options, giveUpProposal);
+    const refused = this.#refusal(options, giveUpProposal) ?? this.#refuseBytes(proposal.payload.length);
     if (refused !== null) {
       this.#instruments.requestRefused('proposal', refused);
       return Promise.reject(refused);
     }
     const request = this.#request<unknown>(options, giveUpProposal);
-    this.#proposals.push({ ...proposal, request });
+    this.#enqueue({ ...proposal, request });
     return request.promise;
   }
 
@@ -73,43 +82,50 @@ export class RequestQueue<Result> {
   }
 
   /**
-   * Hands everything queued to the core; while leadership is being handed over it stays queued, for that takes no
-   * longer than an election. `refusal` makes the error for a core that did not take it.
+   * Hands everything queued to the core, in pieces, so that of a burst that is too much as a whole the first part is
+   * taken. While leadership is being handed over it stays queued, for that takes no longer than an election.
+   * `refusal` makes the error for what the core did not take.
    */
   flush(
     propose: (proposals: readonly Proposal[]) => ProposeResult,
-    refusal: (reason: 'not-leader' | 'overloaded') => Error,
+    refusal: (refused: Refused) => Error,
   ): void {
-    const proposals = this.#proposals.filter(({ request }) => !request.settled);
-    this.#proposals = [];
-    if (proposals.length === 0) return;
-
-    let result: ProposeResult;
-    try {
-      result = propose(proposals.map(({ kind, payload }) => ({ kind, payload })));
-    } catch (error) {
-      // The core stopped half way: whatever it had appended may still be committed by others.
-      for (const { request } of proposals) {
-        request.fail(new OutcomeUnknown('the replica stopped while it proposed this', { cause: error }));
+    let proposals = this.#takeQueued();
+    while (proposals.length > 0) {
+      const piece = proposals.slice(0, this.#pieceOf(proposals));
+      let result: ProposeResult;
+      try {
+        result = propose(piece.map(({ kind, payload }) => ({ kind, payload })));
+      } catch (error) {
+        // The core stopped half way: whatever it had appended may still be committed by others.
+        for (const { request } of proposals) {
+          request.fail(new OutcomeUnknown('the replica stopped while it proposed this', { cause: error }));
+        }
+        throw error;
       }
-      throw error;
-    }
-    if (!result.accepted) {
-      if (result.reason === 'handing-over') {
-        this.#proposals = proposals;
+      if (!result.accepted) {
+        if (result.reason === 'handing-over') {
+          for (const proposal of proposals) this.#enqueue(proposal);
+          return;
+        }
+        const error = refusal(result);
+        for (const { request } of proposals) request.fail(error);
         return;
       }
-      const error = refusal(result.reason);
-      for (const { request } of proposals) request.fail(error);
-      return;
+      this.#register(piece, result);
+      proposals = proposals.slice(piece.length);
     }
-    this.#instruments.appended(proposals.length, result);
-    for (const [position, { request, message }] of proposals.entries()) {
+  }
+
+  #register(
+    piece: readonly QueuedProposal[],
+    { from, term }: { readonly from: Index; readonly term: Term },
+  ): void {
+    this.#instruments.appended(piece.length, { from, term });
+    for (const [position, { request, message }] of piece.entries()) {
       request.inLog = true;
-      if (message !== null) {
-        this.#instruments.tracedAppend(message, { index: result.from + position, term: result.term });
-      }
-      this.#pending.register(result.from + position, result.term, {
+      if (message !== null) this.#instruments.tracedAppend(message, { index: from + position, term });
+      this.#pending.register(from + position, term, {
         applied: (value) => request.succeed(value),
         failed: (error) => request.fail(error),
       });
@@ -118,16 +134,51 @@ export class RequestQueue<Result> {
 
   /** Refuses everything queued: it never reached the core. */
   failQueued(error: Error): void {
-    for (const { request } of this.#proposals.splice(0)) request.fail(error);
+    for (const { request } of this.#takeQueued()) request.fail(error);
   }
 
   #refusal(options: RequestOptions, giveUp: GiveUp): Error | null {
     const refused = refusalOf(options, giveUp);
     if (refused !== null) return refused;
-    if (this.#unsettled >= this.#limits.pendingMax) {
-      return new Overloaded(`${this.#unsettled} requests are under way; wait for some to finish, then retry`);
+    // Who gave up waiting is still filed until its entry is applied or excluded.
+    const pending = Math.max(this.#unsettled, this.#pending.size);
+    if (pending < this.#limits.pendingMax) return null;
+    return new Overloaded(
+      'pending-requests',
+      `${pending} requests are under way; wait for some to finish, then retry`,
+    );
+  }
+
+  #refuseBytes(bytes: number): Error | null {
+    const queued = this.#queuedBytes;
+    if (queued === 0 || queued + bytes <= this.#limits.queuedBytesMax) return null;
+    return new Overloaded(
+      'queued-bytes',
+      `${queued} bytes are queued already; wait for the end of this turn, then retry`,
+    );
+  }
+
+  #enqueue(proposal: QueuedProposal): void {
+    this.#queuedBytes += proposal.payload.length;
+    this.#proposals.push(proposal);
+  }
+
+  /** Those that somebody waits for. */
+  #takeQueued(): QueuedProposal[] {
+    this.#queuedBytes = 0;
+    return this.#proposals.splice(0).filter(({ request }) => !request.settled);
+  }
+
+  /** How many proposals make the next batch. */
+  #pieceOf(proposals: readonly QueuedProposal[]): number {
+    let count = 0;
+    let bytes = 0;
+    for (const { payload } of proposals) {
+      bytes += payload.length;
+      if (count > 0 && bytes > this.#limits.batchBytesMax) break;
+      count += 1;
     }
-    return null;
+    return count;
   }
 
   #request<T>(options: RequestOptions, giveUp: GiveUp): Request<T> {

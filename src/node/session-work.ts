@@ -163,7 +163,7 @@ export class SessionWork {
   }
 
   async #applyFromStorage(from: number, to: number): Promise<void> {
-    const { messageBytesMax: bytesMax } = this.#session.core.state.options;
+    const { applyBytesMax: bytesMax } = this.#session.core.state.options;
     for (let next = from; next <= to; ) {
       let entries: Entry[];
       try {

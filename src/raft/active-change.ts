@@ -5,7 +5,6 @@ import { configurationIdOf, isJoint, isMember, isRetired, isVoter, members } fro
 import type { Context } from './context.ts';
 import { emit, nextRequestId } from './context.ts';
 import type { Index } from './entry.ts';
-import { entryBytes } from './entry.ts';
 import type { MembershipProgress } from './event.ts';
 import { confirmedBy, sendHeartbeats } from './heartbeats.ts';
 import type { MemberId, RequestId } from './identity.ts';
@@ -175,7 +174,6 @@ export function appendConfiguration(context: Context, sets: Omit<Configuration, 
   const configuration = { id: configurationIdOf({ index, term }), voters, outgoing, learners, retired };
   const entry = { kind: 'configuration', index, term, clusterId, configuration } as const;
   appendEntry(context, entry);
-  state.uncommittedBytes += entryBytes(entry);
   state.verifiedIndex = index;
   trimCache(state);
   followConfiguration(context);

@@ -1,8 +1,10 @@
 import { advanceCommitIndex } from './applying.ts';
+import { backlogRoom } from './backlog.ts';
 import type { Context } from './context.ts';
-import { send } from './context.ts';
+import { drop, send } from './context.ts';
 import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { Entry, Index } from './entry.ts';
+import { entryBytes } from './entry.ts';
 import { noteFreshness } from './freshness.ts';
 import type { ReplicaId } from './identity.ts';
 import { sameMember } from './identity.ts';
@@ -37,11 +39,12 @@ export function handleAppendEntries(context: Context, from: ReplicaId, message: 
     });
     return;
   }
-  takeEntries(context, message.entries);
+  const taken = takeEntries(context, message.entries);
+  if (taken < message.entries.length) drop(context, from.id, 'disk-backlog');
   // They may have brought the first configuration that lists this replica: from now on it waits to campaign.
   if (state.timers.election === null) armElectionTimer(context);
   acknowledgement.appendOwed = true;
-  const verified = message.prevLogIndex + message.entries.length;
+  const verified = message.prevLogIndex + taken;
   if (verified > state.verifiedIndex) state.verifiedIndex = verified;
   followCommit(context, message.leaderCommit);
 }
@@ -111,18 +114,32 @@ function agreesAt({ log }: RaftState, { prevLogIndex, prevLogTerm }: AppendEntri
 /**
  * Appends what the log lacks. Only a real conflict cuts anything: the message may be an old one, and what
  * follows its entries here may have been acknowledged since.
+ *
+ * While too much waits for the disk no more is taken, and the message counts as one that ends before: to its
+ * leader the rest is lost, and comes again after a heartbeat. Nothing is promised of it, and once the disk has
+ * caught up it is taken.
+ *
+ * @returns how many of them, from the first on, the log holds now.
  */
-function takeEntries(context: Context, entries: readonly Entry[]): void {
+function takeEntries(context: Context, entries: readonly Entry[]): number {
   const { state } = context;
   const held = countHeld(state.log, entries);
   const first = entries[held];
-  if (first === undefined) return;
+  if (first === undefined) return held;
   if (first.index <= state.log.lastIndex) cutConflict(context, first.index);
-  for (let position = held; position < entries.length; position += 1) {
-    const entry = entries[position];
-    if (entry !== undefined) appendEntry(context, entry);
+  let room = backlogRoom(state);
+  let taken = held;
+  for (; taken < entries.length; taken += 1) {
+    const entry = entries[taken];
+    if (entry === undefined) break;
+    const bytes = entryBytes(entry);
+    if (bytes > room) break;
+    if (room === Number.POSITIVE_INFINITY) room = state.options.diskBacklogBytesMax;
+    room -= bytes;
+    appendEntry(context, entry);
   }
   trimCache(state);
+  return taken;
 }
 
 function cutConflict(context: Context, index: Index): void {

@@ -3,7 +3,8 @@ import { emit } from './context.ts';
 import type { Index } from './entry.ts';
 import { promoteFreshness } from './freshness.ts';
 import { InvariantViolation } from './invariant-violation.ts';
-import { firstCachedIndex } from './log.ts';
+import { firstCachedIndex, lastWithin } from './log.ts';
+import { trimCache } from './log-changes.ts';
 import { noteMembership } from './membership.ts';
 
 /** The log is known to be committed up to `index`, and to be the cluster's up to there. */
@@ -34,7 +35,9 @@ export function issueApply(context: Context): void {
   let to = from + options.applyEntriesMax - 1;
   if (to > commitIndex) to = commitIndex;
   const firstCached = firstCachedIndex(log);
-  if (from < firstCached && to >= firstCached) to = firstCached - 1;
+  // What is not cached is of unknown size: whoever reads it does so in pieces of `applyBytesMax`.
+  if (from >= firstCached) to = lastWithin(log, { from, to, bytesMax: options.applyBytesMax });
+  else if (to >= firstCached) to = firstCached - 1;
   state.applyingIndex = to;
   context.effects.push({ kind: 'apply', from, to });
 }
@@ -46,6 +49,7 @@ export function onApplied(context: Context, index: Index): void {
   if (index <= state.appliedIndex || index > state.applyingIndex) return;
   state.appliedIndex = index;
   promoteFreshness(state);
+  trimCache(state);
 }
 
 /** The state machine holds what the snapshot up to `index` holds. */

@@ -7,7 +7,7 @@ import type { RaftState } from './state.ts';
  * For hashing, and for exploring states without visiting one twice.
  */
 export function canonical(state: RaftState): string {
-  const { now, writes } = state;
+  const { now, writes, persistedBytes } = state;
   const ago = (moment: number | null): number | null => (moment === null ? null : moment - now);
   const fresh = (one: FreshAsOf | null): object | null =>
     one === null ? null : { ...one, at: one.at - now };
@@ -95,7 +95,15 @@ export function canonical(state: RaftState): string {
                 giveUpAt: ago(one.giveUpAt),
               })),
             },
-      writes: writes.map((write) => ({ ...write, writeId: write.writeId.sequence - oldest })),
+      // They follow from the entries.
+      log: { ...state.log, bytesThrough: undefined, bytesBefore: 0 },
+      issuedBytes: state.issuedBytes - persistedBytes,
+      persistedBytes: 0,
+      writes: writes.map((write) => ({
+        ...write,
+        writeId: write.writeId.sequence - oldest,
+        issuedBytes: write.issuedBytes - persistedBytes,
+      })),
       progress: state.progress.map((progress) => ({
         ...progress,
         contactAt: ago(progress.contactAt),

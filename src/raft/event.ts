@@ -99,6 +99,8 @@ export type DropReason =
   | 'unexpected-in-role'
   | 'promised-to-leader'
   | 'not-fit-to-lead'
+  /** An append, or the end of one: too much waits for the disk already. */
+  | 'disk-backlog'
   | 'malformed';
 
 /** What of a replica stands still though the rest of it goes on. */

@@ -48,7 +48,7 @@ export function issueFloor(context: Context): void {
   issueWrite(context);
   const { floorIndex: index, floorTerm: term, lastIndex } = state.log;
   const writeId = nextRequestId(state);
-  state.writes.push({ writeId, endIndex: lastIndex, hardState: null });
+  state.writes.push({ writeId, endIndex: lastIndex, hardState: null, issuedBytes: state.issuedBytes });
   context.effects.push({
     kind: 'write',
     writeId,

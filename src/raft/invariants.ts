@@ -1,7 +1,9 @@
+import { backlogBytes } from './backlog.ts';
 import { entryBytes } from './entry.ts';
 import { sameMember } from './identity.ts';
-import { firstCachedIndex, lastTerm, termAt } from './log.ts';
+import { bytesAfter, firstCachedIndex, lastTerm, termAt } from './log.ts';
 import type { SnapshotTransfer } from './progress.ts';
+import { uncommittedBytes } from './proposals.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -27,16 +29,17 @@ export function checkInvariants(state: RaftState): string[] {
 export function checkWholeLog(state: RaftState): string[] {
   const findings: string[] = [];
   const { log } = state;
-  let bytes = 0;
+  let bytes = log.bytesBefore;
   for (const [position, entry] of log.cache.entries()) {
     bytes += entryBytes(entry);
+    const through = log.bytesThrough[position];
+    if (through !== bytes) findings.push(`bytesThrough says ${through}, the cached entries have ${bytes}`);
     const index = firstCachedIndex(log) + position;
     if (entry.index !== index) findings.push(`cached entry ${entry.index} stands at ${index}`);
     const term = termAt(log, index);
     if (entry.term !== term)
       findings.push(`cached entry ${index} has term ${entry.term}, the runs say ${term}`);
   }
-  if (bytes !== log.cacheBytes) findings.push(`cacheBytes is ${log.cacheBytes}, its entries have ${bytes}`);
 
   let previousTerm = log.floorTerm - 1;
   let previousIndex = log.floorIndex;
@@ -55,8 +58,8 @@ export function checkWholeLog(state: RaftState): string[] {
     if (state.role !== 'leader' || entry.index <= state.commitIndex) continue;
     if (entry.index >= state.termStartIndex) uncommitted += entryBytes(entry);
   }
-  if (uncommitted !== state.uncommittedBytes) {
-    findings.push(`uncommittedBytes is ${state.uncommittedBytes}, the entries have ${uncommitted}`);
+  if (uncommitted !== uncommittedBytes(state)) {
+    findings.push(`uncommittedBytes is ${uncommittedBytes(state)}, the entries have ${uncommitted}`);
   }
   return findings.map((finding) => `${state.self.id}: ${finding}`);
 }
@@ -134,6 +137,27 @@ function checkDurable(state: RaftState, holds: Holds): void {
   }
   holds(end <= log.lastIndex, 'writes end within the log', end, log.lastIndex);
   holds(
+    state.persistedBytes <= state.issuedBytes &&
+      state.issuedBytes === (writes.at(-1)?.issuedBytes ?? state.persistedBytes),
+    'what was issued is being written or durable',
+    state.persistedBytes,
+    state.issuedBytes,
+  );
+  const first = firstCachedIndex(log);
+  holds(
+    log.bytesThrough.length === log.cache.length,
+    'the size of every cached entry is known',
+    log.bytesThrough.length,
+    log.cache.length,
+  );
+  const undurable = durable.index + 1 < first ? 0 : bytesAfter(log, durable.index);
+  holds(
+    undurable <= backlogBytes(state),
+    'what is not durable waits for the disk',
+    undurable,
+    backlogBytes(state),
+  );
+  holds(
     state.unissued?.appendFrom != null || end === log.lastIndex,
     'every entry is durable, being written or about to be',
     end,
@@ -164,7 +188,6 @@ function checkRole(state: RaftState, holds: Holds): void {
   holds(leads || state.progress.length === 0, 'only a leader has progress', state.progress.length);
   holds(leads || timers.heartbeat === null, 'only a leader sends heartbeats', timers.heartbeat);
   holds(leads || timers.quorum === null, 'only a leader checks its quorum', timers.quorum);
-  holds(leads || state.uncommittedBytes === 0, 'only a leader has uncommitted bytes', state.uncommittedBytes);
   holds(!leads || timers.election === null, 'a leader waits for no election', timers.election);
   holds(!leads || (leader !== null && sameMember(leader, self)), 'a leader follows itself', leader?.id);
   holds(
@@ -223,6 +246,12 @@ function checkProgress(state: RaftState, holds: Holds): void {
       bytes += sent.bytes;
     }
     holds(lastIndex < nextIndex, `the window of ${name} is behind nextIndex`, lastIndex, nextIndex);
+    holds(
+      mode !== 'replicate' || lastIndex === nextIndex - 1,
+      `the window of ${name} has everything that is sent and not durable`,
+      lastIndex,
+      nextIndex,
+    );
     holds(bytes === progress.inflightBytes, `inflightBytes of ${name}`, progress.inflightBytes, bytes);
   }
 }

@@ -30,7 +30,6 @@ export function becomeLeader(context: Context): void {
   watchStall(state);
   // The peers' next entry is the no-op, so they are listed before it is appended.
   followConfiguration(context);
-  state.uncommittedBytes = 0;
   state.termStartIndex = log.lastIndex + 1;
   appendNoop(context);
 }

@@ -3,7 +3,7 @@ import { emit, nextRequestId } from './context.ts';
 import type { Entry, Index } from './entry.ts';
 import type { MemberId, RequestId } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
-import { append, cachedRange, evict, truncate } from './log.ts';
+import { append, bytesAfter, cachedRange, evict, truncate } from './log.ts';
 import type { RaftState, UnissuedWrite } from './state.ts';
 
 /**
@@ -83,7 +83,8 @@ export function issueWrite(context: Context): void {
   }
   const writeId = nextRequestId(state);
   const hardState = unissued.hardState ? state.hardState : null;
-  state.writes.push({ writeId, endIndex: log.lastIndex, hardState });
+  if (unissued.appendFrom !== null) state.issuedBytes += bytesAfter(log, unissued.appendFrom - 1);
+  state.writes.push({ writeId, endIndex: log.lastIndex, hardState, issuedBytes: state.issuedBytes });
   context.effects.push({
     kind: 'write',
     writeId,
@@ -108,6 +109,7 @@ export function markPersisted(state: RaftState, writeId: RequestId): boolean {
     if (write === undefined) break;
     if (write.endIndex > durable.index) durable.index = write.endIndex;
     if (write.hardState !== null) durable.hardState = write.hardState;
+    state.persistedBytes = write.issuedBytes;
   }
   writes.splice(0, count);
   trimCache(state);
@@ -116,16 +118,25 @@ export function markPersisted(state: RaftState, writeId: RequestId): boolean {
 
 /**
  * Entries not durable are kept, for they are nowhere else; and with them the rest of a range that is being
- * applied, so that it can be had from one place. A leader also keeps what is not committed, to know its
- * size when it is.
+ * applied, so that it can be had from one place. A leader also keeps what it appended and is not committed, to
+ * know its size (`uncommittedBytes`). All three are bounded, and so is the cache.
  */
 export function trimCache(state: RaftState): void {
-  const { durable, commitIndex, appliedIndex, applyingIndex, log, options } = state;
-  if (log.cacheBytes <= options.cacheBytesMax) return;
+  const { durable, appliedIndex, applyingIndex, log, options } = state;
   let upTo = durable.index;
-  if (state.role === 'leader' && commitIndex < upTo) upTo = commitIndex;
+  const settled = lastNotCharged(state);
+  if (settled !== null && settled < upTo) upTo = settled;
   if (applyingIndex > durable.index && appliedIndex < upTo) upTo = appliedIndex;
   evict(log, upTo, options.cacheBytesMax);
+}
+
+/**
+ * A leader: the last entry that does not count as uncommitted, be it committed or of another leader. null for
+ * everybody else.
+ */
+export function lastNotCharged({ role, commitIndex, termStartIndex }: RaftState): Index | null {
+  if (role !== 'leader' || termStartIndex === 0) return null;
+  return commitIndex < termStartIndex ? termStartIndex - 1 : commitIndex;
 }
 
 export function tellConfiguration(context: Context, rolledBack: boolean): void {

@@ -1,5 +1,6 @@
 import type { Entry, Index, Term } from './entry.ts';
 import { entryBytes } from './entry.ts';
+import { InvariantViolation } from './invariant-violation.ts';
 import type { LogState } from './state.ts';
 
 /**
@@ -97,19 +98,48 @@ export function cachedBatch(
   to: Index = log.lastIndex,
 ): { readonly entries: Entry[]; readonly bytes: number } | null {
   const start = from - firstCachedIndex(log);
-  const first = log.cache[start];
-  if (first === undefined || from > to) return null;
-  let bytes = entryBytes(first);
-  let end = start + 1;
-  const endMax = to - from + start + 1;
-  for (; end < endMax; end += 1) {
-    const entry = log.cache[end];
-    if (entry === undefined) break;
-    const size = entryBytes(entry);
-    if (bytes + size > bytesMax) break;
-    bytes += size;
+  if (log.cache[start] === undefined || from > to) return null;
+  const last = lastWithin(log, { from, to: to < log.lastIndex ? to : log.lastIndex, bytesMax });
+  return {
+    entries: log.cache.slice(start, start + last - from + 1),
+    bytes: bytesThrough(log, last) - bytesThrough(log, from - 1),
+  };
+}
+
+/** Bytes of all that is cached. */
+export function cacheBytes(log: LogState): number {
+  return bytesThrough(log, log.lastIndex) - log.bytesBefore;
+}
+
+/** Bytes of the entries after `index`, all of which are cached. */
+export function bytesAfter(log: LogState, index: Index): number {
+  return bytesThrough(log, log.lastIndex) - bytesThrough(log, index);
+}
+
+/** The last index from `from` on, up to `to`, so that what lies between has at most `bytesMax`; at least `from`. */
+export function lastWithin(
+  log: LogState,
+  { from, to, bytesMax }: { readonly from: Index; readonly to: Index; readonly bytesMax: number },
+): Index {
+  const most = bytesThrough(log, from - 1) + bytesMax;
+  if (bytesThrough(log, to) <= most) return to;
+  let low = from;
+  let high = to - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (bytesThrough(log, middle) <= most) low = middle;
+    else high = middle - 1;
   }
-  return { entries: log.cache.slice(start, end), bytes };
+  return low;
+}
+
+/** See `LogState.bytesThrough`; the index is that of a cached entry, or of the last one before them. */
+function bytesThrough(log: LogState, index: Index): number {
+  const position = index - firstCachedIndex(log);
+  if (position === -1) return log.bytesBefore;
+  const bytes = log.bytesThrough[position];
+  if (bytes === undefined) throw new InvariantViolation(`entry ${index + 1} left the cache too early`);
+  return bytes;
 }
 
 /** Puts the next entry at the end. */
@@ -117,8 +147,8 @@ export function append(log: LogState, entry: Entry): void {
   if (log.runs.length === 0 || lastTerm(log) !== entry.term) {
     log.runs.push({ term: entry.term, firstIndex: entry.index });
   }
+  log.bytesThrough.push(bytesThrough(log, log.lastIndex) + entryBytes(entry));
   log.cache.push(entry);
-  log.cacheBytes += entryBytes(entry);
   log.lastIndex = entry.index;
 }
 
@@ -126,8 +156,8 @@ export function append(log: LogState, entry: Entry): void {
 export function truncate(log: LogState, index: Index): void {
   while ((log.runs[log.runs.length - 1]?.firstIndex ?? 0) >= index) log.runs.pop();
   while (log.cache.length > 0 && log.lastIndex >= index) {
-    const removed = log.cache.pop();
-    if (removed !== undefined) log.cacheBytes -= entryBytes(removed);
+    log.cache.pop();
+    log.bytesThrough.pop();
     log.lastIndex -= 1;
   }
   log.lastIndex = index - 1;
@@ -140,8 +170,7 @@ export function dropPrefix(log: LogState, index: Index): void {
   const next = later[0]?.firstIndex ?? log.lastIndex + 1;
   const keepsSome = covering !== undefined && next > index + 1;
   log.runs = keepsSome ? [{ term: covering.term, firstIndex: index + 1 }, ...later] : later;
-  const dropped = log.cache.splice(0, Math.max(0, index - firstCachedIndex(log) + 1));
-  for (const entry of dropped) log.cacheBytes -= entryBytes(entry);
+  forgetOldest(log, Math.max(0, index - firstCachedIndex(log) + 1));
   log.floorIndex = index;
   log.floorTerm = term;
 }
@@ -153,26 +182,33 @@ export function reset(log: LogState, index: Index, term: Term): void {
   log.lastIndex = index;
   log.runs = [];
   log.cache = [];
-  log.cacheBytes = 0;
+  log.bytesThrough = [];
+  log.bytesBefore = 0;
 }
 
 /**
  * Forgets the oldest cached entries up to `upTo` once the cache is above `bytesMax`, down to three
  * quarters of it. Removing from the front moves the whole rest, so it is done only when at least a
- * quarter of the cache can go: each entry is then moved a few times in its life, whatever the load.
+ * quarter of its bytes can go: moving is then paid for by what goes, whatever the load. So the cache holds at most
+ * `bytesMax`, or four thirds of what may not go.
  */
 export function evict(log: LogState, upTo: Index, bytesMax: number): void {
-  if (log.cacheBytes <= bytesMax) return;
-  const evictable = upTo - firstCachedIndex(log) + 1;
-  if (evictable * 4 < log.cache.length) return;
-  let count = 0;
-  let bytes = log.cacheBytes;
-  for (; count < evictable && bytes * 4 > bytesMax * 3; count += 1) {
-    const entry = log.cache[count];
-    if (entry !== undefined) bytes -= entryBytes(entry);
-  }
+  const held = cacheBytes(log);
+  const first = firstCachedIndex(log);
+  if (held <= bytesMax || upTo < first) return;
+  const mayGo = bytesThrough(log, upTo) - log.bytesBefore;
+  if (mayGo * 4 < held) return;
+  let last = first - 1;
+  while (last < upTo && (held - (bytesThrough(log, last) - log.bytesBefore)) * 4 > bytesMax * 3) last += 1;
+  forgetOldest(log, last - first + 1);
+}
+
+/** So many from the front of the cache, or as many as there are. */
+function forgetOldest(log: LogState, count: number): void {
+  if (count === 0) return;
   log.cache.splice(0, count);
-  log.cacheBytes = bytes;
+  const bytes = log.bytesThrough.splice(0, count);
+  log.bytesBefore = bytes[bytes.length - 1] ?? log.bytesBefore;
 }
 
 /** Position of the run that covers `index`; the last one is nearly always it. */

@@ -29,8 +29,15 @@ export interface RaftOptions {
   readonly inflightBytesMax: number;
   /** Entries of one apply effect. */
   readonly applyEntriesMax: number;
+  /** Bytes of entries handed to the state machine at a time (at least one entry always fits). */
+  readonly applyBytesMax: number;
   /** Bytes appended by this leader and not yet committed; beyond it proposals are refused. */
   readonly uncommittedBytesMax: number;
+  /**
+   * Bytes of entries that wait for the own disk; beyond it a leader refuses proposals, and a follower takes no
+   * entries. At least what one leader may have under way to it: `inflightBytesMax` and a message more.
+   */
+  readonly diskBacklogBytesMax: number;
   /** Bytes of recent entries held in memory; never fewer than what is not durable yet. */
   readonly cacheBytesMax: number;
   /** Bytes of one chunk of a snapshot. */
@@ -63,7 +70,9 @@ export const defaultRaftOptions: RaftOptions = {
   inflightMessagesMax: 64,
   inflightBytesMax: 4 * 1024 * 1024,
   applyEntriesMax: 1024,
+  applyBytesMax: 1024 * 1024,
   uncommittedBytesMax: 64 * 1024 * 1024,
+  diskBacklogBytesMax: 64 * 1024 * 1024,
   cacheBytesMax: 16 * 1024 * 1024,
   snapshotChunkBytes: 256 * 1024,
   snapshotChunksInflightMax: 4,
@@ -111,7 +120,9 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
   atLeast('inflightMessagesMax', 1);
   atLeast('inflightBytesMax', 1);
   atLeast('applyEntriesMax', 1);
+  atLeast('applyBytesMax', 1);
   atLeast('uncommittedBytesMax', 1);
+  atLeast('diskBacklogBytesMax', 1);
   atLeast('cacheBytesMax', 0);
   atLeast('snapshotChunkBytes', 1);
   atLeast('snapshotChunksInflightMax', 1);
@@ -129,7 +140,7 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
   );
   mistakes.push(...leaseMistakes(options));
   const { electionTimeoutMinMs, electionTimeoutMaxMs, heartbeatIntervalMs } = options;
-  const { messageBytesMax, inflightBytesMax } = options;
+  const { messageBytesMax, inflightBytesMax, diskBacklogBytesMax } = options;
   for (const name of ['messageBytesMax', 'snapshotChunkBytes'] as const) {
     together(
       [name],
@@ -143,6 +154,13 @@ export function raftOptionMistakes(options: RaftOptions): string[] {
     () =>
       `inflightBytesMax (${inflightBytesMax}) must be at least messageBytesMax (${messageBytesMax}), ` +
       'or no full message fits the window',
+  );
+  together(
+    ['diskBacklogBytesMax', 'inflightBytesMax', 'messageBytesMax'],
+    () => diskBacklogBytesMax >= inflightBytesMax + messageBytesMax,
+    () =>
+      `diskBacklogBytesMax (${diskBacklogBytesMax}) must be at least inflightBytesMax + messageBytesMax ` +
+      `(${inflightBytesMax + messageBytesMax}), or followers refuse what a leader's window lets through`,
   );
   together(
     ['electionTimeoutMaxMs', 'electionTimeoutMinMs'],

@@ -2,9 +2,11 @@ import type { Member } from './configuration.ts';
 import type { Index } from './entry.ts';
 import type { StampedAnswer } from './freshness.ts';
 import type { RequestId } from './identity.ts';
+import { bytesAfter, firstCachedIndex } from './log.ts';
 import type { ProvenFreshness } from './message.ts';
 import type { RaftOptions } from './options.ts';
 import type { SnapshotMeta } from './snapshot.ts';
+import type { RaftState } from './state.ts';
 
 /**
  * What a leader knows of one peer, kept per (incarnation, boot): a new boot starts again.
@@ -28,7 +30,10 @@ export interface Progress {
   earlierMatchIndex: Index;
   /** The next entry to send. Moves ahead optimistically in `replicate`; in `snapshot` it follows the snapshot. */
   nextIndex: Index;
-  /** Appends under way in `replicate`, oldest first; none otherwise. */
+  /**
+   * In `replicate`, oldest first: what was sent and is not known to be durable on the peer, without a gap from
+   * `matchIndex` to `nextIndex`. None otherwise.
+   */
   inflight: { readonly lastIndex: Index; readonly bytes: number; readonly round: number }[];
   inflightBytes: number;
   /**
@@ -137,10 +142,33 @@ export function becomeProbe(progress: Progress, nextIndex: Index): void {
   progress.transfer = null;
 }
 
-export function becomeReplicate(progress: Progress, nextIndex: Index): void {
-  becomeProbe(progress, nextIndex);
+/** The logs are known to agree up to `verifiedIndex`, and what follows may be pipelined. */
+export function becomeReplicate(leader: WindowOwner, progress: Progress, verifiedIndex: Index): void {
+  becomeProbe(progress, verifiedIndex + 1);
   progress.mode = 'replicate';
+  noteVerified(leader, progress, verifiedIndex);
 }
+
+/**
+ * The peer holds entries up to `verifiedIndex`, durable or not; what of them was not in the window belongs there
+ * until it is durable. A window emptied by a loss would otherwise forget what the peer still has to write, and each
+ * loss would let another window through to a peer whose disk hangs.
+ *
+ * The size of what is not cached any more is unknown. It counts as a full window: it was evicted because so much
+ * came after it, and the peer says when it is durable.
+ */
+export function noteVerified(leader: WindowOwner, progress: Progress, verifiedIndex: Index): void {
+  const { log, options, lastRound } = leader;
+  const lastSent = progress.inflight[progress.inflight.length - 1]?.lastIndex ?? progress.matchIndex;
+  if (verifiedIndex <= lastSent) return;
+  const bytes =
+    lastSent + 1 < firstCachedIndex(log)
+      ? options.inflightBytesMax
+      : bytesAfter(log, lastSent) - bytesAfter(log, verifiedIndex);
+  noteSent(progress, { lastIndex: verifiedIndex, bytes, round: lastRound });
+}
+
+type WindowOwner = Pick<RaftState, 'log' | 'options' | 'lastRound'>;
 
 export function becomeSnapshot(progress: Progress, transfer: SnapshotTransfer): void {
   becomeProbe(progress, transfer.snapshot.index + 1);

@@ -1,9 +1,9 @@
+import { backlogRoom } from './backlog.ts';
 import type { Context } from './context.ts';
 import type { Entry, Index, Term } from './entry.ts';
 import { entryBytes } from './entry.ts';
-import { InvariantViolation } from './invariant-violation.ts';
-import { cachedEntry } from './log.ts';
-import { appendEntry, trimCache } from './log-changes.ts';
+import { bytesAfter } from './log.ts';
+import { appendEntry, lastNotCharged, trimCache } from './log-changes.ts';
 import type { RaftState } from './state.ts';
 
 export type Proposal =
@@ -13,7 +13,11 @@ export type Proposal =
 export type ProposeResult =
   /** Appended at `from` (inclusive) and following, one index each, all in `term`. */
   | { readonly accepted: true; readonly term: Term; readonly from: Index }
-  | { readonly accepted: false; readonly reason: 'not-leader' | 'overloaded' | 'handing-over' };
+  | { readonly accepted: false; readonly reason: 'not-leader' | 'handing-over' }
+  | { readonly accepted: false; readonly reason: 'overloaded'; readonly bound: ProposalBound };
+
+/** `uncommitted-bytes`: the quorum does not keep up. `disk-backlog`: the leader's own disk does not. */
+export type ProposalBound = 'uncommitted-bytes' | 'disk-backlog';
 
 /** All of them or none. */
 export function propose(context: Context, proposals: readonly Proposal[]): ProposeResult {
@@ -24,12 +28,13 @@ export function propose(context: Context, proposals: readonly Proposal[]): Propo
   const entries = proposals.map((proposal, position) => entryOf(state, proposal, from + position));
   let bytes = 0;
   for (const entry of entries) bytes += entryBytes(entry);
+  const uncommitted = uncommittedBytes(state);
   // With nothing under way anything is accepted, or one great command could never be proposed at all.
-  if (state.uncommittedBytes > 0 && state.uncommittedBytes + bytes > state.options.uncommittedBytesMax) {
-    return { accepted: false, reason: 'overloaded' };
+  if (uncommitted > 0 && uncommitted + bytes > state.options.uncommittedBytesMax) {
+    return { accepted: false, reason: 'overloaded', bound: 'uncommitted-bytes' };
   }
+  if (bytes > backlogRoom(state)) return { accepted: false, reason: 'overloaded', bound: 'disk-backlog' };
   for (const entry of entries) appendEntry(context, entry);
-  state.uncommittedBytes += bytes;
   state.verifiedIndex = state.log.lastIndex;
   trimCache(state);
   return { accepted: true, term: state.hardState.term, from };
@@ -43,20 +48,20 @@ export function appendNoop(context: Context): void {
   const { state } = context;
   const entry = entryOf(state, { kind: 'noop' }, state.log.lastIndex + 1);
   appendEntry(context, entry);
-  state.uncommittedBytes += entryBytes(entry);
   state.verifiedIndex = entry.index;
 }
 
-/** The entries up to `commitIndex` are about to be committed: they no longer count against the bound. */
-export function releaseUncommitted(state: RaftState, commitIndex: Index): void {
-  const first = state.commitIndex < state.termStartIndex ? state.termStartIndex : state.commitIndex + 1;
-  for (let index = first; index <= commitIndex; index += 1) {
-    const entry = cachedEntry(state.log, index);
-    if (entry === undefined) {
-      throw new InvariantViolation(`entry ${index} left the leader's cache before it was committed`);
-    }
-    state.uncommittedBytes -= entryBytes(entry);
-  }
+/**
+ * Bytes that this leader appended and that are not committed yet; 0 for everybody else. Derived from the log, so
+ * there is no charge that a release could miss.
+ *
+ * What a new leader inherits uncommitted does not count. It is in the log already, refusing proposals makes
+ * it no smaller, and it lies on the disk, so it may leave the cache (`trimCache`); all of it is committed with
+ * the first entry of the own term. Counted, it would keep a leader from serving until then, for nothing.
+ */
+export function uncommittedBytes(state: RaftState): number {
+  const before = lastNotCharged(state);
+  return before === null ? 0 : bytesAfter(state.log, before);
 }
 
 function entryOf(state: RaftState, proposal: Proposal, index: Index): Entry {

@@ -11,8 +11,14 @@ import { cachedBatch, firstCachedIndex, lastIndexNotAfterTerm, termAt } from './
 import { trimCache } from './log-changes.ts';
 import type { AppendEntriesResponse, AppendRejected } from './message.ts';
 import type { Progress } from './progress.ts';
-import { becomeProbe, becomeReplicate, noteMatch, noteSent, windowHasRoom } from './progress.ts';
-import { releaseUncommitted } from './proposals.ts';
+import {
+  becomeProbe,
+  becomeReplicate,
+  noteMatch,
+  noteSent,
+  noteVerified,
+  windowHasRoom,
+} from './progress.ts';
 import { beginTransfer, endTransferAt, sendSnapshots } from './snapshot-transfer.ts';
 import type { RaftState } from './state.ts';
 
@@ -72,9 +78,9 @@ export function onAcknowledged(
   }
   // In a probe nextIndex - 1 is where the logs were to be compared: they agree there.
   if (progress.mode === 'probe' && verifiedIndex >= progress.nextIndex - 1) {
-    becomeReplicate(progress, verifiedIndex + 1);
-  } else if (verifiedIndex >= progress.nextIndex) {
-    progress.nextIndex = verifiedIndex + 1;
+    becomeReplicate(context.state, progress, verifiedIndex);
+  } else if (progress.mode === 'replicate') {
+    noteVerified(context.state, progress, verifiedIndex);
   }
 }
 
@@ -83,7 +89,6 @@ export function advanceCommit(context: Context): void {
   const { state } = context;
   const commitIndex = quorumCommitIndex(state);
   if (commitIndex <= state.commitIndex) return;
-  releaseUncommitted(state, commitIndex);
   advanceCommitIndex(context, commitIndex);
   trimCache(state);
 }

@@ -23,7 +23,6 @@ export function becomeFollower(context: Context, term: Term, reason: string): vo
     state.lastRound = 0;
     state.quorumConfirmedAt = null;
     state.termStartIndex = 0;
-    state.uncommittedBytes = 0;
     state.leadingSince = null;
     state.timers.heartbeat = null;
     state.timers.quorum = null;

@@ -133,7 +133,7 @@ export function endTransferAt(
   if (matchIndex >= transfer.snapshot.index) tell(context, progress, transfer, 'completed');
   // It may also hold the log from the floor on, and have needed no snapshot: a late refusal said otherwise.
   else if (matchIndex < floorIndex) return;
-  becomeReplicate(progress, verifiedIndex + 1);
+  becomeReplicate(context.state, progress, verifiedIndex);
   progress.recoveringAt = matchIndex < context.state.commitIndex ? context.state.now : null;
 }
 

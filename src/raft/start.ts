@@ -77,7 +77,8 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
       lastIndex,
       runs: recovered.runs.map((run) => ({ ...run })),
       cache: [],
-      cacheBytes: 0,
+      bytesThrough: [],
+      bytesBefore: 0,
     },
     configurations: [
       { index: floor.index, configuration: floor.configuration ?? emptyConfiguration },
@@ -94,6 +95,8 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     verifiedIndex: 0,
     durable: { index: lastIndex, hardState: start.recovered.hardState },
     writes: [],
+    issuedBytes: 0,
+    persistedBytes: 0,
     unissued:
       hardState === start.recovered.hardState ? null : { hardState: true, cutFrom: null, appendFrom: null },
     lastSequence: 0,
@@ -107,7 +110,6 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     lastRound: 0,
     quorumConfirmedAt: null,
     termStartIndex: 0,
-    uncommittedBytes: 0,
     pacing: { ...noPacing },
     reads: [],
     asked: null,

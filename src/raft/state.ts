@@ -69,6 +69,9 @@ export interface RaftState {
   durable: Durable;
   /** Writes issued and not yet persisted, oldest first. */
   writes: OutstandingWrite[];
+  /** Bytes of all entries in all writes of this boot: issued so far, and durable of them; see backlog.ts. */
+  issuedBytes: number;
+  persistedBytes: number;
   /** What the next write effect will hold; null when there is nothing to write. */
   unissued: UnissuedWrite | null;
   /** Sequence of the last request id given out in this boot. */
@@ -97,7 +100,6 @@ export interface RaftState {
   quorumConfirmedAt: number | null;
   /** The first index of the leader's own term (its no-op); 0 when not leading. */
   termStartIndex: Index;
-  uncommittedBytes: number;
   /** Leader: when and to whom the next bytes of a snapshot may go. */
   pacing: SnapshotPacing;
   /** Reads that wait, in the order of their ids: own ones, and on a leader those that others ask for. */
@@ -141,7 +143,13 @@ export interface LogState {
   runs: TermRun[];
   /** The recent tail: consecutive entries ending at lastIndex; bounded by `cacheBytesMax`. */
   cache: Entry[];
-  cacheBytes: number;
+  /**
+   * For each cached entry the bytes of everything up to and including it, counted from some beginning; and
+   * `bytesBefore` what lies before the first. Any difference of two is the size of what lies between, so that no
+   * count of a part of the log is kept anywhere, and none can drift.
+   */
+  bytesThrough: number[];
+  bytesBefore: number;
 }
 
 export interface ConfigurationAt {
@@ -160,6 +168,8 @@ export interface OutstandingWrite {
   /** The durable index once this is persisted; lowered by every cut issued after it. */
   endIndex: Index;
   readonly hardState: HardState | null;
+  /** `issuedBytes` once this write was issued: what is durable with it. */
+  readonly issuedBytes: number;
 }
 
 export interface UnissuedWrite {

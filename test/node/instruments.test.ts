@@ -9,7 +9,15 @@ type Latency = keyof Instruments['latencies'];
 function setUp() {
   const clock = new ManualClock();
   const instruments = new Instruments({ id: 'n1', group: 'default' }, clock);
-  const log: LogState = { floorIndex: 0, floorTerm: 0, lastIndex: 0, runs: [], cache: [], cacheBytes: 0 };
+  const log: LogState = {
+    floorIndex: 0,
+    floorTerm: 0,
+    lastIndex: 0,
+    runs: [],
+    cache: [],
+    bytesThrough: [],
+    bytesBefore: 0,
+  };
   const state = {
     commitIndex: 0,
     durable: { index: 0, hardState: { term: 0, votedFor: null } },

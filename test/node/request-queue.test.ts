@@ -13,22 +13,29 @@ function setUp(pendingMax = 10) {
   const pending = new PendingRequests();
   const queue = new RequestQueue<string>(
     clock,
-    { timeoutMs: 100, pendingMax },
+    { timeoutMs: 100, pendingMax, queuedBytesMax: 10, batchBytesMax: 4 },
     pending,
     new Instruments({ id: 'n1', group: 'default' }, clock),
   );
   const batches: (readonly Proposal[])[] = [];
   let next = 1;
-  const flush = (refuse?: 'not-leader' | 'overloaded' | 'handing-over'): void =>
+  /** The core takes so many batches. */
+  const flush = (refuse?: 'not-leader' | 'overloaded' | 'handing-over', takes = 0): void =>
     queue.flush(
       (batch): ProposeResult => {
-        if (refuse !== undefined) return { accepted: false, reason: refuse };
+        if (refuse === 'not-leader' || refuse === 'handing-over') {
+          return { accepted: false, reason: refuse };
+        }
+        if (refuse === 'overloaded' && batches.length >= takes) {
+          return { accepted: false, reason: refuse, bound: 'uncommitted-bytes' };
+        }
         batches.push(batch);
         const from = next;
         next += batch.length;
         return { accepted: true, term: 1, from };
       },
-      (reason) => (reason === 'not-leader' ? new NotLeader(null) : new Overloaded('full')),
+      (refused) =>
+        refused.reason === 'overloaded' ? new Overloaded(refused.bound, 'full') : new NotLeader(null),
     );
   const apply = (index: number, result?: string): void =>
     pending.onApplied({ kind: 'noop', index, term: 1 }, result);
@@ -166,5 +173,78 @@ describe('giving up', () => {
         /timeoutMs: expected a positive number/,
       );
     }
+  });
+});
+
+describe('a burst', () => {
+  const outcome = (promise: Promise<string>): Promise<string> =>
+    promise.then(
+      (value) => value,
+      (error: unknown) => (error instanceof Overloaded ? error.reason : String(error)),
+    );
+
+  it('is handed over in pieces', () => {
+    const { queue, batches, flush } = setUp();
+    for (const size of [3, 1, 2, 3]) queue.propose(new Uint8Array(size), {}).catch(() => {});
+    flush();
+    const shape = batches.map((batch) =>
+      batch.map((one) => (one.kind === 'noop' ? 'noop' : one.payload.length)),
+    );
+    expect(shape).toEqual([[3, 1], [2], [3]]);
+  });
+
+  it('that is too much as a whole is refused in part, and the part is the last one', async () => {
+    const { queue, batches, flush, apply } = setUp();
+    const outcomes = [3, 1, 2, 3].map((size) => outcome(queue.propose(new Uint8Array(size), {})));
+    flush('overloaded', 1);
+    expect(batches).toHaveLength(1);
+    apply(1, 'first');
+    apply(2, 'second');
+    expect(await Promise.all(outcomes)).toEqual([
+      'first',
+      'second',
+      'uncommitted-bytes',
+      'uncommitted-bytes',
+    ]);
+  });
+
+  it('is refused at once beyond what could ever be taken, and one command always fits', async () => {
+    const { queue, batches, flush } = setUp();
+    outcome(queue.propose(new Uint8Array(50), {}));
+    expect(await outcome(queue.propose(new Uint8Array(1), {}))).toBe('queued-bytes');
+    flush();
+    for (const size of [4, 6]) outcome(queue.propose(new Uint8Array(size), {}));
+    expect(await outcome(queue.propose(new Uint8Array(1), {}))).toBe('queued-bytes');
+    queue.failQueued(new NotLeader(null));
+    void queue.propose(new Uint8Array(10), {});
+    flush();
+    expect(batches.flat().map((one) => (one.kind === 'noop' ? 0 : one.payload.length))).toEqual([50, 10]);
+  });
+
+  it('still counts while leadership is handed over, and no more once it has gone', async () => {
+    const { queue, batches, flush } = setUp();
+    for (const size of [4, 6]) outcome(queue.propose(new Uint8Array(size), {}));
+    flush('handing-over');
+    expect(await outcome(queue.propose(new Uint8Array(1), {}))).toBe('queued-bytes');
+    flush();
+    expect(batches).toHaveLength(2);
+    outcome(queue.propose(new Uint8Array(10), {}));
+    flush();
+    expect(batches).toHaveLength(3);
+  });
+
+  it('of callers who give up does not grow what is filed for ever', async () => {
+    const { queue, flush, clock, apply } = setUp(3);
+    const given = [1, 2, 3].map(() => outcome(queue.propose(bytes(1), {})));
+    flush();
+    clock.advance(100);
+    expect((await Promise.all(given)).every((said) => said.includes('OutcomeUnknown'))).toBe(true);
+    expect(queue.unsettled).toBe(0);
+    expect(await outcome(queue.propose(bytes(1), {}))).toBe('pending-requests');
+    apply(1);
+    const next = outcome(queue.propose(bytes(1), {}));
+    flush();
+    apply(4, 'taken again');
+    expect(await next).toBe('taken again');
   });
 });

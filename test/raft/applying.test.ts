@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { entryBytes } from '../../src/raft/entry.ts';
+import { cacheBytes } from '../../src/raft/log.ts';
+import { uncommittedBytes } from '../../src/raft/proposals.ts';
 import { command, logOf, Single, votersOf } from './harness.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
@@ -111,11 +113,11 @@ describe('the cache', () => {
     }
     expect(n1.state.log.cache.length).toBeGreaterThanOrEqual(50);
     n1.persistAll();
-    expect(n1.state.log.cacheBytes).toBeLessThanOrEqual(1000);
+    expect(cacheBytes(n1.state.log)).toBeLessThanOrEqual(1000);
     for (let count = 0; count < 500; count += 1) {
       n1.core.propose(0, [bytes(84)]);
       n1.drain().persistAll();
-      expect(n1.state.log.cacheBytes).toBeLessThanOrEqual(1000 + one);
+      expect(cacheBytes(n1.state.log)).toBeLessThanOrEqual(1000 + one);
     }
   });
 });
@@ -123,15 +125,23 @@ describe('the cache', () => {
 describe('a leader with too much uncommitted', () => {
   test('refuses proposals, all of a batch or none, and takes them again once some are committed', () => {
     const n1 = new Single({ configuration: alone, options: { uncommittedBytesMax: 300 } }).persistAll();
-    expect(n1.state.uncommittedBytes).toBe(0);
+    expect(uncommittedBytes(n1.state)).toBe(0);
     expect(n1.core.propose(0, [bytes(84), bytes(84)])).toEqual({ accepted: true, term: 2, from: 3 });
-    expect(n1.core.propose(0, [bytes(84), bytes(84)])).toEqual({ accepted: false, reason: 'overloaded' });
+    expect(n1.core.propose(0, [bytes(84), bytes(84)])).toEqual({
+      accepted: false,
+      reason: 'overloaded',
+      bound: 'uncommitted-bytes',
+    });
     expect(n1.state.log.lastIndex).toBe(4);
     expect(n1.core.propose(0, [bytes(84)])).toMatchObject({ accepted: true, from: 5 });
-    expect(n1.state.uncommittedBytes).toBe(300);
-    expect(n1.core.propose(0, [{ kind: 'noop' }])).toEqual({ accepted: false, reason: 'overloaded' });
+    expect(uncommittedBytes(n1.state)).toBe(300);
+    expect(n1.core.propose(0, [{ kind: 'noop' }])).toEqual({
+      accepted: false,
+      reason: 'overloaded',
+      bound: 'uncommitted-bytes',
+    });
     n1.drain().persistAll();
-    expect(n1.state.uncommittedBytes).toBe(0);
+    expect(uncommittedBytes(n1.state)).toBe(0);
     expect(n1.core.propose(0, [{ kind: 'noop' }])).toMatchObject({ accepted: true, from: 6 });
   });
 
@@ -143,12 +153,12 @@ describe('a leader with too much uncommitted', () => {
 
   test('owes nothing for the terms of others, nor after it lost its office', () => {
     const n1 = new Single({ entries: logOf(voters, [1, 1, 1]) }).lead();
-    expect(n1.state.uncommittedBytes).toBe(16);
+    expect(uncommittedBytes(n1.state)).toBe(16);
     n1.core.propose(n1.now, [bytes(84)]);
     n1.drain();
-    expect(n1.state.uncommittedBytes).toBe(116);
+    expect(uncommittedBytes(n1.state)).toBe(116);
     n1.hear('n3', { kind: 'Heartbeat', term: 9, round: 1, leaderCommit: 0, freshness: null });
-    expect(n1.state.uncommittedBytes).toBe(0);
+    expect(uncommittedBytes(n1.state)).toBe(0);
   });
 
   test('a proposal of nothing is accepted and changes nothing', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { entryBytes } from '../../src/raft/entry.ts';
+import { uncommittedBytes } from '../../src/raft/proposals.ts';
 import { Single } from './harness.ts';
 
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(1);
@@ -15,7 +16,7 @@ describe('an entry of a session', () => {
 
   it('is appended as it was proposed, among commands, and counts until it is committed', () => {
     const n1 = new Single().lead();
-    const before = n1.state.uncommittedBytes;
+    const before = uncommittedBytes(n1.state);
     const result = n1.core.propose(n1.now, [
       { kind: 'session', payload: payload(5) },
       { kind: 'command', payload: payload(6) },
@@ -29,7 +30,7 @@ describe('an entry of a session', () => {
       ['session', 7],
     ]);
     const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
-    expect(n1.state.uncommittedBytes - before).toBe(bytes);
+    expect(uncommittedBytes(n1.state) - before).toBe(bytes);
     n1.drain();
     for (const peer of ['n2', 'n3']) {
       n1.hear(peer, {
@@ -40,6 +41,6 @@ describe('an entry of a session', () => {
         verifiedIndex: 5,
       });
     }
-    expect([n1.state.commitIndex, n1.state.uncommittedBytes]).toEqual([5, 0]);
+    expect([n1.state.commitIndex, uncommittedBytes(n1.state)]).toEqual([5, 0]);
   });
 });

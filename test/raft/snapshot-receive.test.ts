@@ -291,7 +291,15 @@ describe('an installed snapshot', () => {
   test('replaces a log that ends before it', () => {
     const n1 = receive(follower(1, 1, 1), 2, meta(20, 2, { configuration: grown }));
     expect(n1.state).toMatchObject({
-      log: { floorIndex: 20, floorTerm: 2, lastIndex: 20, runs: [], cache: [], cacheBytes: 0 },
+      log: {
+        floorIndex: 20,
+        floorTerm: 2,
+        lastIndex: 20,
+        runs: [],
+        cache: [],
+        bytesThrough: [],
+        bytesBefore: 0,
+      },
       snapshot: { index: 20 },
       commitIndex: 20,
       settledIndex: 20,

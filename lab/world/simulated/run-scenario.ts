@@ -141,8 +141,7 @@ class ScenarioRun {
   #judge(): void {
     const checked = this.#checked;
     if (checked.violation !== null) return;
-    const violation =
-      this.#judgeStaleness(checked.finish()) ?? this.#unavailable() ?? this.#unsettled();
+    const violation = this.#judgeStaleness(checked.finish()) ?? this.#unavailable() ?? this.#unsettled();
     if (violation !== null) checked.found(violation);
   }
 

@@ -87,6 +87,7 @@ export class ClientSession<Command, Result> {
     const sequence = this.#nextSequence;
     if (sequence - this.#lowestUnanswered >= this.window) {
       throw new Overloaded(
+        'session-window',
         `sequence ${this.#lowestUnanswered} has no answer, and ${this.window} are the session's window: ` +
           'wait for it, retry it, or give it up',
       );

@@ -135,7 +135,10 @@ describe('one client', () => {
   test('tries the next replica after a pause when there is no hint', async () => {
     const told = await first(writes, (number) =>
       number <= 3
-        ? { afterMs: 5, error: number === 2 ? new Overloaded('full') : new NotLeader(null) }
+        ? {
+            afterMs: 5,
+            error: number === 2 ? new Overloaded('pending-requests', 'full') : new NotLeader(null),
+          }
         : { afterMs: 5 },
     );
     expect(told.outcome).toBe('ok');
