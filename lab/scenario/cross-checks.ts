@@ -13,6 +13,8 @@ export function crossChecks(scenario: PartialScenario): Contradiction[] {
   const size = sizeOf(scenario);
   return [
     ...checkElectionTimeout(scenario),
+    ...checkLimits(scenario),
+    ...checkOverload(scenario),
     ...scenario.timeline.flatMap(({ path, step }) => [
       ...checkTimes(path, step, durationMs),
       ...(size === null ? [] : checkSelector(path, step, size)),
@@ -50,6 +52,27 @@ function checkElectionTimeout({ electionTimeout, heartbeatMs, latency }: Partial
     });
   }
   return found;
+}
+
+/** As the core would refuse them. */
+function checkLimits({ limits }: PartialScenario): Contradiction[] {
+  if (limits === null) return [];
+  const { messageBytes, windowBytes, diskBacklogBytes } = limits;
+  const path = ['cluster', 'limits'];
+  if (windowBytes < messageBytes) {
+    return [{ path: [...path, 'window'], expected: `at least a message (${messageBytes}B)` }];
+  }
+  if (diskBacklogBytes < windowBytes + messageBytes) {
+    const expected = `at least a window and a message (${windowBytes + messageBytes}B)`;
+    return [{ path: [...path, 'disk-backlog'], expected }];
+  }
+  return [];
+}
+
+function checkOverload({ overload, durationMs }: PartialScenario): Contradiction[] {
+  if (!overload || durationMs === null || overload.atMs + overload.forMs <= durationMs) return [];
+  const expected = `an overload that is over before the run ends at ${formatDuration(durationMs)}`;
+  return [{ path: ['workload', 'overload'], expected }];
 }
 
 function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): Contradiction[] {
@@ -213,6 +236,9 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
   }
   if (expect.settlesWithinMs !== null && lacks(...faultKinds)) {
     demand('settles-within', 'a fault in the timeline to test it');
+  }
+  if (expect.overloadRefused && scenario.overload === undefined) {
+    demand('overload-refused', 'an overload in the workload to test it');
   }
   if (expect.membershipWithinMs !== null && lacks('membership')) {
     demand('membership-within', 'a change of the membership in the timeline to test it');

@@ -1,7 +1,14 @@
 import type { z } from 'zod';
 import type { FlatIssue } from './explain-issues.ts';
 import { step as stepSchema } from './fault-settings.ts';
-import type { DurationRange, Expectations, TimelineStep, WorkloadSpec } from './scenario.ts';
+import type {
+  DurationRange,
+  Expectations,
+  LimitSpec,
+  OverloadSpec,
+  TimelineStep,
+  WorkloadSpec,
+} from './scenario.ts';
 import { clusterSettings, networkSettings, sections, workloadSettings } from './schema.ts';
 import type { Path } from './yaml-document.ts';
 
@@ -18,6 +25,9 @@ export interface PartialScenario {
   /** undefined: none is declared. */
   readonly clockDriftPerMille: number | null | undefined;
   readonly reads: WorkloadSpec['reads'] | null;
+  readonly limits: LimitSpec | null;
+  /** undefined: there is none. */
+  readonly overload: OverloadSpec | null | undefined;
   readonly durationMs: number | null;
   /** With its place in the file; items that are wrong in themselves are missing. */
   readonly timeline: readonly { readonly path: Path; readonly step: TimelineStep }[];
@@ -41,6 +51,8 @@ export function readPartially(value: unknown, issues: readonly FlatIssue[]): Par
     latency: read(networkSettings.latency, mapping(root.network).latency),
     clockDriftPerMille: read(clusterSettings['clock-drift'], cluster['clock-drift']),
     reads: read(workloadSettings.reads, mapping(root.workload).reads),
+    limits: read(clusterSettings.limits, cluster.limits),
+    overload: read(workloadSettings.overload, mapping(root.workload).overload),
     durationMs: read(sections.duration, root.duration),
     timeline,
     timelineComplete: timeline.length === items.length,

@@ -39,6 +39,7 @@ export interface ClusterSpec {
   readonly clockDriftPerMille: number | null;
   readonly snapshots: SnapshotSpec;
   readonly sessions: SessionSpec;
+  readonly limits: LimitSpec;
 }
 
 /** Of the clients' sessions, as far as a replica bounds them. */
@@ -47,6 +48,18 @@ export interface SessionSpec {
   readonly timeoutMs: number;
   /** Of results kept. */
   readonly resultBytesMax: number;
+}
+
+/** What a replica holds in memory at most; see docs/bounds.md. */
+export interface LimitSpec {
+  readonly messageBytes: number;
+  readonly windowMessages: number;
+  readonly windowBytes: number;
+  readonly uncommittedBytes: number;
+  readonly diskBacklogBytes: number;
+  readonly cacheBytes: number;
+  readonly applyBytes: number;
+  readonly pendingRequests: number;
 }
 
 export interface SnapshotSpec {
@@ -90,6 +103,16 @@ export interface WorkloadSpec {
   readonly lostAnswersPerMille: number;
   /** Writes go through sessions, and are retried until they are answered. */
   readonly sessions: boolean;
+  readonly overload: OverloadSpec | null;
+}
+
+/** More operations for a while, offered however long others wait. */
+export interface OverloadSpec {
+  /** Counted from the first leader on. */
+  readonly atMs: number;
+  readonly forMs: number;
+  /** Beside those of the clients. */
+  readonly operationsPerSecond: number;
 }
 
 export interface TimelineStep {
@@ -195,6 +218,10 @@ export interface Expectations {
   readonly staleRead: boolean;
   /** A leader went on with a transfer of a snapshot that another had begun. */
   readonly snapshotResumed: boolean;
+  /** No replica ever holds more in memory than its limits allow. */
+  readonly memoryBounded: boolean;
+  /** Of the operations of an overload some are refused for it, and some acknowledged. */
+  readonly overloadRefused: boolean;
   /** From the moment an operator asks for a change of the membership until it is done; null: not said. */
   readonly membershipWithinMs: number | null;
   /** Entries in each replica's log, after each of its steps. */

@@ -60,6 +60,30 @@ export const clusterSettings = {
     }))
     .prefault({})
     .describe('How the sessions of clients are bounded; used by a workload with `sessions`.'),
+  limits: section({
+    message: size('1B').prefault('256KiB').describe('Entries of one message.'),
+    'window-messages': wholeNumber(1, 1_000_000).default(64).describe('Messages under way to one follower.'),
+    window: size('1B').prefault('4MiB').describe('Entries under way to one follower.'),
+    uncommitted: size('1B').prefault('64MiB').describe('Entries of a leader that are not committed.'),
+    'disk-backlog': size('1B').prefault('64MiB').describe('Entries that wait for the own disk.'),
+    cache: size().prefault('16MiB').describe('Recent entries in memory.'),
+    apply: size('1B').prefault('1MiB').describe('Entries handed to the state machine at a time.'),
+    'pending-requests': wholeNumber(1, 10_000_000)
+      .default(65_536)
+      .describe('Requests at one replica that wait for their outcome.'),
+  })
+    .transform((limits) => ({
+      messageBytes: limits.message,
+      windowMessages: limits['window-messages'],
+      windowBytes: limits.window,
+      uncommittedBytes: limits.uncommitted,
+      diskBacklogBytes: limits['disk-backlog'],
+      cacheBytes: limits.cache,
+      applyBytes: limits.apply,
+      pendingRequests: limits['pending-requests'],
+    }))
+    .prefault({})
+    .describe('How much a replica holds in memory at most.'),
 };
 
 export const networkSettings = {
@@ -69,6 +93,20 @@ export const networkSettings = {
 };
 
 export const workloadSettings = {
+  overload: section({
+    at: duration({ positive: false }).describe('When it begins, counted from the first leader on.'),
+    for: duration({ positive: true }).describe('How long it lasts.'),
+    'operations-per-second': wholeNumber(1, 100_000).describe('Beside those of the clients.'),
+  })
+    .transform((overload) => ({
+      atMs: overload.at,
+      forMs: overload.for,
+      operationsPerSecond: overload['operations-per-second'],
+    }))
+    .optional()
+    .describe(
+      'More clients for a while, each with one operation, which come however long others wait; refused as overloaded, they go.',
+    ),
   reads: word(['linearizable', 'lease'])
     .default('linearizable')
     .describe('What clients ask of their reads; `lease` needs a `clock-drift` of the cluster.'),
@@ -141,14 +179,15 @@ export const sections = {
     sessions: flag()
       .default(false)
       .describe('Each client writes in a session, and retries a write after `timeout` until it is answered.'),
+    overload: workloadSettings.overload,
   })
-    .transform(({ timeout: timeoutMs, ...rest }) => {
+    .transform(({ timeout: timeoutMs, overload, ...rest }) => {
       const {
         'operations-per-second': operationsPerSecond,
         'lost-answers': lostAnswersPerMille,
         ...workload
       } = rest;
-      return { ...workload, operationsPerSecond, lostAnswersPerMille, timeoutMs };
+      return { ...workload, operationsPerSecond, lostAnswersPerMille, timeoutMs, overload: overload ?? null };
     })
     .prefault({})
     .describe('What clients do meanwhile.'),
@@ -187,6 +226,12 @@ export const sections = {
     'snapshot-resumed': flag()
       .default(false)
       .describe('A transfer of a snapshot that lost its leader went on where it had stopped, at least once.'),
+    'memory-bounded': flag()
+      .default(false)
+      .describe('No replica ever holds more in memory than its limits allow.'),
+    'overload-refused': flag()
+      .default(false)
+      .describe('Of the operations of an overload some are refused for it, and some acknowledged.'),
     'membership-within': duration({ positive: true })
       .optional()
       .describe('From an operator asking for a change of the membership until it is done. Default: 20s.'),
@@ -204,6 +249,8 @@ export const sections = {
       storageReopened: expect['storage-reopened'],
       staleRead: expect['stale-read'],
       snapshotResumed: expect['snapshot-resumed'],
+      memoryBounded: expect['memory-bounded'],
+      overloadRefused: expect['overload-refused'],
       membershipWithinMs: expect['membership-within'] ?? null,
       logAtMost: expect['log-at-most'] ?? null,
       diskAtMostBytes: expect['disk-at-most'] ?? null,

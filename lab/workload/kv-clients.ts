@@ -1,9 +1,9 @@
 import type { Clock, TimerHandle } from '../../src/doors/clock.ts';
 import type { Random } from '../../src/doors/random.ts';
-import { NotLeader, OutcomeUnknown, SessionExpired } from '../../src/node/errors.ts';
+import { NotLeader, OutcomeUnknown, Overloaded, SessionExpired } from '../../src/node/errors.ts';
 import type { SessionToken } from '../../src/node/sessions/session-token.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
-import type { WorkloadSpec } from '../scenario/scenario.ts';
+import type { OverloadSpec, WorkloadSpec } from '../scenario/scenario.ts';
 import type { KvCall, KvResult, Operation } from './history.ts';
 import { History } from './history.ts';
 import type { KvCommand, KvQuery } from './kv.ts';
@@ -51,11 +51,18 @@ const RETRY_MS = 20;
  * outcome is unknown never is, since that could apply it twice; unless the clients use sessions: then a write is
  * retried under its sequence, at every replica in turn, until there is an answer. Every value is written at most once, so
  * that each read names the one write it saw.
+ *
+ * An overload brings guests, each with one operation: they come at their rate however many wait already, begin
+ * where the last one was served, and go when they are refused as too many. How many are under way at a time is
+ * bounded by the rate and the timeout alone.
  */
 export class KvClients {
   readonly history: History;
   readonly #options: KvClientsOptions;
   readonly #clients: Client[] = [];
+  /** Of an overload, those whose operation has not ended. */
+  readonly #guests = new Set<Client>();
+  #lastGuest: { number: number; replica: number };
   /** The value last acknowledged per key, by anyone: what a compare-and-set will expect. */
   readonly #lastSeen = new Map<string, number | null>();
   #lastValue = 0;
@@ -65,6 +72,7 @@ export class KvClients {
   constructor(options: KvClientsOptions) {
     requireSpec(options.spec);
     this.#options = options;
+    this.#lastGuest = { number: options.spec.clients - 1, replica: 0 };
     this.history = options.history ?? new History();
   }
 
@@ -83,10 +91,15 @@ export class KvClients {
         operation: null,
         timer: null,
         session: null,
+        isGuest: false,
       };
       this.#clients.push(client);
       this.#scheduleNext(client);
     }
+    const { overload } = spec;
+    if (overload === null) return;
+    const fromMs = clock.now() + overload.atMs;
+    clock.setTimer(overload.atMs, () => this.#invite(overload, fromMs, fromMs));
   }
 
   /** Starts no more operations; resolves when those under way have ended, at the latest by their timeout. */
@@ -106,7 +119,31 @@ export class KvClients {
 
   /** Operations under way. */
   get running(): number {
-    return this.#clients.filter((client) => client.operation !== null).length;
+    return this.#clients.filter((client) => client.operation !== null).length + this.#guests.size;
+  }
+
+  /** The guest that was due at `dueAt` comes now, and the next one when it is due, however this one fares. */
+  #invite(overload: OverloadSpec, fromMs: number, dueAt: number): void {
+    if (this.#state !== 'running') return;
+    const { clock, random } = this.#options;
+    this.#lastGuest.number += 1;
+    const { number, replica } = this.#lastGuest;
+    const guest: Client = {
+      number,
+      replica,
+      dueAt,
+      operation: null,
+      timer: null,
+      session: null,
+      isGuest: true,
+    };
+    this.#guests.add(guest);
+    this.#begin(guest);
+    const meanUs = Math.ceil(1_000_000 / overload.operationsPerSecond);
+    const next = dueAt + random.integer(Math.ceil(meanUs / 2), Math.ceil((meanUs * 3) / 2) + 1) / 1000;
+    if (next >= fromMs + overload.forMs) return;
+    const now = clock.now();
+    clock.setTimer(next > now ? next - now : 0, () => this.#invite(overload, fromMs, next));
   }
 
   #scheduleNext(client: Client): void {
@@ -131,7 +168,7 @@ export class KvClients {
       attempt: 0,
       attemptUnderWay: false,
       lastError: null,
-      inSession: spec.sessions && call.kind !== 'read',
+      inSession: spec.sessions && call.kind !== 'read' && !client.isGuest,
       isSent: false,
       isDoubtful: false,
     };
@@ -228,6 +265,11 @@ export class KvClients {
     const { clock, target } = this.#options;
     running.attemptUnderWay = false;
     running.lastError = nameOf(error);
+    if (client.isGuest && error instanceof Overloaded) {
+      this.history.failed(running.operation, running.lastError, clock.now());
+      this.#end(client);
+      return;
+    }
     const harmless = running.operation.call.kind === 'read' || outcomeKnown(error);
     if (running.inSession) {
       this.#clearTimer(client);
@@ -280,8 +322,12 @@ export class KvClients {
   #end(client: Client): void {
     this.#clearTimer(client);
     client.operation = null;
-    if (this.#state === 'running') this.#scheduleNext(client);
-    else this.#resolveIfDrained();
+    if (client.isGuest) {
+      this.#guests.delete(client);
+      this.#lastGuest.replica = client.replica;
+    }
+    if (this.#state === 'running' && !client.isGuest) this.#scheduleNext(client);
+    if (this.#state === 'stopping') this.#resolveIfDrained();
   }
 
   #moveOn(client: Client): void {
@@ -320,6 +366,8 @@ interface Client {
   timer: TimerHandle | null;
   /** Every sequence below its next was answered. null: none is open. */
   session: SessionToken | null;
+  /** It came with an overload, and goes after one operation. */
+  readonly isGuest: boolean;
 }
 
 interface RunningOperation {

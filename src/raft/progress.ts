@@ -154,8 +154,8 @@ export function becomeReplicate(leader: WindowOwner, progress: Progress, verifie
  * until it is durable. A window emptied by a loss would otherwise forget what the peer still has to write, and each
  * loss would let another window through to a peer whose disk hangs.
  *
- * The size of what is not cached any more is unknown. It counts as a full window: it was evicted because so much
- * came after it, and the peer says when it is durable.
+ * The size of what is not cached any more is unknown. It counts for all the room there is: it was evicted because
+ * so much came after it, and the peer says when it is durable.
  */
 export function noteVerified(leader: WindowOwner, progress: Progress, verifiedIndex: Index): void {
   const { log, options, lastRound } = leader;
@@ -163,9 +163,12 @@ export function noteVerified(leader: WindowOwner, progress: Progress, verifiedIn
   if (verifiedIndex <= lastSent) return;
   const bytes =
     lastSent + 1 < firstCachedIndex(log)
-      ? options.inflightBytesMax
+      ? Math.max(0, options.inflightBytesMax - progress.inflightBytes)
       : bytesAfter(log, lastSent) - bytesAfter(log, verifiedIndex);
-  noteSent(progress, { lastIndex: verifiedIndex, bytes, round: lastRound });
+  // All of the window is verified then, so it may be told as one: the number of messages is not for this.
+  const last = progress.inflight.pop();
+  progress.inflightBytes -= last?.bytes ?? 0;
+  noteSent(progress, { lastIndex: verifiedIndex, bytes: bytes + (last?.bytes ?? 0), round: lastRound });
 }
 
 type WindowOwner = Pick<RaftState, 'log' | 'options' | 'lastRound'>;

@@ -93,6 +93,8 @@ class Chaos {
         applyEntriesMax: 2,
         uncommittedBytesMax: 600,
         cacheBytesMax: 150,
+        diskBacklogBytesMax: 300,
+        applyBytesMax: 60,
         snapshotChunkBytes: 4000,
         snapshotChunksInflightMax: 3,
         // Now this, now that: none, a few and all.

@@ -5,6 +5,7 @@ import { standardCheckers } from '../../checkers/all.ts';
 import type { Checker, Violation, WorldObservation } from '../../checkers/checker.ts';
 import { CheckerSet } from '../../checkers/checker-set.ts';
 import { LogBounded } from '../../checkers/log-bounded.ts';
+import { MemoryBounded } from '../../checkers/memory-bounded.ts';
 import { StepTrace } from '../../report/step-trace.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import type { KvResult } from '../../workload/history.ts';
@@ -74,6 +75,15 @@ export class CheckedCluster {
         digestOf: (machine) => this.#stateMachines.get(machine) ?? null,
       }),
       ...this.#bounded(scenario),
+      ...(scenario.expect.memoryBounded
+        ? [
+            new MemoryBounded({
+              // Proposals and reads are bounded apart.
+              pendingRequestsMax: 2 * scenario.cluster.limits.pendingRequests,
+              pendingRequests: (machine) => this.#pendingRequests(machine),
+            }),
+          ]
+        : []),
       ...checkers,
     ]);
   }
@@ -151,6 +161,15 @@ export class CheckedCluster {
     });
     const { configuration } = this.cluster;
     return `${applied.join(', ')}; configuration ${configuration?.id ?? 'none'}`;
+  }
+
+  #pendingRequests(machine: NodeId): number {
+    const metrics = this.cluster.machine(machine).node?.metrics() ?? {};
+    const pending = metrics.raft_requests_pending;
+    if (pending === undefined && Object.keys(metrics).length > 0) {
+      throw new Error('nodes do not tell any more how many requests wait');
+    }
+    return pending ?? 0;
   }
 
   #bounded({ expect }: Scenario): Checker[] {

@@ -182,7 +182,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
 
   #nodeOptions(process: SimulatedProcess): RaftNodeOptions<Command, Result, Query, Answer> {
     const { simulation, network, id, cluster, stateMachine, observe } = this.#options;
-    const { snapshots, sessions } = cluster;
+    const { snapshots, sessions, limits } = cluster;
     const random = simulation.random.stream(process.name);
     const clock = this.clock.door(process);
     return {
@@ -205,6 +205,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
       transport: simulatedTransport(network, process, this.name),
       stateMachine: stateMachine(this.name),
       ...this.#entry(),
+      pendingRequestsMax: limits.pendingRequests,
       snapshots: snapshotPolicy({ entries: snapshots.entries, keepEntries: snapshots.keepEntries }),
       sessionsMax: sessions.max,
       sessionTimeoutMs: sessions.timeoutMs,
@@ -213,6 +214,13 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
         electionTimeoutMinMs: cluster.electionTimeout.fromMs,
         electionTimeoutMaxMs: cluster.electionTimeout.toMs,
         heartbeatIntervalMs: cluster.heartbeatMs,
+        messageBytesMax: limits.messageBytes,
+        inflightMessagesMax: limits.windowMessages,
+        inflightBytesMax: limits.windowBytes,
+        uncommittedBytesMax: limits.uncommittedBytes,
+        diskBacklogBytesMax: limits.diskBacklogBytes,
+        cacheBytesMax: limits.cacheBytes,
+        applyBytesMax: limits.applyBytes,
         snapshotChunkBytes: snapshots.chunkBytes,
         snapshotBytesPerSecondMax: snapshots.bytesPerSecond,
         clockDriftMaxRatio: cluster.clockDriftPerMille === null ? null : cluster.clockDriftPerMille / 1000,

@@ -1,6 +1,7 @@
 import { nodeClock } from '../../../src/doors/node-clock.ts';
 import type { Violation } from '../../checkers/checker.ts';
 import { LeadershipBounds } from '../../checkers/leadership-bounds.ts';
+import { findOverloadNotRefused, overloadRefused } from '../../checkers/overload-refused.ts';
 import { recoveryAfter } from '../../checkers/recovery.ts';
 import { findUnsettled, settling } from '../../checkers/settling.ts';
 import { SnapshotResumed } from '../../checkers/snapshot-resumed.ts';
@@ -141,7 +142,11 @@ class ScenarioRun {
   #judge(): void {
     const checked = this.#checked;
     if (checked.violation !== null) return;
-    const violation = this.#judgeStaleness(checked.finish()) ?? this.#unavailable() ?? this.#unsettled();
+    const violation =
+      this.#judgeStaleness(checked.finish()) ??
+      this.#unavailable() ??
+      this.#unsettled() ??
+      this.#overloadNotRefused();
     if (violation !== null) checked.found(violation);
   }
 
@@ -169,6 +174,12 @@ class ScenarioRun {
       `clients waited ${outage.durationMs} ms with nothing acknowledged, from ${outage.fromMs} ms ` +
       `to ${outage.toMs} ms; at most ${bound} ms were allowed`;
     return { checker: 'unavailable-at-most', sentence, atMs };
+  }
+
+  #overloadNotRefused(): Violation | null {
+    const { expect, workload } = this.#scenario;
+    if (!expect.overloadRefused) return null;
+    return findOverloadNotRefused(this.#checked.clients.history.operations, workload.clients, this.#nowMs);
   }
 
   #unsettled(): Violation | null {
@@ -281,6 +292,15 @@ function expectationsOf({ expect, timeline }: Scenario): { name: string; propert
             property: `Within ${expect.settlesWithinMs} ms after each change of the faults one leader stays and serves, while they last.`,
           },
         ]),
+    ...(expect.overloadRefused
+      ? [
+          {
+            name: overloadRefused,
+            property:
+              'Of too much that is asked a part is refused as overloaded, at once, and the rest served.',
+          },
+        ]
+      : []),
     ...(expect.unavailableAtMostMs === null
       ? []
       : [

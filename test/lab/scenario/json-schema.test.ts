@@ -46,6 +46,9 @@ describe('the JSON Schema', () => {
       })),
     );
     text.properties.timeline.items = item;
+    const { oneOf: troubles, ...disk } = item.properties.disk;
+    expect(troubles).toEqual(['fail', 'hang', 'latency'].map((one) => ({ required: [one] })));
+    item.properties.disk = disk;
     const schema = z.fromJSONSchema(text);
     const timeline = (item: object): object => ({ duration: '1m', timeline: [item] });
     const right: object[] = [
@@ -55,6 +58,11 @@ describe('the JSON Schema', () => {
       timeline({ at: '5s', partition: { on: ['n1', 'n3'], direction: 'incoming' } }),
       timeline({ at: '5s', clock: { on: 'n1', offset: '-600ms' } }),
       timeline({ at: '5s', disk: { on: '2 followers', fail: 'write' } }),
+      timeline({ at: '5s', partition: 'bridge' }),
+      timeline({ at: '5s', partition: { shape: 'ring' } }),
+      timeline({ at: '5s', partition: { on: 'leader', from: 'n2' } }),
+      timeline({ at: '5s', for: '1s', disk: { on: 'leader', hang: true } }),
+      timeline({ at: '5s', disk: { on: 'n1', latency: '5ms..90ms' } }),
       timeline({ at: '5s', for: '1s', wipe: 'leader' }),
       timeline({ at: '5s', membership: { add: ['n4'], remove: 'leader', replace: { n1: 'n5' } } }),
       { duration: '1m', cluster: { snapshots: { chunk: '512B' } }, expect: { 'disk-at-most': '1MiB' } },
@@ -68,6 +76,7 @@ describe('the JSON Schema', () => {
       { duration: '30s', network: { loss: '0.05' } },
       timeline({ at: '5s', partition: 'leadr' }),
       timeline({ at: '5s', partition: ['n1', 'leader'] }),
+      timeline({ at: '5s', partition: { shape: 'star' } }),
       timeline({ at: '5s', disk: 'leader' }),
       timeline({ pause: 'n1' }),
       timeline({ at: '5s', membership: { add: 'leader' } }),

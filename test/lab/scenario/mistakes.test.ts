@@ -52,7 +52,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a list for a mapping',
       'duration: 5s\ncluster: [3]',
-      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, clock-drift, snapshots, sessions',
+      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, election-timeout, heartbeat, clock-drift, snapshots, sessions, limits',
     ],
     [
       'a mapping for a list',
@@ -145,6 +145,26 @@ describe('one mistake in a scenario is told with its place, what was found and w
       '2:27: timeline[0].disk: found a mapping with on, expected exactly one of fail, hang, latency',
     ],
     [
+      'a window that holds no message',
+      'duration: 5s\ncluster: {limits: {message: 2KiB, window: 1KiB}}',
+      '2:43: cluster.limits.window: found "1KiB", expected at least a message (2048B)',
+    ],
+    [
+      'a backlog below the window',
+      'duration: 5s\ncluster: {limits: {disk-backlog: 4MiB}}',
+      '2:34: cluster.limits.disk-backlog: found "4MiB", expected at least a window and a message (4456448B)',
+    ],
+    [
+      'an overload beyond the end',
+      'duration: 5s\nworkload: {overload: {at: 4s, for: 2s, operations-per-second: 10}}',
+      '2:22: workload.overload: found a mapping with at, for, operations-per-second, expected an overload that is over before the run ends at 5s',
+    ],
+    [
+      'refusals demanded where nothing is too much',
+      'duration: 5s\nexpect: {overload-refused: true}',
+      '2:28: expect.overload-refused: found true, expected an overload in the workload to test it',
+    ],
+    [
       'a disk that fails and hangs',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, fail: sync, hang: true}}]',
       '2:27: timeline[0].disk: found a mapping with on, fail, hang, expected exactly one of fail, hang, latency',
@@ -152,12 +172,12 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a disk that does not hang',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, hang: false}}]',
-      '2:47: timeline[0].disk.hang: found false, expected true',
+      '2:46: timeline[0].disk.hang: found false, expected true',
     ],
     [
       'a slow disk with a count',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, latency: 50ms, times: 2}}]',
-      '2:64: timeline[0].disk.times: found 2, expected no `times` without `fail`',
+      '2:62: timeline[0].disk.times: found 2, expected no `times` without `fail`',
     ],
     [
       'a misspelled shape',

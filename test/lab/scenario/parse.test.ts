@@ -37,6 +37,16 @@ describe('a scenario', () => {
         clockDriftPerMille: null,
         snapshots: { entries: 10_000, keepEntries: 1_000, chunkBytes: 262_144, bytesPerSecond: 0 },
         sessions: { max: 10_000, timeoutMs: 3_600_000, resultBytesMax: 64 * 1024 * 1024 },
+        limits: {
+          messageBytes: 256 * 1024,
+          windowMessages: 64,
+          windowBytes: 4 * 1024 * 1024,
+          uncommittedBytes: 64 * 1024 * 1024,
+          diskBacklogBytes: 64 * 1024 * 1024,
+          cacheBytes: 16 * 1024 * 1024,
+          applyBytes: 1024 * 1024,
+          pendingRequests: 65_536,
+        },
       },
       network: { latency: { fromMs: 1, toMs: 5 }, lossPerMille: 0, duplicatePerMille: 0 },
       disk: { latency: { fromMs: 1, toMs: 2 } },
@@ -50,6 +60,7 @@ describe('a scenario', () => {
         timeoutMs: 2000,
         lostAnswersPerMille: 0,
         sessions: false,
+        overload: null,
       },
       durationMs: 30_000,
       timeline: [],
@@ -62,6 +73,8 @@ describe('a scenario', () => {
         storageReopened: false,
         staleRead: false,
         snapshotResumed: false,
+        memoryBounded: false,
+        overloadRefused: false,
         membershipWithinMs: null,
         logAtMost: null,
         diskAtMostBytes: null,
@@ -84,6 +97,7 @@ cluster:
   heartbeat: 50ms
   snapshots: {entries: 100, keep-entries: 10, chunk: 512B, bytes-per-second: 1000}
   sessions: {max: 9, timeout: 30s, result-bytes: 2KiB}
+  limits: {message: 1KiB, window-messages: 2, window: 2KiB, uncommitted: 4KiB, disk-backlog: 8KiB, cache: 0B, apply: 512B, pending-requests: 7}
 network: {latency: 0ms..10ms, loss: 0.5%, duplicate: 1%}
 disk: {latency: 3ms}
 workload:
@@ -95,6 +109,7 @@ workload:
   timeout: 1.5s
   lost-answers: 2.5%
   sessions: true
+  overload: {at: 3s, for: 2s, operations-per-second: 900}
 duration: 2m
 timeline:
   - at: 10s
@@ -110,6 +125,8 @@ expect:
   recovery-within: 4s
   unavailable-at-most: 5s
   settles-within: 4s
+  memory-bounded: true
+  overload-refused: true
   storage-reopened: true
   membership-within: 6s
   log-at-most: 120
@@ -131,6 +148,16 @@ expect:
         clockDriftPerMille: null,
         snapshots: { entries: 100, keepEntries: 10, chunkBytes: 512, bytesPerSecond: 1000 },
         sessions: { max: 9, timeoutMs: 30_000, resultBytesMax: 2048 },
+        limits: {
+          messageBytes: 1024,
+          windowMessages: 2,
+          windowBytes: 2048,
+          uncommittedBytes: 4096,
+          diskBacklogBytes: 8192,
+          cacheBytes: 0,
+          applyBytes: 512,
+          pendingRequests: 7,
+        },
       },
       network: { latency: { fromMs: 0, toMs: 10 }, lossPerMille: 5, duplicatePerMille: 10 },
       disk: { latency: { fromMs: 3, toMs: 3 } },
@@ -144,6 +171,7 @@ expect:
         timeoutMs: 1500,
         lostAnswersPerMille: 25,
         sessions: true,
+        overload: { atMs: 3000, forMs: 2000, operationsPerSecond: 900 },
       },
       durationMs: 120_000,
       timeline: [
@@ -157,19 +185,19 @@ expect:
             from: null,
             direction: 'both',
           },
-          line: 28,
+          line: 30,
         },
         {
           atMs: 50_000,
           forMs: null,
           fault: { kind: 'disk', on: { kind: 'leader' }, how: 'fails', operation: 'sync', times: 1 },
-          line: 31,
+          line: 33,
         },
         {
           atMs: 60_000,
           forMs: null,
           fault: { ...noChange, add: ['n6'], replace: [{ id: 'n1', by: 'n7' }] },
-          line: 33,
+          line: 35,
         },
       ],
       expect: {
@@ -181,6 +209,8 @@ expect:
         storageReopened: true,
         staleRead: false,
         snapshotResumed: false,
+        memoryBounded: true,
+        overloadRefused: true,
         membershipWithinMs: 6000,
         logAtMost: 120,
         diskAtMostBytes: 2 * 1024 * 1024,

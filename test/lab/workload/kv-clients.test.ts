@@ -79,6 +79,50 @@ describe('load', () => {
   });
 });
 
+describe('an overload', () => {
+  const overload = { atMs: 1000, forMs: 500, operationsPerSecond: 1000 };
+  const spec = { clients: 1, operationsPerSecond: 10, mix: { read: 0, write: 1, cas: 0 }, overload };
+  const played = async (answer: (number: number) => Answer) => {
+    const world = new OneRegister((_attempt, number) => answer(number), { spec });
+    world.clients.start();
+    await world.run(3000);
+    const stopped = world.clients.stop();
+    await world.run(2000);
+    await stopped;
+    const guests = world.clients.history.operations.filter(({ client }) => client >= spec.clients);
+    return { guests, attempts: world.attempts };
+  };
+
+  test('comes at its rate though nobody answers, each guest with one operation', async () => {
+    const { guests } = await played(() => 'silence');
+    expect(guests.length).toBeGreaterThan(450);
+    expect(guests.length).toBeLessThan(550);
+    expect(new Set(guests.map(({ client }) => client)).size).toBe(guests.length);
+    expect(guests[0]?.calledAtMs).toBeGreaterThanOrEqual(1000);
+    expect(guests.at(-1)?.calledAtMs).toBeLessThan(1500);
+    expect(guests.every(({ outcome }) => outcome?.kind === 'unknown')).toBe(true);
+  });
+
+  test('goes where it is refused as too much: nothing was done, and nothing is tried again', async () => {
+    const { guests, attempts } = await played(() => ({
+      afterMs: 2,
+      error: new Overloaded('uncommitted-bytes', 'full'),
+    }));
+    expect(guests.every(({ outcome }) => outcome?.kind === 'failed' && outcome.error === 'Overloaded')).toBe(
+      true,
+    );
+    const calls = new Set(guests.map(({ call }) => call));
+    expect(attempts.filter(({ call }) => calls.has(call))).toHaveLength(guests.length);
+  });
+
+  test('is answered like everybody else, and no value is written twice', async () => {
+    const { guests } = await played(() => ({ afterMs: 2 }));
+    expect(guests.every(({ outcome }) => outcome?.kind === 'ok')).toBe(true);
+    const values = guests.map(({ call }) => (call.kind === 'write' ? call.value : 0));
+    expect(new Set(values).size).toBe(values.length);
+  });
+});
+
 describe('one client', () => {
   const alone = { clients: 1, operationsPerSecond: 10 };
   const writes = { ...alone, mix: { read: 0, write: 1, cas: 0 } };

@@ -19,6 +19,7 @@ export const spec: WorkloadSpec = {
   timeoutMs: 1000,
   lostAnswersPerMille: 0,
   sessions: false,
+  overload: null,
 };
 
 /** What became of one attempt: an answer after so many milliseconds, an error, or silence. */
