@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { benchCore } from './core.ts';
 import { benchMemory } from './memory.ts';
+import { benchOverload } from './overload.ts';
 import { benchReads } from './reads.ts';
 import { benchReplication } from './replication.ts';
 import { benchSimulator } from './simulator.ts';
@@ -15,6 +16,7 @@ const sections: Readonly<Record<string, (size?: number) => void | Promise<void>>
   memory: () => benchMemory(),
   replication: () => benchReplication(scratch),
   reads: () => benchReads(scratch),
+  overload: () => benchOverload(scratch),
   snapshot: (mebibytes = 2048) => benchSnapshot(scratch, mebibytes),
   simulator: () => benchSimulator(),
 };

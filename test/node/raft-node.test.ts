@@ -11,6 +11,7 @@ import {
 } from '../../src/index.ts';
 import { memoryStorage } from '../../src/storage/index.ts';
 import { memoryNetwork } from '../../src/transport/index.ts';
+import { Nodes, truth } from './nodes.ts';
 
 type Node = RaftNode<number, number, string, number>;
 
@@ -118,6 +119,33 @@ describe('a single replica', () => {
     expect((await stopped).error).toBeInstanceOf(StateMachineFailed);
     await expect(node.propose(1)).rejects.toThrow(/the node was stopped: .*thirteen is not applied here/);
     expect(node.status().state).toBe('stopped');
+  });
+
+  it('whose state machine throws stops alone: the others elect one of themselves and serve', async () => {
+    const cluster = new Nodes();
+    const broken = { id: '' };
+    try {
+      const { nodes, leader } = await cluster.found(['n1', 'n2', 'n3'], (id) => ({
+        stateMachine: {
+          apply: (amount) => {
+            if (amount === 13 && id === broken.id) throw new Error('thirteen');
+            return amount;
+          },
+          query: () => 0,
+        },
+      }));
+      broken.id = leader.id;
+      await expect(leader.propose(13)).rejects.toMatchObject({ code: 'KONTIKI_OUTCOME_UNKNOWN' });
+      const others = nodes.filter((node) => node !== leader);
+      const next = await eventually(() => others.find((node) => node.status().role === 'leader'));
+      expect(await next.propose(7)).toBe(7);
+      await eventually(() =>
+        truth(others.every((node) => node.status().appliedIndex === next.status().appliedIndex)),
+      );
+      expect(nodes.map((node) => node.status().state).sort()).toEqual(['running', 'running', 'stopped']);
+    } finally {
+      await cluster.close();
+    }
   });
 
   it('tells those who wait when it is closed', async () => {

@@ -24,6 +24,7 @@ export class TraceCluster extends Cluster {
   onTold: (line: string) => void = () => {};
   #held: Envelope[] = [];
   #sides: readonly (readonly string[])[] = [];
+  readonly #cuts: Link[] = [];
   readonly #copies = new Map<string, FakeDisk>();
 
   constructor(
@@ -55,12 +56,25 @@ export class TraceCluster extends Cluster {
     else this.network = this.network.filter((other) => other !== envelope);
   }
 
-  readonly passes = ({ from, to }: Envelope): boolean => this.#sideOf(from.id) === this.#sideOf(to.id);
+  readonly passes = ({ from, to }: Envelope): boolean =>
+    this.#sideOf(from.id) === this.#sideOf(to.id) &&
+    !this.#cuts.some((link) => link.from === from.id && link.to === to.id);
 
   /** Whoever is named nowhere is on one more side. */
   partition(sides: readonly (readonly string[])[]): void {
     for (const id of sides.flat()) this.replica(id);
     this.#sides = sides;
+  }
+
+  /** Nothing passes there any more, one way. */
+  cut(link: Link): void {
+    for (const id of [link.from, link.to]) this.replica(id);
+    this.#cuts.push(link);
+  }
+
+  mend(): void {
+    this.#sides = [];
+    this.#cuts.length = 0;
   }
 
   /** Time passes for `id` alone until it has won, and only messages about votes arrive. */

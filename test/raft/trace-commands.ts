@@ -68,14 +68,17 @@ export const commands: Readonly<Record<string, Command>> = {
     takes: [1, any],
     run: ({ cluster }, { plain }) => cluster.partition(plain.map((side) => side.split(','))),
   },
-  heal: { voice: 'aloud', takes: [0, 0], run: ({ cluster }) => cluster.partition([]) },
+  cut: ofLinks('aloud', (cluster, link) => cluster.cut(link)),
+  heal: { voice: 'aloud', takes: [0, 0], run: ({ cluster }) => cluster.mend() },
 
   propose: {
     voice: 'aloud',
     takes: [2, any],
     run: ({ cluster, teller }, { plain: [id = '', ...texts] }) => {
       const result = cluster.propose(id, ...texts);
-      if (!result.accepted) teller.say(`${id} refuses: ${result.reason}`);
+      if (result.accepted) return;
+      const bound = result.reason === 'overloaded' ? ` (${result.bound})` : '';
+      teller.say(`${id} refuses: ${result.reason}${bound}`);
     },
   },
   change: {

@@ -88,6 +88,20 @@ describe('the matrix of links', () => {
   });
 });
 
+describe('the overload', () => {
+  it('asks ten times what the limits let through, beside a slow follower and a disk that hangs', () => {
+    const { cluster, network, workload, timeline, expect: bounds } = shipped('overload');
+    const { overload } = workload;
+    // A round trip for each full set of uncommitted entries, of at least 32 bytes each.
+    const roundTripMs = network.latency.fromMs * 2;
+    const capacity = (cluster.limits.uncommittedBytes / 32 / roundTripMs) * 1000;
+    expect(overload?.operationsPerSecond).toBeGreaterThan(capacity * 3);
+    const troubles = timeline.map(({ fault }) => (fault.kind === 'disk' ? fault.how : fault.kind));
+    expect(troubles).toEqual(['slows', 'network', 'hangs']);
+    expect([bounds.memoryBounded, bounds.overloadRefused]).toEqual([true, true]);
+  });
+});
+
 describe('the changing matrix', () => {
   const changes = (name: string): readonly Fault[] => shipped(name).timeline.map(({ fault }) => fault);
 

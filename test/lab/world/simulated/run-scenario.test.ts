@@ -12,7 +12,10 @@ const shipped = readdirSync(folder)
   .map((file) => parseScenario({ text: readFileSync(`${folder}${file}`, 'utf8'), file }));
 
 const scenario = (text: string) =>
-  parseScenario({ text: `name: test\nduration: 10s\n${text}`, file: 'test.yaml' });
+  parseScenario({
+    text: `name: test\n${text.includes('duration:') ? '' : 'duration: 10s\n'}${text}`,
+    file: 'test.yaml',
+  });
 
 /** The gate runs the hour whole; here a part of it shows the same. */
 const BRIEF_MS = 900_000;
@@ -75,6 +78,24 @@ describe('trouble of every kind', () => {
     ],
     ['a crash of the leader', 'timeline: [{at: 3s, for: 2s, crash: leader}]'],
     ['a power cut of everybody', 'timeline: [{at: 3s, for: 1s, crash: {on: all, power: true}}]'],
+    ['a disk that hangs', 'timeline: [{at: 3s, for: 3s, disk: {on: one follower, hang: true}}]'],
+    ['slow disks everywhere', 'timeline: [{at: 3s, for: 4s, disk: {on: all, latency: 20ms..60ms}}]'],
+    [
+      'clocks that all run too fast',
+      'duration: 40s\ntimeline: [{at: 3s, for: 30s, clock: {on: all, rate: 1.5}}]\nexpect: {settles-within: 3s}',
+    ],
+    [
+      'clocks that all run too slow',
+      'duration: 40s\ntimeline: [{at: 3s, for: 30s, clock: {on: all, rate: 0.5}}]\nexpect: {settles-within: 3s}',
+    ],
+    [
+      'a follower whose clock runs ten times too fast',
+      'duration: 40s\ntimeline: [{at: 3s, for: 30s, clock: {on: one follower, rate: 10}}]\nexpect: {settles-within: 3s}',
+    ],
+    [
+      'a leader whose clock runs ten times too slow, which is beyond every bound',
+      'duration: 40s\ntimeline: [{at: 3s, for: 30s, clock: {on: leader, rate: 0.1}}]\nexpect: {settles-within: 5s}',
+    ],
     ['a leader that stands still', 'timeline: [{at: 3s, for: 3s, pause: leader}]'],
     ['failing syncs', 'timeline: [{at: 3s, disk: {on: all, fail: sync}}]'],
     ['a one-way partition', 'timeline: [{at: 3s, for: 4s, partition: {on: leader, direction: incoming}}]'],
