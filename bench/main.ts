@@ -16,7 +16,7 @@ const sections: Readonly<Record<string, (size?: number) => void | Promise<void>>
   memory: () => benchMemory(),
   replication: () => benchReplication(scratch),
   reads: () => benchReads(scratch),
-  overload: () => benchOverload(scratch),
+  overload: (seconds = 6) => benchOverload(scratch, seconds),
   snapshot: (mebibytes = 2048) => benchSnapshot(scratch, mebibytes),
   simulator: () => benchSimulator(),
 };

@@ -11,11 +11,10 @@ import { row } from './table.ts';
 
 const CALLERS = 256;
 const CAPACITY_SECONDS = 3;
-const BURST_SECONDS = 6;
 const TIMES = 10;
 
 /** Prints the section. The directory is made and emptied. */
-export async function benchOverload(scratch: string): Promise<void> {
+export async function benchOverload(scratch: string, seconds: number): Promise<void> {
   await mkdir(scratch, { recursive: true });
   const directory = await mkdtemp(join(scratch, 'overload-'));
   const ports = await freePorts(3);
@@ -39,14 +38,14 @@ export async function benchOverload(scratch: string): Promise<void> {
 
     const before = await peaks(children, ask);
     const perSecond = Math.round(could.perSecond * TIMES);
-    const told = await ask(leader, { kind: 'burst', perSecond, seconds: BURST_SECONDS });
+    const told = await ask(leader, { kind: 'burst', perSecond, seconds });
     if (told.kind !== 'burst') throw new Error('no outcome of the burst was told');
     const after = await peaks(children, ask);
     const { offered, acknowledged, refused, otherwise } = told;
-    row('offered', `${Math.round(offered / BURST_SECONDS).toLocaleString('en')}/s`);
-    row('acknowledged', `${Math.round(acknowledged / BURST_SECONDS).toLocaleString('en')}/s`);
+    row('offered', `${Math.round(offered / seconds).toLocaleString('en')}/s`);
+    row('acknowledged', `${Math.round(acknowledged / seconds).toLocaleString('en')}/s`);
     for (const [reason, count] of Object.entries(refused)) {
-      row(`refused, ${reason}`, `${Math.round(count / BURST_SECONDS).toLocaleString('en')}/s`);
+      row(`refused, ${reason}`, `${Math.round(count / seconds).toLocaleString('en')}/s`);
     }
     for (const [name, count] of Object.entries(otherwise))
       row(`ended as ${name}`, count.toLocaleString('en'));

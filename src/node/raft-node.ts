@@ -198,6 +198,10 @@ export class RaftNode<Command, Result, Query, Answer>
    * @throws OutcomeUnknown: timeout, abort or stop came first; it may still be applied.
    */
   async propose(command: Command, options: RequestOptions = {}): Promise<Result> {
+    this.#refuseWhenStopped('proposal');
+    // Before it is encoded: whoever has too much to do must not do more for what it refuses.
+    const refused = this.#queue.earlyRefusal(options);
+    if (refused !== null) throw this.#refused('proposal', refused);
     const result = this.#queue.propose(this.#encode(command), options);
     this.#replica.wake();
     return result;

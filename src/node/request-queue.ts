@@ -67,7 +67,7 @@ export class RequestQueue<Result> {
   }
 
   #propose(proposal: Omit<QueuedProposal, 'request'>, options: RequestOptions): Promise<unknown> {
-    const refused = this.#refusal(options, giveUpProposal) ?? this.#refuseBytes(proposal.payload.length);
+    const refused = this.#refusal(options) ?? this.#refuseBytes(proposal.payload.length);
     if (refused !== null) {
       this.#instruments.requestRefused('proposal', refused);
       return Promise.reject(refused);
@@ -137,8 +137,13 @@ export class RequestQueue<Result> {
     for (const { request } of this.#takeQueued()) request.fail(error);
   }
 
-  #refusal(options: RequestOptions, giveUp: GiveUp): Error | null {
-    const refused = refusalOf(options, giveUp);
+  /** Why nothing would be queued, whatever it is; null also while proposals are traced, refused ones included. */
+  earlyRefusal(options: RequestOptions): Error | null {
+    return channels.propose.hasSubscribers ? null : this.#refusal(options);
+  }
+
+  #refusal(options: RequestOptions): Error | null {
+    const refused = refusalOf(options, giveUpProposal);
     if (refused !== null) return refused;
     // Who gave up waiting is still filed until its entry is applied or excluded.
     const pending = Math.max(this.#unsettled, this.#pending.size);
