@@ -1,5 +1,5 @@
 import type { NodeId } from '../../src/raft/identity.ts';
-import type { Expectations } from '../scenario/scenario.ts';
+import type { Expectations, Fault } from '../scenario/scenario.ts';
 import type { Struck } from '../world/timeline.ts';
 import type { Violation } from './checker.ts';
 
@@ -46,9 +46,7 @@ export class LeadershipBounds {
     if (2 * others.length <= this.#leaders.replicas.length) return;
     const { fault } = step;
     const { kind } = fault;
-    if (kind !== 'partition' && kind !== 'crash' && kind !== 'pause' && kind !== 'wipe') return;
-    // Where the leader still sees some, it may well go on.
-    if (fault.kind === 'partition' && (fault.shape !== 'cut-off' || fault.from !== null)) return;
+    if (!takesAway(fault)) return;
 
     const term = this.#leaders.termLedBy(leader);
     const lasts = (boundMs: number): boolean => step.forMs === null || step.forMs > boundMs;
@@ -78,5 +76,17 @@ export class LeadershipBounds {
         });
       });
     }
+  }
+}
+
+/** Where a leader still sees some, it may well go on; one whose disk hangs has to hand over. */
+function takesAway(fault: Fault): boolean {
+  switch (fault.kind) {
+    case 'partition':
+      return fault.shape === 'cut-off' && fault.from === null;
+    case 'disk':
+      return fault.how === 'hangs';
+    default:
+      return fault.kind === 'crash' || fault.kind === 'pause' || fault.kind === 'wipe';
   }
 }
