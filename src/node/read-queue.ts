@@ -147,15 +147,15 @@ export class ReadQueue<Query, Answer> {
     this.look();
   }
 
-  /** The core granted this read, and all it was asked for before. */
+  /** The core granted this read, and no other: one that goes by a lease proves nothing for those before it. */
   granted(readId: RequestId, index: Index): void {
-    const isCovered = (batch: Batch<Query, Answer>): boolean =>
-      batch.readId !== null && batch.readId.boot === readId.boot && batch.readId.sequence <= readId.sequence;
-    for (const batch of this.#asked.filter(isCovered)) {
+    const isMeant = (batch: Batch<Query, Answer>): boolean =>
+      batch.readId !== null && batch.readId.boot === readId.boot && batch.readId.sequence === readId.sequence;
+    for (const batch of this.#asked.filter(isMeant)) {
       batch.index = index;
       this.#granted.push(batch);
     }
-    this.#asked = this.#asked.filter((batch) => !isCovered(batch));
+    this.#asked = this.#asked.filter((batch) => !isMeant(batch));
     this.look();
   }
 

@@ -86,8 +86,8 @@ function isSound(message: RaftMessage, clusterId: ClusterId): boolean {
         isCount(message.round) &&
         isCount(message.matchIndex) &&
         isCount(message.verifiedIndex - message.matchIndex) &&
-        message.promiseMs >= 0 &&
-        message.stamp >= 0
+        isMoment(message.promiseMs) &&
+        isMoment(message.stamp)
       );
     case 'InstallSnapshot':
       return message.term > 0 && isSoundChunk(message);
@@ -133,7 +133,7 @@ function isSoundAppend(message: AppendEntries, clusterId: ClusterId): boolean {
 }
 
 function isSoundFreshness({ boot, stamp, index }: ProvenFreshness): boolean {
-  return boot > 0 && isCount(boot) && stamp >= 0 && isCount(index);
+  return boot > 0 && isCount(boot) && isMoment(stamp) && isCount(index);
 }
 
 function isRequestId({ boot, sequence }: RequestId): boolean {
@@ -143,6 +143,11 @@ function isRequestId({ boot, sequence }: RequestId): boolean {
 /** An index with the term of its entry: only "before the first entry" has index 0 and term 0. */
 function isPosition(index: number, term: number): boolean {
   return isCount(index) && isCount(term) && (index === 0) === (term === 0);
+}
+
+/** Milliseconds, perhaps with a fraction. One without end would be a promise without end. */
+function isMoment(value: number): boolean {
+  return Number.isFinite(value) && value >= 0;
 }
 
 function isCount(value: number): boolean {

@@ -17,6 +17,7 @@ export function canonical(state: RaftState): string {
     ...state.reads.map(({ readId, asker }) => (asker === null ? readId : null)),
     state.asked?.readId,
     state.handover?.handoverId,
+    state.change?.changeId,
   ].flatMap((id) => (id == null ? [] : [id.sequence]));
   let oldest = writes[0]?.writeId.sequence ?? state.lastSequence + 1;
   for (const sequence of requests) if (sequence < oldest) oldest = sequence;
@@ -50,6 +51,7 @@ export function canonical(state: RaftState): string {
       freshness: {
         proven: fresh(state.freshness.proven),
         applying: fresh(state.freshness.applying),
+        anomalyAt: ago(state.freshness.anomalyAt),
       },
       reads: state.reads.map((read) =>
         read.asker === null ? { ...read, readId: read.readId.sequence - oldest } : read,
@@ -88,6 +90,7 @@ export function canonical(state: RaftState): string {
           ? null
           : {
               ...state.change,
+              changeId: state.change.changeId.sequence - oldest,
               quorumBy: ago(state.change.quorumBy),
               catchUp: state.change.catchUp.map((one) => ({
                 ...one,

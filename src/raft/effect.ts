@@ -116,8 +116,8 @@ export interface RestoreEffect {
 }
 
 /**
- * A read asked for with `requestRead` may be served, and all asked for before it: from a state machine that
- * holds every entry up to `index`, whenever it does.
+ * This read, asked for with `requestRead`, may be served: from a state machine that holds every entry up to `index`,
+ * whenever it does. It says nothing of others: one that goes by a lease overtakes one that must not.
  */
 export interface ReadGrantedEffect {
   readonly kind: 'read-granted';

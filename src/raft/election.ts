@@ -24,11 +24,17 @@ export function onElectionTimeout(context: Context): void {
   if (state.role === 'leader') return;
   halveHeadStart(state);
   if (!mayCampaign(state)) state.timers.election = null;
-  else if (isStalled(state)) armElectionTimer(context);
+  else if (isStalled(state)) goOnWaiting(context);
   else if (decidesAlone(state)) campaign(context, 'the only voter');
   else if (state.now < state.silentUntil) armElectionTimer(context);
   else if (state.options.preVote) askPreVotes(context);
   else campaign(context, 'no leader was heard');
+}
+
+/** Whoever led was not heard for as long as any leader's silence is borne: nobody is to be sent to it any more. */
+function goOnWaiting(context: Context): void {
+  setLeader(context, null);
+  armElectionTimer(context);
 }
 
 /** Called once the own term and vote are durable: only then may the vote be counted, and others asked. */

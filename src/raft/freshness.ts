@@ -1,4 +1,5 @@
 import type { Index } from './entry.ts';
+import { decidesAlone } from './membership.ts';
 import type { Progress } from './progress.ts';
 import type { RaftState } from './state.ts';
 
@@ -19,8 +20,11 @@ export interface Freshness {
   proven: FreshAsOf | null;
   /** Proven, and the state machine is not that far yet. */
   applying: FreshAsOf | null;
-  /** Stamps given before this moment mean nothing: the clock was not to be trusted. */
-  stampsSince: number;
+  /**
+   * The last time the clock was not to be trusted; null: it always was. A stamp of that moment or before means
+   * nothing. Of that very moment neither: a clock that went back stood still here for as long as it was gone.
+   */
+  anomalyAt: number | null;
 }
 
 /** Whoever has applied everything up to `index` lacks nothing that anybody knew to be committed at `at`. */
@@ -36,16 +40,23 @@ export interface StampedAnswer {
   readonly round: number;
 }
 
-export const noFreshness: Freshness = { proven: null, applying: null, stampsSince: 0 };
+export const noFreshness: Freshness = { proven: null, applying: null, anomalyAt: null };
 
 /** By how many milliseconds what is applied here may lag behind what anybody was told; null: no bound is known. */
-export function stalenessMs({ freshness: { proven }, now }: RaftState): number | null {
+export function stalenessMs(state: RaftState): number | null {
+  // Nothing is committed without it, so it needs no round of heartbeats to know that it knows all; it sends none.
+  const { role, commitIndex, termStartIndex, now } = state;
+  if (role === 'leader' && commitIndex >= termStartIndex && decidesAlone(state)) {
+    noteFreshness(state, { at: now, index: commitIndex });
+  }
+  const { proven } = state.freshness;
   return proven === null ? null : now - proven.at;
 }
 
 export function noteFreshness(state: RaftState, fresh: FreshAsOf): void {
   const { freshness, appliedIndex } = state;
-  if (fresh.at < freshness.stampsSince || fresh.at > state.now) return;
+  const { anomalyAt } = freshness;
+  if ((anomalyAt !== null && fresh.at <= anomalyAt) || fresh.at > state.now) return;
   if (fresh.index > appliedIndex) freshness.applying ??= fresh;
   else if (freshness.proven === null || fresh.at > freshness.proven.at) freshness.proven = fresh;
 }
@@ -61,7 +72,7 @@ export function promoteFreshness(state: RaftState): void {
 
 /** How long ago anything was is not known any more. */
 export function forgetFreshness(state: RaftState): void {
-  state.freshness = { ...noFreshness, stampsSince: state.now };
+  state.freshness = { ...noFreshness, anomalyAt: state.now };
 }
 
 /**

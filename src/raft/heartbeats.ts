@@ -36,7 +36,10 @@ export function sendHeartbeats(context: Context): void {
     });
     if (departing !== null && leaderCommit >= departing.index) departing.toldRound ??= state.lastRound;
   }
-  state.timers.heartbeat = state.progress.length > 0 ? state.now + state.options.heartbeatIntervalMs : null;
+  // Only the timer moves the timer: a round for reads comes on top, or reads that never end would put off for ever
+  // what is done with each heartbeat.
+  if (state.progress.length === 0) state.timers.heartbeat = null;
+  else state.timers.heartbeat ??= state.now + state.options.heartbeatIntervalMs;
   confirmQuorum(context);
 }
 

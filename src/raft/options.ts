@@ -2,7 +2,11 @@ import { shown } from './option-mistakes.ts';
 
 /** Bounds and times of one replica's core. Plain data. */
 export interface RaftOptions {
-  /** The shortest election timeout, and the promise to a leader; milliseconds. */
+  /**
+   * The shortest election timeout, and the promise to a leader; milliseconds. A promise is kept through a restart by
+   * being silent for as long as this, so a restart with a smaller value may break one that was given with the
+   * greater. Where leases are in use, read none (`clockDriftMaxRatio` null everywhere) while it is lowered.
+   */
   readonly electionTimeoutMinMs: number;
   /** Exclusive. Each wait is drawn anew from min..max. */
   readonly electionTimeoutMaxMs: number;

@@ -332,6 +332,7 @@ export class Raft {
     if (due(timers.handover)) endHandover(this.#context, 'timed-out');
     if (due(timers.stall)) onStallTimeout(this.#context);
     if (due(timers.heartbeat)) {
+      timers.heartbeat = null;
       sendHeartbeats(this.#context);
       sendTimeoutNow(this.#context);
       resumeReplacement(this.#context);

@@ -59,6 +59,10 @@ export function cancelRead(state: RaftState, readId: RequestId): void {
     (read) =>
       read.asker !== null || read.readId.boot !== readId.boot || read.readId.sequence !== readId.sequence,
   );
+  // Nor for the answer to a question that was asked for its sake alone: later reads need not wait for that one.
+  const { asked, reads } = state;
+  if (asked !== null && reads.every((read) => read.readId.sequence > asked.readId.sequence))
+    state.asked = null;
 }
 
 /** Once per drain: grants what can be granted, and asks for what is needed to grant the rest. */
@@ -98,9 +102,10 @@ export function handleReadIndexResponse(context: Context, from: ReplicaId, messa
     return;
   }
   if (state.asked !== null && state.asked.readId.sequence <= readId.sequence) state.asked = null;
-  if (!state.reads.some((read) => read.readId.sequence <= readId.sequence)) return;
+  const covered = state.reads.filter((read) => read.readId.sequence <= readId.sequence);
+  if (covered.length === 0) return;
   state.reads = state.reads.filter((read) => read.readId.sequence > readId.sequence);
-  context.effects.push({ kind: 'read-granted', readId, index });
+  for (const read of covered) context.effects.push({ kind: 'read-granted', readId: read.readId, index });
   // It is the commit index of this term's leader, so an idle replica need not wait for a heartbeat to learn of it.
   followCommit(context, index);
 }

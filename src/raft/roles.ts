@@ -36,6 +36,7 @@ export function becomeFollower(context: Context, term: Term, reason: string): vo
     setLeader(context, null);
   }
   state.votes = [];
+  state.campaignsByTransfer = false;
   setRole(context, 'follower', reason);
   if (state.timers.election === null) armElectionTimer(context);
 }

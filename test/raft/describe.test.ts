@@ -166,6 +166,7 @@ describe('the canonical state', () => {
     const late = withWait(living(90_000, 1));
     late.clockAnomalies = 0;
     late.silentUntil = 0;
+    late.freshness.anomalyAt = null;
     late.lastSequence += 40;
     for (const write of late.writes) {
       (write.writeId as { sequence: number }).sequence += 40;

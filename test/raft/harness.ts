@@ -13,8 +13,8 @@ import type {
   WriteEffect,
 } from '../../src/raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../../src/raft/entry.ts';
-import type { RaftEvent } from '../../src/raft/event.ts';
-import type { ReplicaId } from '../../src/raft/identity.ts';
+import type { RaftEvent, Stalled } from '../../src/raft/event.ts';
+import type { ReplicaId, RequestId } from '../../src/raft/identity.ts';
 import { checkInvariants, checkWholeLog } from '../../src/raft/invariants.ts';
 import type { Envelope, Message } from '../../src/raft/message.ts';
 import type { RaftOptions, RandomSource } from '../../src/raft/options.ts';
@@ -88,8 +88,16 @@ export function runsOf(entries: readonly Entry[]): TermRun[] {
   return runs;
 }
 
+/** A clock of its own: it read `reads` at `at`, and runs so many times as fast as the cluster's. */
+export interface FakeClock {
+  at: number;
+  reads: number;
+  rate: number;
+}
+
 export interface FakeReplica {
   readonly id: string;
+  readonly clock: FakeClock;
   disk: FakeDisk;
   /** null while crashed. */
   core: Raft | null;
@@ -101,6 +109,8 @@ export interface FakeReplica {
   /** What its state machine was given, in this life of the process. */
   applied: Entry[];
   readonly events: RaftEvent[];
+  /** Granted, the latest last. */
+  readonly reads: ReadGrantedEffect[];
 }
 
 /** Bare cores joined by a list of messages, fake disks and one clock. Nothing happens by itself. */
@@ -110,16 +120,23 @@ export class Cluster {
   network: Envelope[] = [];
   readonly replicas: FakeReplica[];
   readonly options: RaftOptions;
+  /** Stopped, as by SIGSTOP: their time goes on, and what comes waits. */
+  readonly paused = new Map<string, Envelope[]>();
   readonly #random: RandomSource;
+  readonly #optionsOf: (id: string) => Partial<RaftOptions>;
   /** Called after every drain of a core, and with every message as it is sent. */
   onStep: (replica: FakeReplica) => void = () => {};
   onSend: (replica: FakeReplica, envelope: Envelope) => void = () => {};
+  /** Called as a read is granted, before the drain that granted it has ended. */
+  onGranted: (replica: FakeReplica, read: ReadGrantedEffect) => void = () => {};
 
   constructor(
     ids: readonly string[],
     settings: {
       readonly seed?: number;
       readonly options?: Partial<RaftOptions>;
+      /** Where one replica's differ. */
+      readonly optionsOf?: (id: string) => Partial<RaftOptions>;
       /** The log and hard state a replica starts from; by default entry 1 in term 1 on all of them. */
       readonly start?: (id: string) => { entries: Entry[]; hardState: HardState };
       /** Who is in entry 1; the others are empty and wait to be invited. Default: all. */
@@ -129,6 +146,7 @@ export class Cluster {
     // Stories move one replica's time at will, which is no clock anomaly unless a test says so.
     this.options = { ...defaultRaftOptions, clockGapMs: 1_000_000, ...settings.options };
     this.#random = seeded(settings.seed ?? 1);
+    this.#optionsOf = settings.optionsOf ?? (() => ({}));
     const founders = settings.founders ?? ids;
     const first = [configurationEntry(votersOf(...founders))];
     const start =
@@ -139,6 +157,7 @@ export class Cluster {
           : { entries: [], hardState: { term: 0, votedFor: null } });
     this.replicas = ids.map((id) => ({
       id,
+      clock: { at: 0, reads: 0, rate: 1 },
       disk: fakeDisk(start(id)),
       core: null,
       applying: null,
@@ -148,6 +167,7 @@ export class Cluster {
       restoring: null,
       applied: [],
       events: [],
+      reads: [],
     }));
     for (const { id } of this.replicas) this.start(id);
   }
@@ -156,6 +176,23 @@ export class Cluster {
     const found = this.replicas.find((candidate) => candidate.id === id);
     if (found === undefined) throw new Error(`no replica ${id}`);
     return found;
+  }
+
+  /** What the clock of this replica reads. */
+  timeOf({ clock: { at, reads, rate } }: FakeReplica): number {
+    return reads + (this.now - at) * rate;
+  }
+
+  /** From now on the clock of `id` runs at another rate, or reads something else. */
+  setClock(id: string, change: { readonly rate?: number; readonly byMs?: number }): void {
+    const target = this.replica(id);
+    const reads = this.timeOf(target) + (change.byMs ?? 0);
+    Object.assign(target.clock, { at: this.now, reads, rate: change.rate ?? target.clock.rate });
+  }
+
+  /** When the clock of this replica reads that. */
+  #momentOf({ clock: { at, reads, rate } }: FakeReplica, time: number): number {
+    return rate === 1 ? at + (time - reads) : at + Math.ceil((time - reads) / rate + 1e-6);
   }
 
   core(id: string): Raft {
@@ -179,8 +216,8 @@ export class Cluster {
         self: replica(id, disk.boot, disk.life),
         group,
         clusterId,
-        options: this.options,
-        now: this.now,
+        options: { ...this.options, ...this.#optionsOf(id) },
+        now: this.timeOf(target),
         recovered: {
           hardState: disk.hardState,
           floor: disk.floor,
@@ -200,6 +237,7 @@ export class Cluster {
   crash(id: string): void {
     const target = this.replica(id);
     target.core = null;
+    this.paused.delete(id);
     this.#forgetUnfinished(target);
   }
 
@@ -276,6 +314,10 @@ export class Cluster {
       case 'event':
         target.events.push(effect.event);
         break;
+      case 'read-granted':
+        target.reads.push(effect);
+        this.onGranted(target, effect);
+        break;
       case 'send':
         this.onSend(target, effect.envelope);
         this.network.push(effect.envelope);
@@ -292,7 +334,7 @@ export class Cluster {
 
   persistOne(target: FakeReplica): void {
     const write = writeOldest(target.disk);
-    if (write !== undefined) target.core?.persisted(this.now, write.writeId);
+    if (write !== undefined) target.core?.persisted(this.timeOf(target), write.writeId);
   }
 
   finishApply(target: FakeReplica): void {
@@ -306,7 +348,7 @@ export class Cluster {
       throw new Error(`${target.id} cannot apply ${from}..${to} after ${target.applied.length}`);
     }
     target.applied.push(...entries);
-    core.applied(this.now, to);
+    core.applied(this.timeOf(target), to);
   }
 
   finishLoad(target: FakeReplica, failed = false): void {
@@ -315,7 +357,7 @@ export class Cluster {
     const { floor, entries } = target.disk;
     const gone = load.from <= floor.index;
     const read = gone || failed ? null : entries.slice(load.from - floor.index - 1, load.to - floor.index);
-    target.core?.loaded(this.now, load.loadId, read?.slice(0, 3) ?? null);
+    target.core?.loaded(this.timeOf(target), load.loadId, read?.slice(0, 3) ?? null);
   }
 
   finishSnapshotLoad(target: FakeReplica, failed = false): void {
@@ -323,7 +365,7 @@ export class Cluster {
     if (load === undefined) return;
     const stored = failed ? undefined : snapshotOn(target.disk, load.snapshot);
     const data = stored?.data.slice(load.offset, load.offset + load.length) ?? null;
-    target.core?.snapshotLoaded(this.now, load.loadId, data);
+    target.core?.snapshotLoaded(this.timeOf(target), load.loadId, data);
   }
 
   /** The oldest chunk of a snapshot is written and reported. */
@@ -331,9 +373,9 @@ export class Cluster {
     const written = writeChunk(target.disk);
     if (written === null) return;
     const { transferId, offset, data } = written.chunk;
-    target.core?.snapshotWritten(this.now, transferId, offset + data.length);
-    if (written.end === 'stored') target.core?.snapshotStored(this.now, transferId);
-    if (written.end === 'failed') target.core?.snapshotFailed(this.now, transferId);
+    target.core?.snapshotWritten(this.timeOf(target), transferId, offset + data.length);
+    if (written.end === 'stored') target.core?.snapshotStored(this.timeOf(target), transferId);
+    if (written.end === 'failed') target.core?.snapshotFailed(this.timeOf(target), transferId);
   }
 
   finishRestore(target: FakeReplica): void {
@@ -344,7 +386,7 @@ export class Cluster {
     if (stored === undefined) throw new Error(`${target.id} restores what it does not hold`);
     if (stored.meta.index <= target.applied.length) throw new Error(`${target.id} goes back by restoring`);
     target.applied = restoredFrom(stored);
-    core.restored(this.now, stored.meta.index);
+    core.restored(this.timeOf(target), stored.meta.index);
   }
 
   /** Stores a snapshot of the state machine as of `index`, and lets the log begin after it but for `keep` entries. */
@@ -352,7 +394,7 @@ export class Cluster {
     const target = this.replica(id);
     const stored = this.snapshotOf(id, index);
     storeSnapshot(target.disk, stored);
-    this.core(id).snapshotTaken(this.now, stored.meta, index + 1 - keep);
+    this.core(id).snapshotTaken(this.timeOf(target), stored.meta, index + 1 - keep);
     this.drain(target);
     return stored.meta;
   }
@@ -369,8 +411,10 @@ export class Cluster {
     const at = this.network.indexOf(envelope);
     if (at >= 0) this.network.splice(at, 1);
     const target = this.replica(envelope.to.id);
-    if (target.core === null) return;
-    target.core.receive(this.now, envelope);
+    const waiting = this.paused.get(envelope.to.id);
+    waiting?.push(envelope);
+    if (target.core === null || waiting !== undefined) return;
+    target.core.receive(this.timeOf(target), envelope);
     this.drain(target);
   }
 
@@ -391,9 +435,9 @@ export class Cluster {
     this.settle(passes);
     for (;;) {
       let next = Number.POSITIVE_INFINITY;
-      for (const { core } of this.replicas) {
-        const due = core?.deadline ?? Number.POSITIVE_INFINITY;
-        if (due < next) next = due;
+      for (const target of this.replicas) {
+        const due = this.paused.has(target.id) ? null : (target.core?.deadline ?? null);
+        if (due !== null) next = Math.min(next, this.#momentOf(target, due));
       }
       if (next > end) {
         this.now = end;
@@ -401,8 +445,10 @@ export class Cluster {
       }
       if (next > this.now) this.now = next;
       for (const target of this.replicas) {
-        if (target.core === null || (target.core.deadline ?? Number.POSITIVE_INFINITY) > this.now) continue;
-        target.core.tick(this.now);
+        const due = target.core?.deadline ?? null;
+        if (target.core === null || due === null || due > this.timeOf(target)) continue;
+        if (this.paused.has(target.id)) continue;
+        target.core.tick(this.timeOf(target));
         this.drain(target);
       }
       this.settle(passes);
@@ -414,8 +460,8 @@ export class Cluster {
     const target = this.replica(id);
     const due = this.core(id).deadline;
     if (due === null) throw new Error(`${id} waits for nothing`);
-    if (due > this.now) this.now = due;
-    this.core(id).tick(this.now);
+    this.now = Math.max(this.now, this.#momentOf(target, due));
+    this.core(id).tick(this.timeOf(target));
     this.drain(target);
   }
 
@@ -431,11 +477,67 @@ export class Cluster {
 
   propose(id: string, ...texts: string[]): ReturnType<Raft['propose']> {
     const result = this.core(id).propose(
-      this.now,
+      this.timeOf(this.replica(id)),
       texts.map((text) => ({ kind: 'command', payload: new TextEncoder().encode(text) })),
     );
     this.drain(this.replica(id));
     return result;
+  }
+
+  /** Asks for `count` reads at once. @returns the last one's id. */
+  read(id: string, how: { readonly lease?: boolean; readonly count?: number } = {}): RequestId {
+    const target = this.replica(id);
+    let readId: RequestId | null = null;
+    for (let asked = 0; asked < (how.count ?? 1); asked += 1) {
+      readId = this.core(id).requestRead(this.timeOf(target), how.lease ?? false);
+    }
+    this.drain(target);
+    if (readId === null) throw new Error(`${id} takes no reads`);
+    return readId;
+  }
+
+  /** At which index that read was granted; null when it was not. */
+  grantedAt(id: string, { boot, sequence }: RequestId): Index | null {
+    const { reads } = this.replica(id);
+    const found = reads.find(({ readId }) => readId.boot === boot && readId.sequence === sequence);
+    return found?.index ?? null;
+  }
+
+  staleness(id: string): number | null {
+    return this.core(id).staleness(this.timeOf(this.replica(id)));
+  }
+
+  transfer(id: string, to: string | null = null): ReturnType<Raft['transferLeadership']> {
+    const result = this.core(id).transferLeadership(this.timeOf(this.replica(id)), to);
+    this.drain(this.replica(id));
+    return result;
+  }
+
+  stepDown(id: string): ReturnType<Raft['stepDown']> {
+    const result = this.core(id).stepDown(this.timeOf(this.replica(id)));
+    this.drain(this.replica(id));
+    return result;
+  }
+
+  stall(id: string, what: Stalled, forMs = 0): void {
+    this.core(id).stalled(this.timeOf(this.replica(id)), what, forMs);
+    this.drain(this.replica(id));
+  }
+
+  answer(id: string, what: Stalled): void {
+    this.core(id).answered(this.timeOf(this.replica(id)), what);
+    this.drain(this.replica(id));
+  }
+
+  pause(id: string): void {
+    this.core(id);
+    this.paused.set(id, []);
+  }
+
+  /** It runs again; what came meanwhile is under way to it, before all else. */
+  resume(id: string): void {
+    this.network.unshift(...(this.paused.get(id) ?? []));
+    this.paused.delete(id);
   }
 
   get leaders(): FakeReplica[] {
