@@ -32,12 +32,17 @@ export class TraceCluster extends Cluster {
     newcomers: readonly string[],
     options: Partial<RaftOptions>,
     logs: readonly GivenLog[],
+    priorities: ReadonlyMap<string, number> = new Map(),
   ) {
     const configuration = votersOf(...founders);
     const stranger = logs.find(({ id }) => !founders.includes(id));
     if (stranger !== undefined) throw new Error(`${stranger.id} is no founder, so it starts with no log`);
     super([...founders, ...newcomers], {
       options,
+      optionsOf: (id) => {
+        const electionPriority = priorities.get(id);
+        return electionPriority === undefined ? {} : { electionPriority };
+      },
       start: (id) => {
         const given = logs.find((log) => log.id === id);
         if (newcomers.includes(id)) return { entries: [], hardState: { term: 0, votedFor: null } };
@@ -51,6 +56,7 @@ export class TraceCluster extends Cluster {
   override deliver(envelope: Envelope): void {
     const { to, message } = envelope;
     const isDown = this.replica(to.id).core === null;
+    if (this.paused.has(to.id)) this.onTold(`waits for ${to.id}: ${describeEnvelope(envelope)}`);
     if (isDown) this.onTold(`lost, since ${to.id} is down: ${describeEnvelope(envelope)}`);
     if (message.kind !== 'JoinAnswer') super.deliver(envelope);
     else this.network = this.network.filter((other) => other !== envelope);
@@ -138,6 +144,14 @@ export class TraceCluster extends Cluster {
   memberOf(id: string): Member {
     const { disk } = this.replica(id);
     return { id, incarnation: replica(id, 1, disk.life).incarnation, address: `${id}:1` };
+  }
+
+  /** Its clock reads so much less from now on, and it sees that. */
+  setClockBack(id: string, byMs: number): void {
+    this.setClock(id, { byMs: -byMs });
+    const target = this.replica(id);
+    this.core(id).tick(this.timeOf(target));
+    this.drain(target);
   }
 
   crashRunning(id: string): void {

@@ -1,6 +1,7 @@
 import type { Configuration, Member } from '../../src/raft/configuration.ts';
 import { members } from '../../src/raft/configuration.ts';
 import { describeConfiguration, describeProgress, describeState } from '../../src/raft/describe.ts';
+import type { Stalled } from '../../src/raft/event.ts';
 import { currentConfiguration } from '../../src/raft/membership.ts';
 import type { MembershipChange, RefusedMembership } from '../../src/raft/membership-change.ts';
 import { replica as pairOf } from './harness.ts';
@@ -80,6 +81,60 @@ export const commands: Readonly<Record<string, Command>> = {
       const bound = result.reason === 'overloaded' ? ` (${result.bound})` : '';
       teller.say(`${id} refuses: ${result.reason}${bound}`);
     },
+  },
+  read: {
+    voice: 'aloud',
+    takes: [1, 3],
+    run: ({ cluster, teller }, { plain: [id = '', ...how] }) => {
+      const lease = how.includes('lease');
+      const [count = '1'] = how.filter((word) => word !== 'lease');
+      const before = cluster.replica(id).reads.length;
+      const { boot, sequence } = cluster.read(id, { lease, count: wholeNumber(count) });
+      if (cluster.replica(id).reads.length === before)
+        teller.say(`${id} has to wait for read ${boot}.${sequence}`);
+    },
+  },
+  staleness: {
+    voice: 'aloud',
+    takes: [1, 1],
+    run: ({ cluster, teller }, { plain: [id = ''] }) => {
+      const ms = cluster.staleness(id);
+      teller.say(ms === null ? `${id} cannot tell how stale it is` : `${id} is at most ${ms} ms stale`);
+    },
+  },
+  transfer: {
+    voice: 'aloud',
+    takes: [1, 2],
+    run: ({ cluster, teller }, { plain: [id = '', to] }) => {
+      tellRefusal(teller, id, cluster.transfer(id, to ?? null));
+    },
+  },
+  stepdown: {
+    voice: 'aloud',
+    takes: [1, 1],
+    run: ({ cluster, teller }, { plain: [id = ''] }) => {
+      const result = cluster.stepDown(id);
+      if (!result.accepted) teller.say(`${id} refuses: ${result.reason}`);
+    },
+  },
+  stall: {
+    voice: 'aloud',
+    takes: [2, 3],
+    run: ({ cluster }, { plain: [id = '', what, forMs = '0'] }) => {
+      cluster.stall(id, stalledOf(what), wholeNumber(forMs));
+    },
+  },
+  answered: {
+    voice: 'aloud',
+    takes: [2, 2],
+    run: ({ cluster }, { plain: [id = '', what] }) => cluster.answer(id, stalledOf(what)),
+  },
+  pause: ofReplica('aloud', (cluster, id) => cluster.pause(id)),
+  resume: ofReplica('aloud', (cluster, id) => cluster.resume(id)),
+  clockback: {
+    voice: 'aloud',
+    takes: [2, 2],
+    run: ({ cluster }, { plain: [id = '', byMs] }) => cluster.setClockBack(id, wholeNumber(byMs)),
   },
   change: {
     voice: 'aloud',
@@ -164,10 +219,17 @@ function ofLinks(voice: Voice, run: (cluster: TraceCluster, link: Link) => void)
   };
 }
 
+function stalledOf(word: string | undefined): Stalled {
+  if (word !== 'storage' && word !== 'state-machine') throw new Error('it is storage or state-machine');
+  return word;
+}
+
 function tellRefusal(
   teller: TraceTeller,
   id: string,
-  result: { readonly accepted: true } | RefusedMembership,
+  result:
+    | { readonly accepted: true }
+    | (Pick<RefusedMembership, 'accepted' | 'why'> & { readonly reason: string }),
 ): void {
   if (!result.accepted) teller.say(`${id} refuses: ${result.reason} (${result.why})`);
 }

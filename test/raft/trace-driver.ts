@@ -45,7 +45,7 @@ export class TraceDriver {
     if (this.#running !== null) return this.#running;
     if (this.#setup === null) throw new Error('there is no cluster yet');
     const { words, logs } = this.#setup;
-    const { newcomers = [], ...options } = Object.fromEntries(words.named);
+    const { newcomers = [], priority = [], ...options } = Object.fromEntries(words.named);
     const cluster = new TraceCluster(
       words.plain,
       newcomers,
@@ -55,14 +55,22 @@ export class TraceDriver {
         terms: terms.map(wholeNumber),
         term: named.has('term') ? wholeNumber(named.get('term')?.[0]) : null,
       })),
+      new Map(priority.map((pair) => prioritiesOf(pair))),
     );
     const teller = new TraceTeller(cluster.replicas);
     cluster.onSend = (_replica, envelope) => teller.onSend(envelope);
     cluster.onStep = (replica) => teller.onStep(replica);
+    cluster.onGranted = (replica, read) => teller.onGranted(replica, read);
     cluster.onTold = (line) => teller.sayAloud(line);
     this.#running = { cluster, teller };
     return this.#running;
   }
+}
+
+/** `S1:50` */
+function prioritiesOf(pair: string): [string, number] {
+  const [id = '', priority] = pair.split(':');
+  return [id, wholeNumber(priority)];
 }
 
 function commandOf({ verb, plain, named }: Words): Command {

@@ -1,4 +1,5 @@
-import { describeEnvelope, describeEvent } from '../../src/raft/describe.ts';
+import { describeEffect, describeEnvelope, describeEvent } from '../../src/raft/describe.ts';
+import type { ReadGrantedEffect } from '../../src/raft/effect.ts';
 import type { RaftEvent } from '../../src/raft/event.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { FakeReplica } from './harness.ts';
@@ -29,6 +30,7 @@ export class TraceTeller {
   /** Who experienced an event, by its text, in the order of the first to do so. */
   #events = new Map<string, string[]>();
   #sent: Envelope[] = [];
+  #granted: ReadGrantedEffect[] = [];
 
   constructor(replicas: readonly FakeReplica[]) {
     this.#replicas = replicas;
@@ -70,11 +72,16 @@ export class TraceTeller {
     this.#sent.push(envelope);
   }
 
+  onGranted(_replica: FakeReplica, read: ReadGrantedEffect): void {
+    this.#granted.push(read);
+  }
+
   /** One core was drained. */
   onStep(replica: FakeReplica): void {
     const events = replica.events.slice(this.#heard.get(replica) ?? 0);
     this.#heard.set(replica, replica.events.length);
     for (const event of events) if (isWorthTelling(event)) this.#tellEvent(replica.id, describeEvent(event));
+    for (const read of this.#granted.splice(0)) this.#tellEvent(replica.id, describeEffect(read));
     const messages = this.#sent.splice(0);
     if (!this.#aloud) return;
     const change = this.#changeOf(replica);

@@ -50,7 +50,8 @@ export function optionsOf(named: ReadonlyMap<string, readonly string[]>): Partia
   for (const [name, [value = '']] of named) {
     if (!(name in defaultRaftOptions)) throw new Error(`there is no option ${name}`);
     const byDefault = defaultRaftOptions[name as keyof RaftOptions];
-    if (typeof byDefault === 'number') options[name] = wholeNumber(value);
+    if (byDefault === null) options[name] = Number(value);
+    else if (typeof byDefault === 'number') options[name] = wholeNumber(value);
     else if (typeof byDefault === 'string') options[name] = value;
     else if (value === 'on' || value === 'off') options[name] = value === 'on';
     else throw new Error(`${name} is on or off, not ${value}`);
