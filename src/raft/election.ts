@@ -158,7 +158,6 @@ export function campaignByTransfer(context: Context, reason: string): void {
 function campaign(context: Context, reason: string): void {
   const { state } = context;
   state.votes = [];
-  state.campaignsByTransfer = false;
   enterTerm(context, state.hardState.term + 1, state.self);
   setRole(context, 'candidate', reason);
   armElectionTimer(context);

@@ -22,6 +22,8 @@ export function checkInvariants(state: RaftState): string[] {
   checkLogEnds(state, holds);
   checkRole(state, holds);
   checkProgress(state, holds);
+  checkReads(state, holds);
+  checkClockFacts(state, holds);
   return findings;
 }
 
@@ -213,14 +215,100 @@ function checkRole(state: RaftState, holds: Holds): void {
   holds(!state.handover?.sent || state.leaseForfeited, 'a TimeoutNow ends the lease', state.leaseForfeited);
   holds(leads || timers.stall === null, 'only a leader stands in the way', timers.stall);
   holds(!leads || state.asked === null, 'a leader asks nobody whether it may read', state.asked?.askedAt);
-  for (const { asker, round } of state.reads) {
-    holds(leads || asker === null, 'only a leader grants reads to others', asker?.id);
-    holds(leads === (round !== null), 'a leader waits for a round, others for its answer', round);
-  }
+  holds(leads || !state.leaseForfeited, 'only a leader has a lease to forfeit', role);
+  holds(role === 'candidate' || !state.campaignsByTransfer, 'only a campaign can be by transfer', role);
+  holds(leads === (state.leadingSince !== null), 'a leader knows since when', state.leadingSince);
+  holds(
+    state.handover === null || !sameMember(state.handover.to, self),
+    'nobody hands over to itself',
+    state.handover?.to.id,
+  );
   holds(
     role === 'candidate' || role === 'pre-candidate' || votes.length === 0,
     'votes are counted in a campaign only',
     votes.length,
+  );
+}
+
+function checkReads(state: RaftState, holds: Holds): void {
+  const { role, self, lastRound, lastSequence, asked } = state;
+  const leads = role === 'leader';
+  let sequence = 0;
+  const askers = new Set<string>();
+  for (const { asker, round, readId } of state.reads) {
+    holds(leads || asker === null, 'only a leader grants reads to others', asker?.id);
+    holds(leads === (round !== null), 'a leader waits for a round, others for its answer', round);
+    holds((round ?? 0) <= lastRound + 1, 'a read waits for no round after the next', round, lastRound);
+    if (asker === null) {
+      holds(readId.boot === self.boot, 'own reads are of this boot', readId.boot, self.boot);
+      holds(readId.sequence > sequence, 'own reads are in order', sequence, readId.sequence);
+      ({ sequence } = readId);
+    } else {
+      const name = `${asker.id} ${asker.incarnation}`;
+      holds(!sameMember(asker, self) && !askers.has(name), 'each other member asks one question', asker.id);
+      askers.add(name);
+    }
+  }
+  holds(sequence <= lastSequence, 'reads have ids that were given out', sequence, lastSequence);
+  holds((asked?.readId.sequence ?? 0) <= lastSequence, 'a question is of a read', asked?.readId.sequence);
+}
+
+/** What was measured by a clock, and may be relied upon because of that. */
+function checkClockFacts(state: RaftState, holds: Holds): void {
+  const { now, freshness, rounds, lastRound, options, stall } = state;
+  const { proven, applying, anomalyAt } = freshness;
+  holds((anomalyAt ?? now) <= now, 'no anomaly is to come', anomalyAt, now);
+  for (const fresh of [proven, applying]) {
+    if (fresh === null) continue;
+    holds(fresh.at <= now, 'nothing is proven of a time to come', fresh.at, now);
+    holds(anomalyAt === null || fresh.at > anomalyAt, 'an anomaly ends what was proven', fresh.at, anomalyAt);
+  }
+  const { appliedIndex } = state;
+  holds((proven?.index ?? 0) <= appliedIndex, 'what is proven is applied', proven?.index, appliedIndex);
+  holds(applying === null || applying.index > appliedIndex, 'what is applied counts', applying?.index);
+
+  const first = rounds[0]?.round ?? lastRound + 1;
+  holds(
+    first + rounds.length - 1 === lastRound,
+    'rounds follow one another up to the last',
+    first,
+    lastRound,
+  );
+  const sentAt = rounds.at(-1)?.sentAt ?? now;
+  holds(sentAt <= now, 'no round was sent in a time to come', sentAt, now);
+  holds((state.quorumConfirmedAt ?? now) <= now, 'no quorum is confirmed ahead', state.quorumConfirmedAt);
+  for (const { member, answeredRound, stamped, provenFreshness, promisedUntil, boot } of state.progress) {
+    const name = member.id;
+    holds(answeredRound <= lastRound, `${name} answers rounds that were sent`, answeredRound, lastRound);
+    holds((stamped?.round ?? 0) <= lastRound + 1, `the stamp of ${name} waits for the next round`, lastRound);
+    holds(
+      stamped === null || stamped.boot === boot,
+      `the stamp of ${name} is of its boot`,
+      stamped?.boot,
+      boot,
+    );
+    holds(
+      provenFreshness === null || provenFreshness.boot === boot,
+      `what is proven of ${name} is of its boot`,
+      provenFreshness?.boot,
+      boot,
+    );
+    holds(
+      promisedUntil === null || options.clockDriftMaxRatio !== null,
+      `no promise of ${name} counts without a bound on drift`,
+      promisedUntil,
+    );
+  }
+  holds(
+    state.headStartMs >= 0 && state.headStartMs <= options.electionTimeoutMaxMs,
+    'a head start is bounded',
+    state.headStartMs,
+  );
+  const stands = stall.storageSince !== null || stall.stateMachineSince !== null;
+  holds(
+    stands || (!stall.told && state.timers.stall === null),
+    "what goes on stands in nobody's way",
+    stall.told,
   );
 }
 

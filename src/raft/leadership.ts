@@ -18,7 +18,6 @@ export function becomeLeader(context: Context): void {
     );
   }
   state.votes = [];
-  state.campaignsByTransfer = false;
   state.timers.election = null;
   state.settledIndex = state.commitIndex;
   setRole(context, 'leader', 'elected by a quorum');

@@ -36,7 +36,6 @@ export function becomeFollower(context: Context, term: Term, reason: string): vo
     setLeader(context, null);
   }
   state.votes = [];
-  state.campaignsByTransfer = false;
   setRole(context, 'follower', reason);
   if (state.timers.election === null) armElectionTimer(context);
 }
@@ -52,6 +51,8 @@ export function enterTerm(context: Context, term: Term, votedFor: MemberId | nul
 
 export function setRole(context: Context, role: Role, reason: string): void {
   context.state.role = role;
+  // Whoever campaigns by transfer says so once it is a candidate.
+  context.state.campaignsByTransfer = false;
   emit(context, { kind: 'role-changed', term: context.state.hardState.term, role, reason });
 }
 

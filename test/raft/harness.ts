@@ -129,6 +129,9 @@ export class Cluster {
   onSend: (replica: FakeReplica, envelope: Envelope) => void = () => {};
   /** Called as a read is granted, before the drain that granted it has ended. */
   onGranted: (replica: FakeReplica, read: ReadGrantedEffect) => void = () => {};
+  /** To plant bugs: before every drain of a core, and in place of every message that arrives. */
+  beforeDrain: (replica: FakeReplica) => void = () => {};
+  asHeard: (envelope: Envelope) => Envelope = (envelope) => envelope;
 
   constructor(
     ids: readonly string[],
@@ -263,6 +266,7 @@ export class Cluster {
   drain(target: FakeReplica): void {
     const { core, disk } = target;
     if (core === null) return;
+    this.beforeDrain(target);
     for (let effects = core.takeEffects(); effects.length > 0; effects = core.takeEffects()) {
       for (const effect of effects) {
         this.#take(target, effect);
@@ -414,7 +418,7 @@ export class Cluster {
     const waiting = this.paused.get(envelope.to.id);
     waiting?.push(envelope);
     if (target.core === null || waiting !== undefined) return;
-    target.core.receive(this.timeOf(target), envelope);
+    target.core.receive(this.timeOf(target), this.asHeard(envelope));
     this.drain(target);
   }
 
