@@ -82,6 +82,14 @@ class Sabotage {
     }));
   }
 
+  /** What is under way of one kind from one to another arrives, and nothing else. */
+  settleOnly(from: string, to: string, kind: Message['kind']): void {
+    for (const envelope of [...this.cluster.network]) {
+      const { from: sender, to: receiver, message } = envelope;
+      if (sender.id === from && receiver.id === to && message.kind === kind) this.cluster.deliver(envelope);
+    }
+  }
+
   /** a appends what nobody else gets, and b is elected without it. */
   forkLogs(): void {
     const others = ({ from, to }: Envelope): boolean => from.id !== 'a' && to.id !== 'a';
@@ -567,6 +575,103 @@ const bugs: readonly {
       );
     },
   },
+  {
+    rule: 'transfer',
+    name: 'a TimeoutNow to a peer that lacks an entry',
+    plant: (s) => {
+      s.cluster.propose('a', 'z');
+      const progress = s.state('a').progress.find(({ member }) => member.id === 'b');
+      if (progress !== undefined) believe(progress, s.state('a').log.lastIndex);
+      s.cluster.transfer('a', 'b');
+    },
+  },
+  {
+    rule: 'waive',
+    name: 'a campaign of its own that waives promises',
+    options: withoutPromises,
+    plant: (s) => {
+      s.lieIn('b', 'RequestVote', (message) => ({ ...message, leadershipTransfer: true }));
+      s.lockstep.elect('b');
+    },
+  },
+  {
+    rule: 'promise',
+    name: 'a campaign by transfer that nobody asked for, in spite of a promise',
+    options: { preVote: false },
+    plant: (s) => {
+      s.run(200);
+      const { state } = s.cluster.core('b');
+      state.timers.election = s.cluster.now;
+      s.cluster.core('b').tick(s.cluster.now);
+      s.drain('b');
+    },
+  },
+  {
+    rule: 'upToDate',
+    name: 'a vote for a transfer to a shorter log',
+    plant: (s) => {
+      const { hardState } = s.state('b');
+      s.lie('b', () => ({ currentTerm: hardState.term + 1, votedFor: 'c/c-incarnation' }));
+      s.hear('b', 'c', {
+        kind: 'RequestVote',
+        term: hardState.term + 1,
+        lastLogIndex: 1,
+        lastLogTerm: 1,
+        leadershipTransfer: true,
+      });
+    },
+  },
+  {
+    rule: 'askLeader',
+    name: 'a question to somebody that does not lead',
+    plant: (s) => {
+      s.state('b').leader = memberOf('c');
+      s.cluster.read('b');
+    },
+  },
+  {
+    rule: 'readIndex',
+    name: 'an answer by the round that was under way before the question came',
+    plant: (s) => {
+      s.cluster.read('a');
+      s.cluster.read('b');
+      s.settleOnly('b', 'a', 'ReadIndexRequest');
+      for (const read of s.state('a').reads) read.round = s.state('a').lastRound;
+      s.settleOnly('a', 'c', 'Heartbeat');
+      s.settleOnly('c', 'a', 'HeartbeatResponse');
+    },
+  },
+  {
+    rule: 'readIndex',
+    name: 'an answer with another index than what is committed',
+    plant: (s) => {
+      s.lieIn('a', 'ReadIndexResponse', (message) => ({ ...message, index: message.index - 1 }));
+      s.cluster.read('b');
+      s.lockstep.settle();
+    },
+  },
+  {
+    rule: 'readIndex',
+    name: 'an answer before an entry of the own term is committed',
+    plant: (s) => {
+      s.cluster.crash('a');
+      s.lockstep.elect('b', ({ message }) => message.kind.includes('Vote'));
+      s.cluster.fire('b');
+      s.lockstep.settle(({ message }) => message.kind.includes('Heartbeat'));
+      const readId = s.cluster.read('c');
+      const { hardState, commitIndex, self } = s.state('b');
+      const message = {
+        kind: 'ReadIndexResponse',
+        term: hardState.term,
+        readId,
+        index: commitIndex,
+      } as const;
+      s.lie('b', ({ sent }) => ({
+        sent: [...sent, { clusterId, group, from: self, to: s.state('c').self, message }],
+      }));
+      s.settleOnly('c', 'b', 'ReadIndexRequest');
+    },
+  },
 ];
 
 /** A leader thinks that a peer holds its log up to `matchIndex`. */
@@ -609,6 +714,11 @@ describe('the model of the dissertation names the rule that is broken', () => {
       story.cluster.compact('a');
       story.change('a', { remove: ['a'], add: [memberOf('e')] });
       story.run(3000);
+      story.lockstep.elect('b');
+      story.cluster.read('c');
+      story.cluster.transfer('b', 'c');
+      story.run(1000);
+      story.cluster.read('b');
       story.lockstep.elect('b');
       story.cluster.propose('b', 'after all that');
       story.run(500);

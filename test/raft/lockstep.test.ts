@@ -18,6 +18,8 @@ const rough: Weights = {
   failWrite: 1,
   wipe: 0,
   cut: 6,
+  read: 25,
+  transfer: 6,
 };
 
 const profiles = {
@@ -56,7 +58,17 @@ const profiles = {
 } satisfies Record<string, Profile>;
 
 describe('the core, in lockstep with the rules of the dissertation', () => {
-  const sum = { changes: 0, joint: 0, installed: 0, wiped: 0, leaders: 0, truncated: 0, aborted: 0 };
+  const sum = {
+    changes: 0,
+    joint: 0,
+    installed: 0,
+    wiped: 0,
+    leaders: 0,
+    truncated: 0,
+    aborted: 0,
+    transfers: 0,
+    answers: 0,
+  };
 
   test.each<[keyof typeof profiles, number]>([
     ['servers that stay', 3],
@@ -76,7 +88,17 @@ describe('the core, in lockstep with the rules of the dissertation', () => {
   });
 
   test('and it did much: a chaos in which nothing happens would prove nothing', () => {
-    const least = { changes: 10, joint: 20, installed: 2, wiped: 10, leaders: 40, truncated: 1, aborted: 1 };
+    const least = {
+      changes: 10,
+      joint: 20,
+      installed: 2,
+      wiped: 10,
+      leaders: 40,
+      truncated: 1,
+      aborted: 1,
+      transfers: 30,
+      answers: 30,
+    };
     for (const what of Object.keys(least) as (keyof typeof least)[]) {
       expect(sum[what], what).toBeGreaterThanOrEqual(least[what]);
     }

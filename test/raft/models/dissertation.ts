@@ -1,4 +1,4 @@
-import type { Index } from '../../../src/raft/entry.ts';
+import type { Index, Term } from '../../../src/raft/entry.ts';
 import type { Envelope } from '../../../src/raft/message.ts';
 import type { SnapshotMeta } from '../../../src/raft/snapshot.ts';
 import type { AbstractLog } from './abstract-log.ts';
@@ -23,7 +23,7 @@ import {
 } from './replication-rules.ts';
 import { diverge } from './rules.ts';
 import { checkSent } from './sending-rules.ts';
-import { enterTerm, type Observed, type Server, type Step, snapshotKey } from './server.ts';
+import { enterTerm, type Observed, questionKey, type Server, type Step, snapshotKey } from './server.ts';
 
 /**
  * Figure 2 of the paper with chapters 4 (membership), 5 (snapshots) and 9.6 (pre-votes) of the dissertation,
@@ -92,8 +92,13 @@ export class Dissertation {
     const moved = `went from term ${server.currentTerm} to ${currentTerm}`;
     if (currentTerm < server.currentTerm) diverge('currentTerm', server, moved);
     const asked = heard?.message;
+    if (asked?.kind === 'TimeoutNow' && currentTerm === asked.term + 1 && asked.term >= server.currentTerm) {
+      campaignByTransfer(server, asked.term, observed);
+      return;
+    }
     if (asked !== undefined && 'term' in asked && asked.term === currentTerm && tellsTerm(asked)) {
-      if (asked.kind === 'RequestVote') this.#keepPromise(server, pair(heard?.from ?? missing()), now);
+      if (asked.kind === 'RequestVote' && !asked.leadershipTransfer)
+        this.#keepPromise(server, pair(heard?.from ?? missing()), now);
       enterTerm(server, currentTerm, null);
       return;
     }
@@ -130,7 +135,8 @@ export class Dissertation {
     else if (!isUpToDate(server.log, asked.lastLogIndex, asked.lastLogTerm)) {
       diverge('upToDate', server, `voted for a log that ends at ${asked.lastLogIndex}/${asked.lastLogTerm}`);
     }
-    this.#keepPromise(server, votedFor ?? '', now);
+    if (asked?.kind === 'RequestVote' && !asked.leadershipTransfer)
+      this.#keepPromise(server, votedFor ?? '', now);
     server.votedFor = votedFor;
   }
 
@@ -210,6 +216,18 @@ export class Dissertation {
   }
 }
 
+/** 3.10: nobody is asked first, and what was promised to the leader that asks is no obstacle. */
+function campaignByTransfer(server: Server, term: Term, { votedFor }: Observed): void {
+  const what = `campaigns in term ${term + 1} by transfer`;
+  if (term === server.currentTerm && server.role === 'leader')
+    diverge('campaign', server, `${what} and leads`);
+  if (votedFor !== server.pair) diverge('campaign', server, `${what} and voted for ${votedFor}`);
+  if (!mayCampaign(server)) diverge('campaign', server, `${what} and is no voter`);
+  enterTerm(server, term + 1, server.pair);
+  server.role = 'candidate';
+  server.byTransfer = true;
+}
+
 /** A vote asked of, or entries sent to, an incarnation that is gone. */
 function checkUntouched(server: Server, { currentTerm, votedFor, log }: Observed): void {
   const untouched = currentTerm === server.currentTerm && votedFor === server.votedFor;
@@ -236,11 +254,18 @@ function hear(server: Server, heard: Envelope | null): void {
       break;
     case 'HeartbeatResponse':
       noteMatch(server, from, message.matchIndex);
+      server.answeredRounds.set(from, Math.max(message.round, server.answeredRounds.get(from) ?? 0));
       break;
     case 'AppendEntries':
     case 'Heartbeat':
+    case 'TimeoutNow':
       server.leader = from;
       break;
+    case 'ReadIndexRequest': {
+      const key = questionKey(from, message.readId);
+      if (!server.questions.has(key)) server.questions.set(key, server.lastRound);
+      break;
+    }
     case 'InstallSnapshot':
       server.leader = from;
       // Everything up to there is committed, so it is in both logs (paper 5.4.3).

@@ -28,6 +28,8 @@ export interface Weights {
   readonly failWrite: number;
   readonly wipe: number;
   readonly cut: number;
+  readonly read: number;
+  readonly transfer: number;
 }
 
 const IDS = [...'abcdef'];
@@ -36,7 +38,17 @@ const IDS = [...'abcdef'];
 export class LockstepChaos {
   readonly lockstep: Lockstep;
   readonly cluster: Cluster;
-  readonly seen = { changes: 0, joint: 0, installed: 0, wiped: 0, leaders: 0, truncated: 0, aborted: 0 };
+  readonly seen = {
+    changes: 0,
+    joint: 0,
+    installed: 0,
+    wiped: 0,
+    leaders: 0,
+    truncated: 0,
+    aborted: 0,
+    transfers: 0,
+    answers: 0,
+  };
   readonly #random;
   readonly #profile: Profile;
   readonly #cutOff = new Set<string>();
@@ -119,6 +131,17 @@ export class LockstepChaos {
       this.cluster.start(target.id, true);
     },
     wipe: (target) => this.#wipe(target),
+    read: ({ id, core }) => {
+      if (core !== null) this.cluster.read(id);
+    },
+    transfer: () => {
+      const { id } = this.#pick(
+        this.cluster.leaders.length > 0 ? this.cluster.leaders : this.cluster.replicas,
+      );
+      if (this.cluster.replica(id).core === null) return;
+      if (this.#random.integer(0, 5) === 0) this.cluster.stepDown(id);
+      else if (this.cluster.transfer(id, this.#pick([null, ...IDS])).accepted) this.seen.transfers += 1;
+    },
     cut: ({ id }) => {
       // Leaders more often than not, and long enough to be missed.
       const [leader] = this.cluster.leaders;
@@ -129,6 +152,7 @@ export class LockstepChaos {
 
   #deliverOne(): void {
     this.#withMessage((envelope) => {
+      if (envelope.message.kind === 'ReadIndexResponse') this.seen.answers += 1;
       const isCut = this.#cutOff.has(envelope.from.id) !== this.#cutOff.has(envelope.to.id);
       if (isCut) this.#remove(envelope);
       else this.cluster.deliver(envelope);

@@ -1,3 +1,4 @@
+import type { Index } from '../../../src/raft/entry.ts';
 import type { Envelope } from '../../../src/raft/message.ts';
 import type { AbstractLog } from './abstract-log.ts';
 import {
@@ -91,14 +92,16 @@ export function followCommit(server: Server, { heard, observed: { commitIndex } 
   if (commitIndex < server.commitIndex) diverge('commitForward', server, moved);
   const message = heard?.message;
   const told =
-    (message?.kind === 'AppendEntries' || message?.kind === 'Heartbeat') &&
-    message.term === server.currentTerm
-      ? message.leaderCommit
-      : 0;
+    message !== undefined && 'term' in message && message.term === server.currentTerm ? toldBy(message) : 0;
   if (commitIndex > told || commitIndex > server.verifiedIndex) {
     diverge('commitFollow', server, `${moved}; told ${told}, equal up to ${server.verifiedIndex}`);
   }
   server.commitIndex = commitIndex;
+}
+
+function toldBy(message: Envelope['message']): Index {
+  if (message.kind === 'AppendEntries' || message.kind === 'Heartbeat') return message.leaderCommit;
+  return message.kind === 'ReadIndexResponse' ? message.index : 0;
 }
 
 export function checkInForce(server: Server, { configurations }: Observed): void {

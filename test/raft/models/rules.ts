@@ -40,6 +40,12 @@ export const rules = {
   compact: '5.1: only what a durable snapshot covers leaves the log',
   install: '5.3 (figure 5.3): a snapshot replaces the log only where that does not hold its last entry',
   sendSnapshot: '5.3 (figure 5.3): a leader sends a snapshot that it holds',
+  transfer: '3.10: a leader hands over to a voter that holds its whole log',
+  waive:
+    '3.10: only who was asked to campaign by the leader of the term before waives what was promised to it',
+  askLeader: '6.4: who does not lead asks the leader that it hears whether it may read',
+  readIndex:
+    '6.4: a leader answers with its commit index, once an entry of its term is committed and a quorum has answered a round sent after it was asked',
   identity: 'identity: what is meant for another incarnation, or another cluster, changes nothing',
 } as const;
 

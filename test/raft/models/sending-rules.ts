@@ -1,10 +1,20 @@
 import type { Envelope, RaftMessage } from '../../../src/raft/message.ts';
 import type { AbstractLog } from './abstract-log.ts';
-import { entryAt, isUpToDate, lastIndex, lastTerm, sameEntry, stablePrefix, termAt } from './abstract-log.ts';
+import {
+  entryAt,
+  isUpToDate,
+  lastIndex,
+  lastTerm,
+  latestConfigurations,
+  sameEntry,
+  stablePrefix,
+  termAt,
+} from './abstract-log.ts';
 import type { Dissertation } from './dissertation.ts';
+import { decides, list } from './naive-quorum.ts';
 import { diverge, type Rule } from './rules.ts';
 import type { Server, Step } from './server.ts';
-import { snapshotKey } from './server.ts';
+import { questionKey, snapshotKey } from './server.ts';
 
 interface Sent {
   readonly envelope: Envelope;
@@ -39,6 +49,7 @@ export function checkSent(model: Dissertation, server: Server, sent: Sent): void
       require(server.role === 'candidate' || server.role === 'leader', 'askForVotes', `it is ${server.role}`);
       require(isEnd, 'askForVotes', `of another end, ${message.lastLogIndex}/${message.lastLogTerm}`);
       require(isVoteStable(server, server.pair), 'votePersisted', 'its own vote is not durable');
+      require(!message.leadershipTransfer || server.byTransfer, 'waive', 'nobody asked it to campaign');
       return;
     }
     case 'VoteResponse':
@@ -64,6 +75,7 @@ export function checkSent(model: Dissertation, server: Server, sent: Sent): void
         server.commitIndex, 'sendCommit', `commit index ${message.leaderCommit}`);
       const known = server.matchIndex.get(nameOf(to)) ?? 0;
       require(message.leaderCommit <= known, 'heartbeatCommit', `${message.leaderCommit}, known is ${known}`);
+      server.lastRound = message.round;
       return;
     }
     case 'AppendEntriesResponse':
@@ -78,6 +90,35 @@ export function checkSent(model: Dissertation, server: Server, sent: Sent): void
       require(sent.wasLeader, 'sendSnapshot', 'it does not lead');
       require(server.snapshots.has(snapshotKey(message.snapshot)), 'sendSnapshot', 'it holds no such one');
       return;
+    case 'TimeoutNow': {
+      const { configuration } = latestConfigurations(sent.log).latest;
+      const target = nameOf(to);
+      const again = server.handedOverTo.has(target);
+      const holds = (server.matchIndex.get(target) ?? 0) >= lastIndex(sent.log);
+      const isListed = [...configuration.voters, ...configuration.outgoing].some(
+        (one) => nameOf(one) === target,
+      );
+      require(sent.wasLeader, 'transfer', 'it does not lead');
+      require(again || (holds && isListed), 'transfer', `match ${server.matchIndex.get(target)}`);
+      server.handedOverTo.add(target);
+      return;
+    }
+    case 'ReadIndexRequest':
+      require(server.role !== 'leader' &&
+        server.leader === nameOf(to), 'askLeader', 'which it does not hear');
+      return;
+    case 'ReadIndexResponse': {
+      const { configuration } = latestConfigurations(sent.log).latest;
+      const since = server.questions.get(questionKey(nameOf(to), message.readId)) ?? Number.POSITIVE_INFINITY;
+      const confirming = new Set([server.pair]);
+      for (const [name, round] of server.answeredRounds) if (round > since) confirming.add(name);
+      const { index } = message;
+      require(sent.wasLeader, 'readIndex', 'it does not lead');
+      require(index === server.commitIndex, 'readIndex', `${index}, its own is ${server.commitIndex}`);
+      require(index >= (server.termStart ?? 0), 'readIndex', 'nothing of its term is committed');
+      require(decides(confirming, configuration), 'readIndex', `confirmed by ${list(confirming)}`);
+      return;
+    }
     default:
   }
 }

@@ -1,5 +1,6 @@
 import type { Index, Term } from '../../../src/raft/entry.ts';
 import type { Role } from '../../../src/raft/event.ts';
+import type { RequestId } from '../../../src/raft/identity.ts';
 import type { Envelope } from '../../../src/raft/message.ts';
 import type { SnapshotMeta } from '../../../src/raft/snapshot.ts';
 import type { AbstractLog } from './abstract-log.ts';
@@ -35,6 +36,15 @@ export interface Server {
   verifiedIndex: Index;
   /** Where its office begins; null when it does not lead. */
   termStart: Index | null;
+  /** It campaigns because the leader of the term before asked for it. */
+  byTransfer: boolean;
+  /** Leader: to whom it handed over in this term, as far as it may. */
+  readonly handedOverTo: Set<string>;
+  /** Leader: the last round of heartbeats that it sent, and the last one that each answered. */
+  lastRound: number;
+  readonly answeredRounds: Map<string, number>;
+  /** Leader: what it was asked, and the last round that it had sent before. */
+  readonly questions: Map<string, number>;
   /** Snapshots that it stored, by `snapshotKey`. */
   readonly snapshots: Set<string>;
 }
@@ -68,6 +78,11 @@ export function snapshotKey({ index, term, size, digest }: SnapshotMeta): string
   return `${index}/${term} ${size} ${digest}`;
 }
 
+/** One question of one asker. */
+export function questionKey(asker: string, { boot, sequence }: RequestId): string {
+  return `${asker} ${boot}.${sequence}`;
+}
+
 export function newServer(
   name: string,
   pair: string,
@@ -87,6 +102,11 @@ export function newServer(
     leader: null,
     verifiedIndex: 0,
     termStart: null,
+    byTransfer: false,
+    handedOverTo: new Set(),
+    lastRound: 0,
+    answeredRounds: new Map(),
+    questions: new Map(),
     snapshots: new Set(from.snapshots.map(snapshotKey)),
   };
 }
@@ -102,4 +122,9 @@ export function enterTerm(server: Server, term: Term, votedFor: string | null): 
   server.leader = null;
   server.verifiedIndex = 0;
   server.termStart = null;
+  server.byTransfer = false;
+  server.handedOverTo.clear();
+  server.lastRound = 0;
+  server.answeredRounds.clear();
+  server.questions.clear();
 }
