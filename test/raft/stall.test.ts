@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { Cluster } from './harness.ts';
+
+function led(): Cluster {
+  const cluster = new Cluster(['n1', 'n2', 'n3']);
+  cluster.elect('n1');
+  cluster.run(300);
+  return cluster;
+}
+
+const toldOf = (cluster: Cluster, id: string): number =>
+  cluster.replica(id).events.filter(({ kind }) => kind === 'nobody-to-hand-over-to').length;
+
+/** `id` leads, stands still for `forMs` while others make an entry durable, and goes on. */
+function stallWhileOthersWrite(cluster: Cluster, id: string, forMs: number): void {
+  cluster.now += 5;
+  cluster.stall(id, 'storage');
+  cluster.now += 5;
+  cluster.propose(id, 'x');
+  cluster.run(forMs);
+  cluster.answer(id, 'storage');
+}
+
+describe('a leader that stands still (ZOO S12)', () => {
+  test('with nobody fit says so once, however long it goes on', () => {
+    const cluster = led();
+    cluster.stall('n1', 'storage');
+    cluster.run(20_000);
+    expect(cluster.leaders.map(({ id }) => id)).toEqual(['n1']);
+    expect(toldOf(cluster, 'n1')).toBe(1);
+    cluster.answer('n1', 'storage');
+    cluster.stall('n1', 'storage');
+    cluster.run(100);
+    expect(toldOf(cluster, 'n1')).toBe(2);
+  });
+
+  test('with a state machine that stands still hands over to whoever is heard', () => {
+    const cluster = led();
+    cluster.stall('n1', 'state-machine');
+    cluster.run(100);
+    expect(cluster.leaders.map(({ id }) => id)).toEqual(['n2']);
+  });
+
+  test('is twice as patient each time, and as impatient as at first after a long time', () => {
+    const cluster = led();
+    const patience: number[] = [];
+    for (let time = 0; time < 4; time += 1) {
+      if (cluster.core('n1').state.role !== 'leader') {
+        cluster.transfer(cluster.leaders[0]?.id ?? '', 'n1');
+        cluster.run(200);
+      }
+      stallWhileOthersWrite(cluster, 'n1', 10_000);
+      patience.push(cluster.core('n1').state.stall.patienceMs);
+    }
+    expect(patience).toEqual([1000, 2000, 4000, 8000]);
+    cluster.run(16 * 8000);
+    cluster.transfer(cluster.leaders[0]?.id ?? '', 'n1');
+    cluster.run(200);
+    stallWhileOthersWrite(cluster, 'n1', 100);
+    expect(cluster.core('n1').state.role).toBe('follower');
+    expect(cluster.core('n1').state.stall.patienceMs).toBe(1000);
+  });
+
+  test('that was answered in time goes on leading', () => {
+    const cluster = led();
+    stallWhileOthersWrite(cluster, 'n1', 100);
+    cluster.transfer(cluster.leaders[0]?.id ?? '', 'n1');
+    cluster.run(200);
+    stallWhileOthersWrite(cluster, 'n1', 900);
+    expect(cluster.leaders.map(({ id }) => id)).toEqual(['n1']);
+  });
+});
