@@ -44,6 +44,27 @@ describe('one line for', () => {
       { kind: 'Heartbeat', term: 2, round: 5, leaderCommit: 3, freshness: null },
       'Heartbeat term=2 round=5 leaderCommit=3',
     ],
+    [
+      { kind: 'Heartbeat', term: 2, round: 5, leaderCommit: 3, freshness: { boot: 1, stamp: 700, index: 3 } },
+      'Heartbeat term=2 round=5 leaderCommit=3 freshness=700@3',
+    ],
+    [
+      { kind: 'RequestVote', term: 3, lastLogIndex: 4, lastLogTerm: 2, leadershipTransfer: true },
+      'RequestVote term=3 last=4/2 by transfer',
+    ],
+    [{ kind: 'TimeoutNow', term: 2 }, 'TimeoutNow term=2'],
+    [
+      { kind: 'ReadIndexRequest', term: 2, readId: { boot: 3, sequence: 7 }, lease: false },
+      'ReadIndexRequest term=2 read=3.7',
+    ],
+    [
+      { kind: 'ReadIndexRequest', term: 2, readId: { boot: 3, sequence: 7 }, lease: true },
+      'ReadIndexRequest term=2 read=3.7 by lease',
+    ],
+    [
+      { kind: 'ReadIndexResponse', term: 2, readId: { boot: 3, sequence: 7 }, index: 9 },
+      'ReadIndexResponse term=2 read=3.7 index=9',
+    ],
     [{ kind: 'BootstrapAnswer', empty: false, otherMembers: null }, 'BootstrapAnswer not empty'],
   ])('a message: %j', (message, line) => {
     expect(describeMessage(message)).toBe(line);
@@ -78,6 +99,30 @@ describe('one line for', () => {
         },
       },
       'send n1->n2 BootstrapQuery members=n1',
+    ],
+    [{ kind: 'read-granted', readId: { boot: 2, sequence: 4 }, index: 9 }, 'read 2.4 granted at 9'],
+    [
+      {
+        kind: 'event',
+        event: { kind: 'handover-begun', handoverId: { boot: 1, sequence: 3 }, to: 'n2', reason: 'as asked' },
+      },
+      'hands over to n2: as asked',
+    ],
+    [
+      {
+        kind: 'event',
+        event: {
+          kind: 'handover-ended',
+          handoverId: { boot: 1, sequence: 3 },
+          to: 'n2',
+          outcome: 'timed-out',
+        },
+      },
+      'handing over to n2 ended: timed-out',
+    ],
+    [
+      { kind: 'event', event: { kind: 'nobody-to-hand-over-to', stalled: 'storage' } },
+      'its storage stands still, and nobody is fit to take over',
     ],
     [
       { kind: 'event', event: { kind: 'leader-changed', term: 4, leader: null } },
@@ -188,6 +233,25 @@ describe('the canonical state', () => {
     expect(canonical({ ...early, receiving: null })).not.toBe(canonical(early));
   });
 
+  test('of a leader that hands over and is asked to read is the same at another time and with other ids', () => {
+    const at = (now: number, unused: number): string => {
+      const n1 = new Single({ options: { clockGapMs: 1_000_000, clockDriftMaxRatio: 0.1 } }).lead();
+      n1.state.boots = [];
+      for (const timer of ['election', 'heartbeat', 'quorum'] as const) n1.state.timers[timer] = null;
+      n1.state.rounds = [];
+      for (let id = 0; id < unused; id += 1) n1.core.requestRead(n1.now, false);
+      n1.state.reads = [];
+      n1.state.leadingSince = now;
+      n1.core.tick(now);
+      n1.persistAll();
+      n1.core.requestRead(now, true);
+      n1.core.transferLeadership(now, 'n2');
+      n1.core.stalled(now, 'storage', 30);
+      return canonical(n1.state);
+    };
+    expect(at(5000, 3)).toBe(at(2000, 0));
+  });
+
   test('differs where behaviour may differ', () => {
     const base = withWait(living(700, 1));
     const unlike = [
@@ -196,6 +260,12 @@ describe('the canonical state', () => {
       { ...base, hardState: { term: 2, votedFor: null } },
       { ...base, writes: [] },
       { ...base, leaderHeardAt: base.now - 1 },
+      { ...base, leaseForfeited: true },
+      { ...base, headStartMs: 500 },
+      { ...base, freshness: { ...base.freshness, anomalyAt: base.now } },
+      { ...base, freshness: { ...base.freshness, proven: { at: base.now - 5, index: 1 } } },
+      { ...base, stall: { ...base.stall, storageSince: base.now } },
+      { ...base, reads: [{ readId: { boot: 1, sequence: 1 }, asker: null, lease: true, round: null }] },
       { ...base, timers: { ...base.timers, election: base.now + 601 } },
     ];
     const texts = new Set([base, ...unlike].map(canonical));
