@@ -16,8 +16,13 @@ export function armElectionTimer(context: Context): void {
   else if (decidesAlone(state)) state.timers.election = state.now;
   else {
     const waitMs = random.integer(electionTimeoutMinMs, electionTimeoutMaxMs);
-    state.timers.election = state.now + waitMs + state.headStartMs;
+    state.timers.election = state.now + waitMs + presentHeadStartMs(state);
   }
+}
+
+/** Whoever applies nothing at present gives a whole head start each time: it is to lead only if nobody else can. */
+function presentHeadStartMs({ headStartMs, options, stall }: RaftState): number {
+  return stall.stateMachineSince === null ? headStartMs : options.electionTimeoutMaxMs;
 }
 
 /**

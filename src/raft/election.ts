@@ -10,7 +10,7 @@ import { currentConfiguration, decidesAlone, mayCampaign } from './membership.ts
 import type { Message, PreVoteResponse, RequestPreVote, RequestVote, VoteResponse } from './message.ts';
 import { isQuorum } from './quorum.ts';
 import { becomeFollower, enterTerm, setLeader, setRole } from './roles.ts';
-import { isStalled } from './stall.ts';
+import { diskHangs } from './stall.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -24,7 +24,7 @@ export function onElectionTimeout(context: Context): void {
   if (state.role === 'leader') return;
   halveHeadStart(state);
   if (!mayCampaign(state)) state.timers.election = null;
-  else if (isStalled(state)) goOnWaiting(context);
+  else if (diskHangs(state)) goOnWaiting(context);
   else if (decidesAlone(state)) campaign(context, 'the only voter');
   else if (state.now < state.silentUntil) armElectionTimer(context);
   else if (state.options.preVote) askPreVotes(context);

@@ -44,6 +44,10 @@ export function isStalled({ stall }: RaftState): boolean {
   return stall.storageSince !== null || stall.stateMachineSince !== null;
 }
 
+export function diskHangs({ stall }: RaftState): boolean {
+  return stall.storageSince !== null;
+}
+
 /** @param forMs - for how long already. */
 export function onStalled(context: Context, what: Stalled, forMs: number): void {
   const { state } = context;
@@ -92,6 +96,8 @@ export function onStallTimeout(context: Context): void {
     Math.max(options.electionTimeoutMaxMs, 2 * stall.patienceMs),
     PATIENCE_MAX * options.electionTimeoutMaxMs,
   );
+  // Counted from the end of this hand-over, should it go on leading.
+  timers.stall += stall.patienceMs;
   beginHandover(context, to, { thenStepDown: true, reason: `its ${what} stands still` });
 }
 
