@@ -119,7 +119,10 @@ export class TooStale extends KontikiError {
   }
 }
 
-/** Leadership was not handed over as asked. `reason` tells why; only after `gave-up` it may still happen. */
+/**
+ * Leadership was not handed over as asked. `reason` tells why; only after `gave-up` and `timed-out` it may still
+ * happen: a TimeoutNow that left is heeded however late it comes.
+ */
 export class TransferFailed extends KontikiError {
   readonly code = 'KONTIKI_TRANSFER_FAILED';
   readonly reason: HandoverRefusal | 'timed-out' | 'not-a-voter-any-more' | 'another-leads' | 'gave-up';
@@ -135,7 +138,7 @@ export class TransferFailed extends KontikiError {
     this.leader = options.leader ?? null;
   }
   get outcomeKnown(): boolean {
-    return this.reason !== 'gave-up';
+    return this.reason !== 'gave-up' && this.reason !== 'timed-out';
   }
 }
 

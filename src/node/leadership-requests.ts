@@ -40,10 +40,18 @@ export class LeadershipRequests {
     return this.#begin(to, options, () => {});
   }
 
-  /** Resolves when this replica has stepped down, or it is clear that it will not. Never rejects. */
+  /**
+   * Hands over to the fittest, or waits for the hand-over that is under way: resolves when this replica has stepped
+   * down, or it is clear that it will not. Never rejects.
+   */
   leaveTheLead(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#begin(null, { timeoutMs }, resolve).then(
+      const underWay = this.#withCore((_now, core) => core.state.handover);
+      const known =
+        underWay === null
+          ? this.#begin(null, { timeoutMs }, resolve)
+          : this.#await(underWay.handoverId, underWay.to.id, { timeoutMs }, resolve);
+      known.then(
         () => resolve(),
         () => resolve(),
       );
@@ -89,9 +97,18 @@ export class LeadershipRequests {
     if (!result.accepted) {
       return Promise.reject(new TransferFailed(result.reason, result.why, { leader }));
     }
+    return this.#await(result.handoverId, result.to, options, onEnded);
+  }
+
+  #await(
+    handoverId: RequestId,
+    to: NodeId,
+    options: RequestOptions & { readonly timeoutMs: number },
+    onEnded: () => void,
+  ): Promise<LeaderAddress> {
     const asked: Asked = {
-      handoverId: result.handoverId,
-      to: result.to,
+      handoverId,
+      to,
       steppedDown: false,
       onEnded,
       request: new Request<LeaderAddress>(this.#clock, options, giveUp, () => {
@@ -103,15 +120,19 @@ export class LeadershipRequests {
   }
 
   #onEnded({ handoverId, outcome, to }: Extract<RaftEvent, { readonly kind: 'handover-ended' }>): void {
-    const asked = this.#asked.find(
+    const meant = this.#asked.filter(
       (one) => one.handoverId.boot === handoverId.boot && one.handoverId.sequence === handoverId.sequence,
     );
-    if (asked === undefined) return;
-    asked.onEnded();
-    if (outcome === 'stepped-down') asked.steppedDown = true;
-    else {
-      const why = outcome === 'timed-out' ? `${to} did not take over in time` : `${to} is no voter any more`;
-      asked.request.fail(new TransferFailed(outcome, `${why}; this replica goes on leading`));
+    for (const asked of meant) {
+      asked.onEnded();
+      if (outcome === 'stepped-down') asked.steppedDown = true;
+      else {
+        const why =
+          outcome === 'timed-out'
+            ? `${to} did not take over in time, though it still may`
+            : `${to} is no voter any more`;
+        asked.request.fail(new TransferFailed(outcome, `${why}; this replica goes on leading`));
+      }
     }
   }
 

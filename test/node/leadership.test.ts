@@ -123,7 +123,7 @@ describe('handing over leadership', () => {
     expect(await asked).toMatchObject({
       code: 'KONTIKI_TRANSFER_FAILED',
       reason: 'timed-out',
-      outcomeKnown: true,
+      outcomeKnown: false,
     });
     expect(await held).toBe(2);
     expect(leader.status().role).toBe('leader');
@@ -140,6 +140,21 @@ describe('handing over leadership', () => {
     const next = await eventually(() => followers.find((node) => node.status().role === 'leader'));
     expect(await next.propose(1)).toBe(2);
     expect(reasons).toContain(`${leader.id} hands over`);
+  });
+
+  it('that is under way is what a leader that is closed waits for', async () => {
+    const { leader, followers } = await nodes.found(['a', 'b', 'c']);
+    await leader.propose(1);
+    // Not whom it would choose by itself.
+    const target = followers.at(-1);
+    if (target === undefined) throw new Error('no follower');
+    const campaigns: string[] = [];
+    target.on('role-changed', ({ role, reason }) => campaigns.push(`${role}: ${reason}`));
+    const asked = outcome(leader.transferLeadership(target.id));
+    await leader.close();
+    await asked;
+    await eventually(() => (followers.some((node) => node.status().role === 'leader') ? true : undefined));
+    expect(campaigns).toContain(`candidate: ${leader.id} hands over`);
   });
 });
 
