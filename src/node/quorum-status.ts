@@ -16,18 +16,19 @@ export interface QuorumStatus {
 
 export const noQuorum: QuorumStatus = { reachable: false, missing: [] };
 
-/** In longest election timeouts: whoever seeks a leader hears every living voter in each campaign. */
+/** In longest election timeouts: within it, whoever seeks a leader hears every living voter, and others their leader. */
 const HEARD_WITHIN = 2;
 
 /**
  * A follower hears its leader only, and that one would not be leading without a quorum. Who leads, or seeks a
- * leader, hears everybody.
+ * leader, hears everybody. A learner seeks none: its last leader stays known to it, however long it is gone.
  */
 export function quorumOf(state: RaftState): QuorumStatus {
   const configuration = currentConfiguration(state);
-  const { now, options, self, role, leader } = state;
-  if (role === 'follower' && leader !== null) return { reachable: true, missing: [] };
+  const { now, options, self, role, leader, leaderHeardAt } = state;
   const within = HEARD_WITHIN * options.electionTimeoutMaxMs;
+  const hearsLeader = leader !== null && leaderHeardAt !== null && now - leaderHeardAt <= within;
+  if (role === 'follower' && hearsLeader) return { reachable: true, missing: [] };
   const heardAt = new Map(
     members(configuration)
       .filter((member) => isVoter(configuration, member))

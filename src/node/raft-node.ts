@@ -353,6 +353,8 @@ export class RaftNode<Command, Result, Query, Answer>
 
   /** This replica's view at this moment. */
   status(): NodeStatus {
+    // It brings the core's time up to the present, by which all else is judged: an idle replica has no other input.
+    const stalenessMs = this.#replica.staleness();
     const { session, stopped, bootstrapWaiting } = this.#replica;
     const state = this.#replica.lastState;
     return {
@@ -373,7 +375,7 @@ export class RaftNode<Command, Result, Query, Answer>
       snapshot: state === null ? null : snapshotOf(state),
       configuration: state === null ? emptyConfiguration : latestConfiguration(state),
       quorum: session === null ? noQuorum : quorumOf(session.core.state),
-      stalenessMs: this.#replica.staleness(),
+      stalenessMs,
       change: session === null ? null : changeOf(session.core.state),
       newcomers: state === null ? [] : newcomersOf(state),
       peers: session === null ? [] : peersOf(session.core.state, session.core.state.now),

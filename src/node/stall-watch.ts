@@ -19,13 +19,11 @@ export interface StallLimits {
 export class StallWatch {
   readonly #storage: Watch;
   readonly #stateMachine: Watch;
-  /** When each write was handed over, oldest first. */
-  readonly #writes: number[] = [];
-  readonly #clock: Clock;
+  /** Handed over, and not ended. */
+  #writes = 0;
 
   /** @param appliedIndex - the last entry that the state machine finished. */
   constructor(clock: Clock, limits: StallLimits, appliedIndex: () => Index, actions: StallActions) {
-    this.#clock = clock;
     this.#storage = new Watch(clock, limits.storageStallMs, {
       stalled: (forMs) => actions.stalled('storage', forMs),
       answered: () => actions.answered('storage'),
@@ -42,15 +40,15 @@ export class StallWatch {
   }
 
   writeBegun(): void {
-    this.#writes.push(this.#clock.now());
-    if (this.#writes.length === 1) this.#storage.begin();
+    this.#writes += 1;
+    if (this.#writes === 1) this.#storage.begin();
   }
 
   /** Writes end in the order in which they began. */
   writeEnded(): void {
-    this.#writes.shift();
+    this.#writes -= 1;
     this.#storage.end();
-    if (this.#writes.length > 0) this.#storage.begin();
+    if (this.#writes > 0) this.#storage.begin();
   }
 
   /** Commands are being applied asynchronously. */
