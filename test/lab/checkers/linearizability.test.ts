@@ -113,6 +113,24 @@ describe('histories that one copy could have given', () => {
       c2                |--|              read 1`,
     ],
     [
+      'an unknown write refuses a compare-and-set between two writes of the value that it expects',
+      `
+      c0 |---|                    write 2
+      c1  |--                     write 1
+      c2    |----|                write 2
+      c3        |---|             cas 2 1 no
+      c0                 |--|     read 2`,
+    ],
+    [
+      'an unknown swap refuses a compare-and-set between two writes of the value that both expect',
+      `
+      c0 |---|                    write 2
+      c1  |---?                   cas 2 1
+      c2    |----|                write 2
+      c3        |---|             cas 2 3 no
+      c0                 |--|     cas 2 3`,
+    ],
+    [
       'keys do not disturb each other',
       `
       c0 |--|            write 1 on a
