@@ -157,9 +157,11 @@ function possibleOperations(
 }
 
 /**
- * A write of a value that nobody asks about may be put right before another write at no loss. One case is
- * excepted: it could have been what refused a compare-and-set. So it is not hideable while some refused
- * one is under way whose expected value may be there.
+ * A write of a value that nobody asks about may be put right before another write at no loss: taken out of
+ * where it was in an order, it leaves what was there before it for longer, until the next change, which is
+ * no swap, since none needs its value. One case is excepted: what was there before could be in the way of a
+ * compare-and-set that this write let be refused. So it is not hideable if it is under way at any time
+ * between the first write of a value and the return of a refused one that expects it.
  */
 function markHideable(certain: readonly CertainOperation[], possible: readonly PossibleOperations[]): void {
   const firstSet = new Map<Value, number>([[ABSENT, Number.NEGATIVE_INFINITY]]);

@@ -184,7 +184,24 @@ class Search {
     }
   }
 
-  /** Classes that can bring about, at once or in a chain of swaps, a value that is needed. */
+  /**
+   * Classes that can bring about, at once or in a chain of swaps, a value that an operation under way needs,
+   * and ways out of a value that is in the way.
+   *
+   * No other need be tried first. Of the orders of all that is left, take one with the fewest possible
+   * operations, and of those one where they come as late as they can. It may begin with a certain operation,
+   * which is tried anyway; else let P, from v to x, be its first. All it has up to `next` is under way
+   * together, so that real time lets it change places. What comes right after P?
+   * - No write, for P could be left out; and nothing that fits v, for it could come before P.
+   * - A read or swap that needs x: P is tried. If it is a possible swap, what was said of P holds for it too,
+   *   except that what fits v moves before P. So a chain ends at a value that is needed. It does not end at
+   *   v: a read or refused compare-and-set after it could come before P, and a swap of v had its value.
+   * - Refused compare-and-sets that expect v, so that P is their way out. If `next` is one of them, P is
+   *   tried. Else let w come after the last of them. If w needs x, or is a possible write of v, all is as
+   *   above. A write of another value lets them come after itself, and P is for nothing. There remains a
+   *   certain write of v: after it they would still have v in their way, so P is tried then as well. It takes
+   *   a value that is written twice.
+   */
   #usefulPossible(point: Point, needed: Set<Value>, next: CertainOperation): number[] {
     const useful: number[] = [];
     const consider = (id: number): Value => {
@@ -201,10 +218,25 @@ class Search {
         if (before !== NONE) needed.add(before);
       }
     }
-    if (next.kind === 'refused') {
+    if (this.#mayHaveToLeave(point, next)) {
       for (const id of this.#waysOut(point, next)) consider(id);
     }
     return useful;
+  }
+
+  /** Whether a way out may be needed now: the last case of what `#usefulPossible` argues. */
+  #mayHaveToLeave({ position, state, done }: Point, next: CertainOperation): boolean {
+    if (next.kind === 'refused') return true;
+    const { certain, open } = this.#history;
+    let isInTheWay = false;
+    let isSetAgain = false;
+    for (const at of open[position] ?? []) {
+      const operation = certain[at];
+      if (!operation || done.includes(at)) continue;
+      if (operation.kind === 'refused' && operation.needs === state) isInTheWay = true;
+      if (operation.kind === 'write' && operation.sets === state) isSetAgain = true;
+    }
+    return isInTheWay && isSetAgain;
   }
 
   /**

@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { checkLinearizable, Linearizability } from '../../../lab/checkers/linearizability.ts';
 import { registerHistory } from '../../../lab/checkers/register-history.ts';
 import { searchRegister } from '../../../lab/checkers/register-search.ts';
+import { describeOperation } from '../../../lab/workload/describe-operation.ts';
 import type { KvCall, Operation } from '../../../lab/workload/history.ts';
 import { History } from '../../../lab/workload/history.ts';
 import { linearizableByDefinition } from './brute-force.ts';
+import { choices, everyHistory, part } from './every-history.ts';
 import { drawn } from './operations.ts';
 import type { RealRegisterOptions } from './real-register.ts';
 import { realHistory } from './real-register.ts';
@@ -111,6 +113,24 @@ describe('histories that one copy could have given', () => {
       c2      |--|                        read 1
       c2           |--|                   write 2
       c2                |--|              read 1`,
+    ],
+    [
+      'an unknown write refuses a compare-and-set between two writes of the value that it expects',
+      `
+      c0 |---|                    write 2
+      c1  |--                     write 1
+      c2    |----|                write 2
+      c3        |---|             cas 2 1 no
+      c0                 |--|     read 2`,
+    ],
+    [
+      'an unknown swap refuses a compare-and-set between two writes of the value that both expect',
+      `
+      c0 |---|                    write 2
+      c1  |---?                   cas 2 1
+      c2    |----|                write 2
+      c3        |---|             cas 2 3 no
+      c0                 |--|     cas 2 3`,
     ],
     [
       'keys do not disturb each other',
@@ -263,12 +283,10 @@ describe('long histories of one key', () => {
   });
 
   test.each([['mixed'], ['mostly writes'], ['mostly compare-and-set']] as const)(
-    '5,000 operations of 10 clients, %s, are passed within a second',
+    '5,000 operations of 10 clients, %s, are passed in at most one step each',
     (mix) => {
       const operations = realHistory(options(mix, 5000));
-      const startedAt = performance.now();
-      expect(checkLinearizable(operations)).toBe(null);
-      expect(performance.now() - startedAt).toBeLessThan(1000);
+      expect(checkLinearizable(operations, operations.length)).toBe(null);
     },
   );
 
@@ -369,19 +387,74 @@ const smallHistory = fc
     return [...history.operations];
   });
 
-test('it agrees with the definition on every small history', () => {
-  let wrong = 0;
-  fc.assert(
-    fc.property(smallHistory, (operations) => {
-      const expected = linearizableByDefinition(operations);
-      if (!expected) wrong += 1;
-      expect(searchRegister(registerHistory(operations), 100_000)).toBe(
-        expected ? 'linearizable' : 'not-linearizable',
-      );
-    }),
-    { numRuns: 20_000 },
-  );
-  expect(wrong).toBeGreaterThan(1000);
+interface Compared {
+  right: number;
+  wrong: number;
+}
+
+function compare(operations: readonly Operation[], compared: Compared): void {
+  const expected = linearizableByDefinition(operations);
+  compared[expected ? 'right' : 'wrong'] += 1;
+  const found = searchRegister(registerHistory(operations), 100_000);
+  if (found === (expected ? 'linearizable' : 'not-linearizable')) return;
+  expect.fail(`${found}: ${operations.map(describeOperation).join('; ')}`);
+}
+
+describe('it agrees with the definition', () => {
+  // As many as there are interval orders on a labelled set, which is what "returned before it was called" is.
+  test.each([
+    [1, 1],
+    [2, 3],
+    [3, 19],
+    [4, 207],
+    [5, 3451],
+  ])('%i operations can overlap in %i ways', (count, ways) => {
+    const parts = Array.from({ length: count }, (_, at) => part(`write ${at}`));
+    expect([...everyHistory(parts)]).toHaveLength(ways);
+  });
+
+  test('on every history of up to three operations and two values', () => {
+    const expectations = ['-', '1', '2'];
+    const swaps = expectations.flatMap((expected) => [`cas ${expected} 1`, `cas ${expected} 2`]);
+    const writes = ['write 1', 'write 2'];
+    const parts = [
+      ...expectations.map((value) => `read ${value}`),
+      ...[...writes, ...swaps].flatMap((change) => [change, `${change}?`]),
+      ...swaps.map((swap) => `${swap} no`),
+    ].map(part);
+    const compared = { right: 0, wrong: 0 };
+    for (const count of [1, 2, 3]) {
+      for (const chosen of choices(parts, count)) {
+        for (const operations of everyHistory(chosen)) compare(operations, compared);
+      }
+    }
+    expect(compared).toEqual({ right: 7_814, wrong: 17_975 });
+  });
+
+  // Three operations have no room for a value that is in the way, is left and is set again.
+  test('on every history of five operations that write a value twice and refuse a compare-and-set of it', () => {
+    const others = ['write 1', 'write 1?', 'write 2', 'write 2?', 'read 2'];
+    const swaps = ['cas 2 1', 'cas 2 1?', 'cas 2 1 no', 'cas 1 2?'];
+    const write = part('write 2');
+    const refused = part('cas 2 1 no');
+    const compared = { right: 0, wrong: 0 };
+    for (const chosen of choices([...others, ...swaps].map(part), 2)) {
+      for (const operations of everyHistory([write, write, refused, ...chosen])) {
+        compare(operations, compared);
+      }
+    }
+    expect(compared).toEqual({ right: 25_459, wrong: 16_687 });
+  });
+
+  test('on 20,000 histories of up to seven', () => {
+    const compared = { right: 0, wrong: 0 };
+    fc.assert(
+      fc.property(smallHistory, (operations) => compare(operations, compared)),
+      { numRuns: 20_000, seed: 1 },
+    );
+    expect(compared.right).toBeGreaterThan(1000);
+    expect(compared.wrong).toBeGreaterThan(1000);
+  });
 });
 
 test('a contradiction is one in itself, and no part of it can be spared', () => {
@@ -405,6 +478,6 @@ test('a contradiction is one in itself, and no part of it can be spared', () => 
         expect(linearizableByDefinition(bound(rest))).toBe(true);
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 3_000, seed: 1 },
   );
 });

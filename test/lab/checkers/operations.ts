@@ -44,7 +44,8 @@ export function drawn(picture: string): Operation[] {
   return [...history.operations];
 }
 
-function parsed({ what, key }: { what: string; key: string }): {
+/** The last column of a line. */
+export function parsed({ what, key }: { what: string; key: string }): {
   call: Operation['call'];
   result: KvResult;
 } {
