@@ -38,8 +38,13 @@ export interface StateMachine<Command, Result, Query, Answer> {
   restore?(chunks: AsyncIterable<Uint8Array>): void | Promise<void>;
 }
 
-/** How commands become the bytes of log entries. The default packs any value msgpackr can. */
+/**
+ * How commands become the bytes of log entries. The default packs any value msgpackr can; a Map comes back as an
+ * object, an instance of a class as a plain one.
+ */
 export interface CommandCodec<Command> {
+  /** The bytes are kept as they are: never changed afterwards. */
   encode(command: Command): Uint8Array;
+  /** `bytes` stay in the log: copy what is to be changed later. @throws stops the replica, as `apply` does. */
   decode(bytes: Uint8Array): Command;
 }
