@@ -434,9 +434,8 @@ export class RaftNode<Command, Result, Query, Answer>
     return outcome;
   }
 
-  /** @throws Closed, ProposalDropped */
+  /** @throws ProposalDropped */
   #encode(command: Command): Uint8Array {
-    this.#refuseWhenStopped('proposal');
     const payload = this.#codec.encode(command);
     const bytesMax = this.#options.commandBytesMax ?? COMMAND_BYTES_MAX;
     if (payload.length <= bytesMax) return payload;

@@ -41,8 +41,23 @@ export class AppliedSessions {
     const result = execute(verdict.command);
     // The table is as it was until the command is through, and nothing else is applied meanwhile.
     return isPromiseLike(result)
-      ? Promise.resolve(result).then((value) => verdict.executed(this.#results.encode(value)))
-      : verdict.executed(this.#results.encode(result));
+      ? Promise.resolve(result).then((value) => verdict.executed(this.#encode(value)))
+      : verdict.executed(this.#encode(result));
+  }
+
+  /** A copy: what a codec gives may be a view of the state machine's own bytes, which go on changing. */
+  #encode(result: unknown): Uint8Array {
+    let bytes: Uint8Array;
+    try {
+      bytes = this.#results.encode(result);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`its result cannot be kept for retries (option resultCodec): ${why}`, { cause });
+    }
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError('its result cannot be kept for retries: resultCodec.encode gave no Uint8Array');
+    }
+    return new Uint8Array(bytes);
   }
 
   /**

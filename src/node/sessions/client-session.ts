@@ -11,7 +11,7 @@ export type Unstamped<Record extends SessionRecord = SessionRecord> = Record ext
 
 /** The node as a session needs it. */
 export interface SessionPort<Command, Result> {
-  /** @throws ProposalDropped, Closed */
+  /** @throws ProposalDropped */
   encode(command: Command): Uint8Array;
   decode(result: Uint8Array): Result;
   /** Rejects as `RaftNode.propose` does. */
@@ -35,15 +35,25 @@ export class ClientSession<Command, Result> {
   readonly window: number;
   readonly #id: SessionId;
   readonly #port: SessionPort<Command, Result>;
+  /**
+   * Of attempts that this object does not know of. Who stored the token may have sent commands after that, under
+   * sequences that are new here: no refusal of theirs says that nothing was applied.
+   */
+  readonly #earlierAttempts: 0 | 1;
   #nextSequence: number;
   /** By sequence: how many attempts may have had, or may yet have, an effect. Without an answer all of them. */
   readonly #unanswered = new Map<number, number>();
   #closed = false;
 
   /** @throws RangeError when it is no token. */
-  constructor(port: SessionPort<Command, Result>, token: SessionToken) {
+  constructor(
+    port: SessionPort<Command, Result>,
+    token: SessionToken,
+    { isResumed }: { isResumed: boolean },
+  ) {
     const parsed = parseSessionToken(token);
     this.#port = port;
+    this.#earlierAttempts = isResumed ? 1 : 0;
     this.#id = parsed.id;
     this.id = parsed.token.id;
     this.window = parsed.token.window;
@@ -75,7 +85,8 @@ export class ClientSession<Command, Result> {
    * Replicates a command under the next sequence, and resolves with what the state machine returned for it.
    * Several may be under way, up to `window` from the lowest unanswered on; nothing orders them among each
    * other. Whenever it rejects, the sequence stays unanswered until it is retried or given up; only a command
-   * that is too large (ProposalDropped) or a full window (Overloaded) takes none.
+   * that is too large (ProposalDropped) or a full window (Overloaded, `session-window`) takes none: propose it
+   * again, for `lastSequence` is still that of the command before, and to retry under that is to mistake the two.
    *
    * @throws NotLeader: go on at the leader, with `token`, and retry there. @throws Closed: likewise.
    * @throws OutcomeUnknown, ProposalDropped: retry. @throws Overloaded: wait, then retry.
@@ -93,7 +104,7 @@ export class ClientSession<Command, Result> {
       );
     }
     this.#nextSequence += 1;
-    this.#unanswered.set(sequence, 0);
+    this.#unanswered.set(sequence, this.#earlierAttempts);
     return this.#attempt(sequence, encoded, options);
   }
 
@@ -138,10 +149,16 @@ export class ClientSession<Command, Result> {
   }
 
   async #attempt(sequence: number, command: Uint8Array, options: RequestOptions): Promise<Result> {
+    if (this.#closed) {
+      throw this.#refusal(sequence, {
+        kind: 'refused',
+        reason: 'session-gone',
+        why: 'the session was closed',
+      });
+    }
     this.#doubt(sequence, 1);
     let outcome: SessionOutcome;
     try {
-      if (this.#closed) throw new SessionExpired('session-gone', 'the session was closed', true);
       // What is given up while its attempt is under way must not be below the lowest of the attempt itself.
       const lowestUnanswered = Math.min(this.#lowestUnanswered, sequence);
       outcome = await this.#port.propose(

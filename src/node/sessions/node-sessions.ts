@@ -21,7 +21,7 @@ export interface NodeSessionsParts<Command, Result> {
   /** For what is opened by this replica. */
   readonly limits: SessionLimits;
   readonly resultCodec: CommandCodec<Result>;
-  /** @throws ProposalDropped, Closed */
+  /** @throws ProposalDropped */
   encode(command: Command): Uint8Array;
   /** Proposes a session entry; resolves with what became of it when it was applied here. */
   propose(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome>;
@@ -45,14 +45,16 @@ export class NodeSessions<Command, Result> {
     );
     this.#port = {
       encode: (command) => parts.encode(command),
-      decode: (result) => parts.resultCodec.decode(result),
+      // A copy: what the caller does with it must not reach the bytes that are kept.
+      decode: (result) => parts.resultCodec.decode(new Uint8Array(result)),
       propose: (record, options) => this.#propose(record, options),
     };
   }
 
   /** @throws as `RaftNode.session` does. */
   async session({ resume, ...options }: SessionOptions): Promise<ClientSession<Command, Result>> {
-    return new ClientSession(this.#port, resume ?? (await this.#open(options)));
+    if (resume !== undefined) return new ClientSession(this.#port, resume, { isResumed: true });
+    return new ClientSession(this.#port, await this.#open(options), { isResumed: false });
   }
 
   async #open(options: RequestOptions): Promise<SessionToken> {
