@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { DirectoryLock } from '../../doors/disk.ts';
 import type { ClusterId } from '../../raft/identity.ts';
 import type { FoundIdentity, IdentityRecord } from '../disk/identity-file.ts';
@@ -58,6 +59,7 @@ export async function recoverCluster(options: RecoverOptions): Promise<Recovery>
   if (directories.length === 0) {
     throw new RecoveryRefused('wrong-options', 'survivors: expected at least one directory');
   }
+  for (const directory of directories) refuseWithin(out, directory);
   // Before anything is touched: a lock makes a folder.
   for (const directory of directories) await identityIn(doors, directory);
   return withLocks(doors, directories, async () => {
@@ -88,6 +90,16 @@ export async function recoverCluster(options: RecoverOptions): Promise<Recovery>
       return { value: { account, cluster }, show: true };
     });
   });
+}
+
+/** A survivor is only read; and what is made within one would be copied into itself, for ever. */
+function refuseWithin(out: string, directory: string): void {
+  const inner = `${resolve(out)}/`;
+  if (!inner.startsWith(`${resolve(directory)}/`)) return;
+  throw new RecoveryRefused(
+    'wrong-options',
+    `out: ${out} is within ${directory}, which is to stay as it is. Name a folder beside it.`,
+  );
 }
 
 /** No replica runs on any of them meanwhile, nor is started. */

@@ -340,6 +340,18 @@ describe('survivors that make no cluster are refused, and nothing is made of the
     expect(await leftOn(disk)).toEqual([]);
   });
 
+  it.each(['/old/n1/new', '/old/n1/log/../new/', '/old/./n1//segments/new', '/old/n1'])(
+    'for a target within a survivor, which would be copied into itself: %s',
+    async (out) => {
+      const disk = await diskWith(three);
+      const before = oldFilesOf(disk);
+      const refused = recover(disk, ['n2', 'n1'], { out });
+      await expect(refused).rejects.toMatchObject({ reason: 'wrong-options' });
+      await expect(refused).rejects.toThrow(/out: .* is within \/old\/n1/);
+      expect(oldFilesOf(disk)).toEqual(before);
+    },
+  );
+
   it('for members or a target that cannot be', async () => {
     const disk = await diskWith(three);
     const twice = [...members, { id: 'm1', address: 'm3:7001' }];
