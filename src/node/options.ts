@@ -131,8 +131,9 @@ export function resolveRaftOptions<Command, Result, Query, Answer>(
   }
   mistakes.push(
     ...lacking('storage', options.storage, ['open']),
-    ...lacking('transport', options.transport, ['open', 'send', 'setPeers', 'setIdentity', 'close']),
+    ...lacking('transport', options.transport, ['open', 'send', 'setPeers', 'setIdentity', 'stats', 'close']),
     ...lacking('stateMachine', options.stateMachine, ['apply', 'query']),
+    ...snapshotMistakes(options.stateMachine),
     ...(options.codec === undefined ? [] : lacking('codec', options.codec, ['encode', 'decode'])),
     ...(options.resultCodec === undefined
       ? []
@@ -300,6 +301,14 @@ function lacking(name: string, value: unknown, methods: readonly string[]): stri
   const held = value as Record<string, unknown> | null | undefined;
   const missing = methods.filter((method) => typeof held?.[method] !== 'function');
   return missing.length === 0 ? [] : [`${name}: expected an object with ${missing.join('(), ')}()`];
+}
+
+/** One that cannot be called would be found out when the log is long already, or by a replica that needs it. */
+function snapshotMistakes(stateMachine: unknown): string[] {
+  const held = stateMachine as Record<'snapshot' | 'restore', unknown> | null | undefined;
+  return (['snapshot', 'restore'] as const)
+    .filter((method) => held?.[method] !== undefined && typeof held[method] !== 'function')
+    .map((method) => `stateMachine.${method}: expected a function, found ${shown(held?.[method])}`);
 }
 
 function notPositive(name: string, value: unknown): string[] {

@@ -32,6 +32,8 @@ function listed({ message }: Error): string[] {
   return message.split('\n').flatMap((line) => (/^\s*- /.test(line) ? [line.replace(/^\s*- /, '')] : []));
 }
 
+const stubs = (methods: readonly string[]): object =>
+  Object.fromEntries(methods.map((method) => [method, () => {}]));
 const open = (changes: object) => () => resolveRaftOptions({ ...good, ...changes } as Anything);
 const core = (changes: object) => open({ raft: changes });
 const tcp = (changes: object) => () => tcpTransport({ listen: '127.0.0.1:0', ...changes } as Anything);
@@ -142,6 +144,26 @@ describe('what is refused when it is opened or made', () => {
       'a clock without hands',
       open({ doors: { clock: {}, random: { integer() {}, bytes() {} } } }),
       /^doors\.clock: expected .*now\(\)/,
+    ],
+    [
+      'a transport without stats',
+      open({ transport: { ...stubs(['open', 'send', 'setPeers', 'setIdentity', 'close']), address: 'n1' } }),
+      /^transport: expected an object with stats\(\)/,
+    ],
+    [
+      'a state machine whose snapshot is no function',
+      open({ stateMachine: { ...good.stateMachine, snapshot: 'yes', restore: async () => {} } }),
+      /^stateMachine\.snapshot: expected a function, found "yes"/,
+    ],
+    [
+      'a state machine whose restore is no function',
+      open({ stateMachine: { ...good.stateMachine, snapshot: () => [], restore: null } }),
+      /^stateMachine\.restore: expected a function, found null/,
+    ],
+    [
+      'a bound of sessions that cannot even be shown',
+      open({ sessionsMax: Object.create(null) }),
+      /^sessionsMax: an object is no positive integer/,
     ],
     ['metadata that is null', open({ metadata: null }), /^metadata: expected an object of strings/],
     [

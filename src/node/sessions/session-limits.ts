@@ -1,3 +1,4 @@
+import { shown } from '../../raft/option-mistakes.ts';
 import type { SessionLimits } from './session-record.ts';
 
 /**
@@ -48,7 +49,7 @@ export function sessionMistakes(settings: SessionSettings): string[] {
     return value !== undefined && !(Number.isSafeInteger(value) && Number(value) > 0);
   });
   if (wrong.length > 0)
-    return wrong.map((name) => `${name}: ${String(settings[name])} is no positive integer`);
+    return wrong.map((name) => `${name}: ${shown(settings[name])} is no positive integer`);
   const { timeoutMs, window, timeStepMaxMs } = resolveSessionLimits(settings);
   const mistakes: string[] = [];
   if (window > WINDOW_MAX) mistakes.push(`sessionWindow: ${window} is more than ${WINDOW_MAX}`);
