@@ -69,7 +69,7 @@ export const metricCatalogue = {
   raft_proposals_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Calls of propose: pending, succeeded and failed ones together.',
+    help: 'Calls of propose, those in sessions and what opens and closes them included: pending, succeeded and failed ones together.',
   },
   raft_proposals_pending: { kind: 'gauge', unit: 'count', help: 'Proposals that wait for their outcome.' },
   raft_proposals_succeeded_total: {

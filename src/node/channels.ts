@@ -18,7 +18,10 @@ export interface ProposeMessage extends NodeMessage {
   readonly payloadBytes: number;
   /** Its place, once this replica took it into its log as leader; null before. */
   entry: { readonly index: Index; readonly term: Term } | null;
-  /** With `asyncEnd`, of one that succeeded: what `apply` returned. */
+  /**
+   * With `asyncEnd`, of one that succeeded: what `apply` returned. Of one in a session: what became of it there,
+   * a `kind`, and the result as bytes or the reason why it was refused.
+   */
   result?: unknown;
   /** With `error`: why it failed. */
   error?: unknown;

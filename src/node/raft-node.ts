@@ -129,6 +129,10 @@ export class RaftNode<Command, Result, Query, Answer>
       resultCodec: options.resultCodec ?? msgpackCodec<Result>(),
       encode: (command) => this.#encode(command),
       propose: (payload, request) => this.#proposeSession(payload, request),
+      proposeStamp: (payload) => {
+        this.#queue.proposeStamp(payload);
+        this.#replica.wake();
+      },
     });
     this.#applier = new Applier(observed, this.#codec, pending, this.#sessions.applied, (entry, result) => {
       this.#instruments.applied(entry.index);

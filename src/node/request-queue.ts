@@ -6,6 +6,7 @@ import { OutcomeUnknown, Overloaded } from './errors.ts';
 import type { Instruments } from './instruments.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import { type GiveUp, giveUpProposal, Request, type RequestOptions, refusalOf } from './request.ts';
+import { type RefusedOutcome, refusalError } from './sessions/refusal-error.ts';
 import type { SessionOutcome } from './sessions/session-table.ts';
 
 interface QueuedProposal {
@@ -58,6 +59,17 @@ export class RequestQueue<Result> {
   /** Of the sessions of clients; resolves with what became of it. */
   proposeSession(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome> {
     return this.#traced('session', payload, options) as Promise<SessionOutcome>;
+  }
+
+  /** This replica's own, which nobody waits for: it is no request, and neither counted nor traced as one. */
+  proposeStamp(payload: Uint8Array): void {
+    if (this.#refusal({}) !== null || this.#refuseBytes(payload.length) !== null) return;
+    this.#unsettled += 1;
+    const request = new Request<unknown>(this.#clock, this.#limits, giveUpProposal, () => {
+      this.#unsettled -= 1;
+    });
+    request.promise.catch(() => {});
+    this.#enqueue({ kind: 'session', payload, message: null, request });
   }
 
   #traced(kind: QueuedProposal['kind'], payload: Uint8Array, options: RequestOptions): Promise<unknown> {
@@ -122,11 +134,11 @@ export class RequestQueue<Result> {
     { from, term }: { readonly from: Index; readonly term: Term },
   ): void {
     this.#instruments.appended(piece.length, { from, term });
-    for (const [position, { request, message }] of piece.entries()) {
+    for (const [position, { kind, request, message }] of piece.entries()) {
       request.inLog = true;
       if (message !== null) this.#instruments.tracedAppend(message, { index: from + position, term });
       this.#pending.register(from + position, term, {
-        applied: (value) => request.succeed(value),
+        applied: (value) => request.succeed(value, kind === 'session' ? refusalIn(value) : null),
         failed: (error) => request.fail(error),
       });
     }
@@ -199,4 +211,10 @@ export class RequestQueue<Result> {
       },
     );
   }
+}
+
+/** Only the session knows of its other attempts; to count it, it does not matter. */
+function refusalIn(outcome: unknown): Error | null {
+  const { kind } = outcome as SessionOutcome;
+  return kind === 'refused' ? refusalError(outcome as RefusedOutcome, false) : null;
 }

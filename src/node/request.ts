@@ -43,8 +43,9 @@ export class Request<T> {
     };
   }
 
-  succeed(value: T): void {
-    if (this.#finish(null)) this.#settle.resolve(value);
+  /** @param refusal - null unless the value says that it was refused: then that is why, where failures are counted. */
+  succeed(value: T, refusal: Error | null = null): void {
+    if (this.#finish(refusal === null ? null : { error: refusal })) this.#settle.resolve(value);
   }
 
   fail(error: unknown): void {

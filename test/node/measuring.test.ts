@@ -150,6 +150,34 @@ describe('reads', () => {
 });
 
 describe('requests', () => {
+  it('that their session refused have failed, and what only tells the time is none', async () => {
+    const { clock, node, settled } = await alone();
+    const opening = node.session();
+    await settled();
+    const session = await opening;
+    const gone = await node.session({ resume: { ...session.token, id: `999.${'ab'.repeat(8)}` } });
+    const refused = gone.propose('too late').catch((error: unknown) => error);
+    await settled();
+    expect(await refused).toMatchObject({ code: 'KONTIKI_SESSION_EXPIRED' });
+    const before = node.metrics();
+    expect(before).toMatchObject({ raft_proposals_total: 2, raft_proposals_succeeded_total: 1 });
+    expect(reasons(before.raft_proposals_failed_total)).toEqual({ 'session-expired': 1 });
+    const { lastIndex } = node.status();
+    for (let second = 0; second < 30; second += 1) {
+      clock.advance(1000);
+      await settled();
+    }
+    // A stamp every 5 s.
+    expect(node.status().lastIndex - lastIndex).toBe(6);
+    const after = node.metrics();
+    expect(after).toMatchObject({
+      raft_proposals_total: 2,
+      raft_proposals_pending: 0,
+      raft_requests_pending: 0,
+    });
+    expect(between(before, after, 'raft_proposal_latency_seconds')).toEqual([0, 0]);
+  });
+
   it('are each pending, or have succeeded, or failed for a reason', async () => {
     const { clock, storage, node, settled } = await alone();
     const ends: Promise<unknown>[] = [];

@@ -1,5 +1,6 @@
-import { KontikiError, Overloaded, SessionExpired, SessionRefused } from '../errors.ts';
+import { KontikiError, Overloaded } from '../errors.ts';
 import type { RequestOptions } from '../request.ts';
+import { refusalError } from './refusal-error.ts';
 import type { SessionId, SessionRecord } from './session-record.ts';
 import type { SessionOutcome } from './session-table.ts';
 import { formatSessionId, parseSessionToken, type SessionToken } from './session-token.ts';
@@ -150,11 +151,8 @@ export class ClientSession<Command, Result> {
 
   async #attempt(sequence: number, command: Uint8Array, options: RequestOptions): Promise<Result> {
     if (this.#closed) {
-      throw this.#refusal(sequence, {
-        kind: 'refused',
-        reason: 'session-gone',
-        why: 'the session was closed',
-      });
+      const why = 'the session was closed';
+      throw this.#refusal(sequence, { kind: 'refused', reason: 'session-gone', why });
     }
     this.#doubt(sequence, 1);
     let outcome: SessionOutcome;
@@ -186,11 +184,7 @@ export class ClientSession<Command, Result> {
   #refusal(sequence: number, outcome: SessionOutcome): Error {
     if (outcome.kind !== 'refused')
       throw new Error(`a command of a session was answered with ${outcome.kind}`);
-    const { reason, why } = outcome;
-    const isFirst = (this.#unanswered.get(sequence) ?? 1) === 0;
-    return reason === 'beyond-window' || reason === 'malformed'
-      ? new SessionRefused(reason, why, isFirst)
-      : new SessionExpired(reason, why, isFirst);
+    return refusalError(outcome, (this.#unanswered.get(sequence) ?? 1) === 0);
   }
 }
 

@@ -25,6 +25,8 @@ export interface NodeSessionsParts<Command, Result> {
   encode(command: Command): Uint8Array;
   /** Proposes a session entry; resolves with what became of it when it was applied here. */
   propose(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome>;
+  /** Proposes one that nobody waits for: what is lost is made up for by the next. */
+  proposeStamp(payload: Uint8Array): void;
 }
 
 /** The sessions of clients on one node: what is applied, what is stamped, and what callers hold. */
@@ -40,8 +42,7 @@ export class NodeSessions<Command, Result> {
     this.stamps = new SessionStamps(
       parts.clock,
       () => this.applied.table,
-      // Nobody waits for it: one that is lost is made up for by the next.
-      (stampMs) => void parts.propose(encodeSessionRecord({ kind: 'time', stampMs }), {}).catch(() => {}),
+      (stampMs) => parts.proposeStamp(encodeSessionRecord({ kind: 'time', stampMs })),
     );
     this.#port = {
       encode: (command) => parts.encode(command),
