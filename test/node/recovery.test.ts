@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { snapshotPolicy } from '../../src/index.ts';
-import { fileStorage, recoverCluster } from '../../src/storage/index.ts';
+import { fileStorage, recoverCluster, restoreBackup } from '../../src/storage/index.ts';
 import { eventually, Nodes, truth } from './nodes.ts';
 
 const nodes = new Nodes();
@@ -64,4 +64,54 @@ it.each([
   for (const node of fresh) expect(node.status().state).toBe('running');
   // The others are gone: what the newcomer answers is what it was given.
   expect(await next.read('total')).toBe(total + 1);
+});
+
+it('a session goes on in the cluster recovered or restored, as far as that one knows of it', async () => {
+  const { leader, nodes: old } = await nodes.found(['n1', 'n2', 'n3'], (id) => {
+    return { storage: fileStorage({ directory: join(directory, id) }) };
+  });
+  const session = await leader.session();
+  const first = session.token;
+  await session.propose(5);
+  await writeFile(join(directory, 'backup'), leader.backup());
+  const second = session.token;
+  await session.propose(6);
+  const late = await leader.session();
+  const { appliedIndex } = leader.status();
+  await eventually(() => truth(old.every((node) => node.status().appliedIndex === appliedIndex)));
+  await nodes.close();
+
+  const members = [{ id: 'm1', address: 'm1' }];
+  const survivors = [join(directory, 'n2')];
+  const recover = { survivors, out: join(directory, 'recovered'), members };
+  const { phrase } = (await recoverCluster(recover)).account;
+  await recoverCluster({ ...recover, confirm: phrase });
+  const recovered = await nodes.open({
+    id: 'm1',
+    storage: fileStorage({ directory: join(directory, 'recovered', 'm1') }),
+  });
+  await recovered.waitForLeader();
+  // Both were applied in the old cluster, and are in this one's log: the first is acknowledged.
+  await expect((await recovered.session({ resume: first })).propose(5)).rejects.toMatchObject({
+    reason: 'acknowledged',
+    outcomeKnown: false,
+  });
+  expect(await (await recovered.session({ resume: second })).propose(6)).toBe(11);
+  expect(await (await recovered.session({ resume: late.token })).propose(1)).toBe(12);
+  await recovered.close();
+
+  await restoreBackup({ backup: join(directory, 'backup'), out: join(directory, 'restored'), members });
+  const restored = await nodes.open({
+    id: 'm1',
+    storage: fileStorage({ directory: join(directory, 'restored', 'm1') }),
+  });
+  await restored.waitForLeader();
+  expect(await (await restored.session({ resume: first })).propose(5)).toBe(5);
+  // What the backup does not hold was never applied as far as this cluster goes.
+  expect(await (await restored.session({ resume: second })).propose(6)).toBe(11);
+  await expect((await restored.session({ resume: late.token })).propose(1)).rejects.toMatchObject({
+    reason: 'session-gone',
+    outcomeKnown: false,
+  });
+  expect(await restored.read('total')).toBe(11);
 });
