@@ -87,7 +87,7 @@ interface Session {
  * fact behind. So no path leads from "executed" back to "execute".
  *
  * **Time.** Replicated time moves by stamps in entries: never back, and by `timeStepMaxMs` at most in one entry,
- * which is no more than a quarter of any timeout it was opened with (options.ts). However wrong the clock of a
+ * which is no more than a quarter of any timeout it was opened with (session-limits.ts). However wrong the clock of a
  * leader is, one entry therefore expires nobody who was active a little before; and since the leader's own
  * reckoning takes a jump of its clock for one such step (leader-time.ts), a jump of any size costs a session at
  * most that much of its timeout. Only a clock that runs too fast all the time makes sessions expire early, by as
