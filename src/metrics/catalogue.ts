@@ -99,7 +99,7 @@ export const metricCatalogue = {
   raft_requests_pending: {
     kind: 'gauge',
     unit: 'count',
-    help: 'Requests under way; bounded by pendingRequestsMax.',
+    help: 'Proposals and reads under way; each of both is bounded by pendingRequestsMax.',
   },
 
   // ---- sessions of clients

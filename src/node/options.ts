@@ -52,7 +52,7 @@ export interface RaftNodeOptions<Command, Result, Query, Answer> extends Session
   readonly raft?: Partial<RaftOptions>;
   /** How long `propose` and `read` wait unless told otherwise; milliseconds. Default 10,000. */
   readonly requestTimeoutMs?: number;
-  /** Proposals and reads under way in this process; beyond it they are refused. Default 65,536. */
+  /** Proposals under way in this process, and as many reads; beyond it they are refused. Default 65,536. */
   readonly pendingRequestsMax?: number;
   /** Bytes of one encoded command; a larger one is not proposed. Default 16 MiB. */
   readonly commandBytesMax?: number;
