@@ -46,7 +46,7 @@ export type { BootstrapMember, RaftNodeOptions } from './node/options.ts';
 export type { QuorumStatus } from './node/quorum-status.ts';
 export { RaftNode } from './node/raft-node.ts';
 export type { ReadConsistency, ReadOptions } from './node/read-queue.ts';
-export type { RequestOptions } from './node/request.ts';
+export type { ProposeOptions, RequestOptions } from './node/request.ts';
 export type { RequestedChange, RequestedMember } from './node/requested-change.ts';
 export { ClientSession, type RetryOptions } from './node/sessions/client-session.ts';
 export type { SessionOptions } from './node/sessions/node-sessions.ts';

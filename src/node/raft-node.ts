@@ -26,7 +26,7 @@ import { PendingRequests } from './pending-requests.ts';
 import { noQuorum, quorumOf } from './quorum-status.ts';
 import { AppliedState, type ReadOptions, ReadQueue } from './read-queue.ts';
 import { Replica, type ReplicaParts } from './replica.ts';
-import type { RequestOptions } from './request.ts';
+import type { ProposeOptions, RequestOptions } from './request.ts';
 import { RequestQueue } from './request-queue.ts';
 import type { RequestedChange } from './requested-change.ts';
 import type { ClientSession } from './sessions/client-session.ts';
@@ -201,7 +201,7 @@ export class RaftNode<Command, Result, Query, Answer>
    * @throws ProposalDropped: it never will be applied, for example because it is too large.
    * @throws OutcomeUnknown: timeout, abort or stop came first; it may still be applied.
    */
-  async propose(command: Command, options: RequestOptions = {}): Promise<Result> {
+  async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     this.#refuseWhenStopped('proposal');
     // Before it is encoded: whoever has too much to do must not do more for what it refuses.
     const refused = this.#queue.earlyRefusal(options);
@@ -431,7 +431,7 @@ export class RaftNode<Command, Result, Query, Answer>
     return session === null ? null : leaderOf(session.core.state);
   }
 
-  async #proposeSession(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome> {
+  async #proposeSession(payload: Uint8Array, options: ProposeOptions): Promise<SessionOutcome> {
     this.#refuseWhenStopped('proposal');
     const outcome = this.#queue.proposeSession(payload, options);
     this.#replica.wake();

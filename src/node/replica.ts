@@ -46,7 +46,7 @@ export interface ReplicaSettings extends SessionSettings, Omit<ClusterEntrySetti
 
 /** What the replica's loop works with. */
 export interface ReplicaParts {
-  readonly queue: Pick<RequestQueue<unknown>, 'isEmpty' | 'flush' | 'failQueued'>;
+  readonly queue: Pick<RequestQueue<unknown>, 'isEmpty' | 'flush' | 'failQueued' | 'refuseQueued'>;
   readonly pending: PendingRequests;
   readonly applier: Applier<unknown, unknown>;
   readonly taker: SnapshotTaker;
@@ -258,7 +258,7 @@ export class Replica {
     if (this.#stopped !== undefined) return;
     const running = this.#running;
     if (running === null) {
-      this.#parts.queue.failQueued(new NotLeader(null));
+      this.#parts.queue.refuseQueued(new NotLeader(null));
       this.#parts.reads.flush();
       return;
     }
@@ -276,8 +276,9 @@ export class Replica {
       this.#parts.stamps.look(core.state);
       running.entry.look();
       this.#timer.arm(core.deadline);
-      // They waited for leadership to be handed over, and that has just ended.
-      if (!this.#parts.queue.isEmpty && core.state.handover === null) this.#scheduleDrain();
+      // They waited for leadership to be handed over, and that has just ended: this replica leads on, or another does.
+      const isSettled = core.state.handover === null && leaderOf(core.state) !== null;
+      if (!this.#parts.queue.isEmpty && isSettled) this.#scheduleDrain();
     } catch (error) {
       this.#stopWith(error);
       return;

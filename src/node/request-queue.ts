@@ -2,10 +2,17 @@ import type { Clock } from '../doors/clock.ts';
 import type { Index, Term } from '../raft/entry.ts';
 import type { Proposal, ProposeResult } from '../raft/raft.ts';
 import { channels, type ProposeMessage } from './channels.ts';
-import { OutcomeUnknown, Overloaded } from './errors.ts';
+import { NotLeader, OutcomeUnknown, Overloaded } from './errors.ts';
 import type { Instruments } from './instruments.ts';
 import type { PendingRequests } from './pending-requests.ts';
-import { type GiveUp, giveUpProposal, Request, type RequestOptions, refusalOf } from './request.ts';
+import {
+  type GiveUp,
+  giveUpProposal,
+  type ProposeOptions,
+  Request,
+  type RequestOptions,
+  refusalOf,
+} from './request.ts';
 import { type RefusedOutcome, refusalError } from './sessions/refusal-error.ts';
 import type { SessionOutcome } from './sessions/session-table.ts';
 
@@ -14,6 +21,8 @@ interface QueuedProposal {
   readonly payload: Uint8Array;
   /** Settled with what the applier makes of the entry. */
   readonly request: Request<unknown>;
+  /** It would rather wait than hear that no leader is known. */
+  readonly waits: boolean;
   /** null unless somebody listens. */
   readonly message: ProposeMessage | null;
 }
@@ -52,12 +61,12 @@ export class RequestQueue<Result> {
     return this.#unsettled;
   }
 
-  propose(payload: Uint8Array, options: RequestOptions): Promise<Result> {
+  propose(payload: Uint8Array, options: ProposeOptions): Promise<Result> {
     return this.#traced('command', payload, options) as Promise<Result>;
   }
 
   /** Of the sessions of clients; resolves with what became of it. */
-  proposeSession(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome> {
+  proposeSession(payload: Uint8Array, options: ProposeOptions): Promise<SessionOutcome> {
     return this.#traced('session', payload, options) as Promise<SessionOutcome>;
   }
 
@@ -69,23 +78,24 @@ export class RequestQueue<Result> {
       this.#unsettled -= 1;
     });
     request.promise.catch(() => {});
-    this.#enqueue({ kind: 'session', payload, message: null, request });
+    this.#enqueue({ kind: 'session', payload, waits: false, message: null, request });
   }
 
-  #traced(kind: QueuedProposal['kind'], payload: Uint8Array, options: RequestOptions): Promise<unknown> {
+  #traced(kind: QueuedProposal['kind'], payload: Uint8Array, options: ProposeOptions): Promise<unknown> {
     if (!channels.propose.hasSubscribers) return this.#propose({ kind, payload, message: null }, options);
     const message: ProposeMessage = { ...this.#instruments.node, payloadBytes: payload.length, entry: null };
     return channels.propose.tracePromise(() => this.#propose({ kind, payload, message }, options), message);
   }
 
-  #propose(proposal: Omit<QueuedProposal, 'request'>, options: RequestOptions): Promise<unknown> {
-    const refused = this.#refusal(options) ?? this.#refuseBytes(proposal.payload.length);
+  #propose(proposal: Omit<QueuedProposal, 'request' | 'waits'>, options: ProposeOptions): Promise<unknown> {
+    const refused =
+      whenNoLeaderMistake(options) ?? this.#refusal(options) ?? this.#refuseBytes(proposal.payload.length);
     if (refused !== null) {
       this.#instruments.requestRefused('proposal', refused);
       return Promise.reject(refused);
     }
     const request = this.#request<unknown>(options, giveUpProposal);
-    this.#enqueue({ ...proposal, request });
+    this.#enqueue({ ...proposal, waits: options.whenNoLeader === 'wait', request });
     return request.promise;
   }
 
@@ -120,8 +130,7 @@ export class RequestQueue<Result> {
           for (const proposal of proposals) this.#enqueue(proposal);
           return;
         }
-        const error = refusal(result);
-        for (const { request } of proposals) request.fail(error);
+        this.#refuse(proposals, refusal(result));
         return;
       }
       this.#register(piece, result);
@@ -147,6 +156,19 @@ export class RequestQueue<Result> {
   /** Refuses everything queued: it never reached the core. */
   failQueued(error: Error): void {
     for (const { request } of this.#takeQueued()) request.fail(error);
+  }
+
+  /** There is no core at present: who waits for a leader goes on waiting. */
+  refuseQueued(error: NotLeader): void {
+    this.#refuse(this.#takeQueued(), error);
+  }
+
+  #refuse(proposals: readonly QueuedProposal[], error: Error): void {
+    const noLeader = error instanceof NotLeader && error.leader === null;
+    for (const proposal of proposals) {
+      if (noLeader && proposal.waits) this.#enqueue(proposal);
+      else proposal.request.fail(error);
+    }
   }
 
   /** Why nothing would be queued, whatever it is; null also while proposals are traced, refused ones included. */
@@ -211,6 +233,12 @@ export class RequestQueue<Result> {
       },
     );
   }
+}
+
+function whenNoLeaderMistake({ whenNoLeader }: ProposeOptions): Error | null {
+  return whenNoLeader === undefined || whenNoLeader === 'fail' || whenNoLeader === 'wait'
+    ? null
+    : new RangeError(`whenNoLeader: expected "fail" or "wait", found ${String(whenNoLeader)}`);
 }
 
 /** Only the session knows of its other attempts; to count it, it does not matter. */

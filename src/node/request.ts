@@ -8,6 +8,14 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ProposeOptions extends RequestOptions {
+  /**
+   * While no leader is known: `fail` at once with NotLeader, or `wait`, up to the timeout, for one to be known. It is
+   * then proposed if this replica leads, and refused with the leader's address if another does. Default: `fail`.
+   */
+  readonly whenNoLeader?: 'fail' | 'wait';
+}
+
 /** One caller: settles once, whichever of result, timeout, abort and failure comes first. */
 export class Request<T> {
   readonly promise: Promise<T>;

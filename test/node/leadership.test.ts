@@ -78,6 +78,21 @@ describe('reads', () => {
   });
 });
 
+describe('a proposal while no leader is known', () => {
+  it('fails at once, or waits for one, as asked', async () => {
+    const members = ['a', 'b'].map((id) => ({ id, address: id }));
+    const first = await nodes.open({ id: 'a', bootstrap: { members } });
+    expect(await outcome(first.propose(1))).toMatchObject({ code: 'KONTIKI_NOT_LEADER', leader: null });
+    const waiting = outcome(first.propose(1, { whenNoLeader: 'wait' }));
+    const second = await nodes.open({ id: 'b', bootstrap: { members } });
+    const answer = await waiting;
+    // Whoever of the two was elected.
+    if (answer === 1) expect(first.status().role).toBe('leader');
+    else expect(answer).toMatchObject({ code: 'KONTIKI_NOT_LEADER', leader: { id: 'b', address: 'b' } });
+    expect(second.status().leader).not.toBeNull();
+  });
+});
+
 describe('handing over leadership', () => {
   it('goes to whom it was asked for, and proposals made meanwhile are answered', async () => {
     const { leader, followers } = await nodes.found(['a', 'b', 'c']);

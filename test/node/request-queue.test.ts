@@ -18,6 +18,7 @@ function setUp(pendingMax = 10) {
     new Instruments({ id: 'n1', group: 'default' }, clock),
   );
   const batches: (readonly Proposal[])[] = [];
+  const leader = { known: null as { id: string; address: string } | null };
   let next = 1;
   /** The core takes so many batches. */
   const flush = (refuse?: 'not-leader' | 'overloaded' | 'handing-over', takes = 0): void =>
@@ -35,11 +36,11 @@ function setUp(pendingMax = 10) {
         return { accepted: true, term: 1, from };
       },
       (refused) =>
-        refused.reason === 'overloaded' ? new Overloaded(refused.bound, 'full') : new NotLeader(null),
+        refused.reason === 'overloaded' ? new Overloaded(refused.bound, 'full') : new NotLeader(leader.known),
     );
   const apply = (index: number, result?: string): void =>
     pending.onApplied({ kind: 'noop', index, term: 1 }, result);
-  return { clock, queue, batches, flush, apply };
+  return { clock, queue, batches, flush, apply, leader };
 }
 
 describe('the proposals of one turn', () => {
@@ -78,6 +79,38 @@ describe('the proposals of one turn', () => {
     apply(1, 'one');
     apply(2, 'two');
     expect(await Promise.all([early, late])).toEqual(['one', 'two']);
+  });
+
+  it('that would rather wait for a leader are proposed once this replica leads, the others refused', async () => {
+    const { queue, batches, flush, apply } = setUp();
+    const hasty = queue.propose(bytes(1), {});
+    const patient = queue.propose(bytes(2), { whenNoLeader: 'wait' });
+    flush('not-leader');
+    await expect(hasty).rejects.toBeInstanceOf(NotLeader);
+    queue.refuseQueued(new NotLeader(null));
+    expect(queue.isEmpty).toBe(false);
+    flush();
+    expect(batches).toMatchObject([[{ payload: bytes(2) }]]);
+    apply(1, 'one');
+    expect(await patient).toBe('one');
+  });
+
+  it('that would rather wait for a leader hear who it is, or that none came in time', async () => {
+    const { clock, queue, flush, leader } = setUp();
+    const first = queue.propose(bytes(1), { whenNoLeader: 'wait' });
+    flush('not-leader');
+    leader.known = { id: 'n2', address: 'n2:1' };
+    flush('not-leader');
+    await expect(first).rejects.toMatchObject({ code: 'KONTIKI_NOT_LEADER', leader: leader.known });
+    leader.known = null;
+    const second = queue.propose(bytes(2), { whenNoLeader: 'wait' });
+    flush('not-leader');
+    clock.advance(100);
+    await expect(second).rejects.toBeInstanceOf(ProposalDropped);
+    await expect(queue.propose(bytes(3), { whenNoLeader: 'never' as 'wait' })).rejects.toThrow(
+      /"fail" or "wait"/,
+    );
+    expect(queue.unsettled).toBe(0);
   });
 
   it('that wait for a hand-over in vain were surely not proposed', async () => {

@@ -1,5 +1,5 @@
 import { KontikiError, Overloaded } from '../errors.ts';
-import type { RequestOptions } from '../request.ts';
+import type { ProposeOptions } from '../request.ts';
 import { refusalError } from './refusal-error.ts';
 import type { SessionId, SessionRecord } from './session-record.ts';
 import type { SessionOutcome } from './session-table.ts';
@@ -16,11 +16,11 @@ export interface SessionPort<Command, Result> {
   encode(command: Command): Uint8Array;
   decode(result: Uint8Array): Result;
   /** Rejects as `RaftNode.propose` does. */
-  propose(record: Unstamped, options: RequestOptions): Promise<SessionOutcome>;
+  propose(record: Unstamped, options: ProposeOptions): Promise<SessionOutcome>;
 }
 
 /** A retry. */
-export interface RetryOptions extends RequestOptions {
+export interface RetryOptions extends ProposeOptions {
   /** Which command is retried. Default: the lowest that has no answer, if only one has none. */
   readonly sequence?: number;
 }
@@ -94,7 +94,7 @@ export class ClientSession<Command, Result> {
    * @throws SessionExpired, by its reason: this command, or nothing of the session, is applied any more.
    * @throws SessionRefused
    */
-  async propose(command: Command, options: RequestOptions = {}): Promise<Result> {
+  async propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     const encoded = this.#port.encode(command);
     const sequence = this.#nextSequence;
     if (sequence - this.#lowestUnanswered >= this.window) {
@@ -138,7 +138,7 @@ export class ClientSession<Command, Result> {
    *
    * @throws NotLeader, Overloaded, ProposalDropped, Closed, OutcomeUnknown: close it again; or leave it: it expires.
    */
-  async close(options: RequestOptions = {}): Promise<void> {
+  async close(options: ProposeOptions = {}): Promise<void> {
     if (this.#closed) return;
     await this.#port.propose({ kind: 'close', id: this.#id }, options);
     this.#closed = true;
@@ -149,7 +149,7 @@ export class ClientSession<Command, Result> {
     return lowest;
   }
 
-  async #attempt(sequence: number, command: Uint8Array, options: RequestOptions): Promise<Result> {
+  async #attempt(sequence: number, command: Uint8Array, options: ProposeOptions): Promise<Result> {
     if (this.#closed) {
       const why = 'the session was closed';
       throw this.#refusal(sequence, { kind: 'refused', reason: 'session-gone', why });

@@ -1,6 +1,6 @@
 import type { Clock } from '../../doors/clock.ts';
 import type { Random } from '../../doors/random.ts';
-import type { RequestOptions } from '../request.ts';
+import type { ProposeOptions } from '../request.ts';
 import type { CommandCodec } from '../state-machine.ts';
 import { AppliedSessions } from './applied-sessions.ts';
 import { ClientSession, newSessionToken, type SessionPort, type Unstamped } from './client-session.ts';
@@ -10,7 +10,7 @@ import type { SessionOutcome } from './session-table.ts';
 import type { SessionToken } from './session-token.ts';
 
 /** What `node.session` takes. */
-export interface SessionOptions extends RequestOptions {
+export interface SessionOptions extends ProposeOptions {
   /** A session to go on with, as its `token` gave it. */
   readonly resume?: SessionToken;
 }
@@ -24,7 +24,7 @@ export interface NodeSessionsParts<Command, Result> {
   /** @throws ProposalDropped */
   encode(command: Command): Uint8Array;
   /** Proposes a session entry; resolves with what became of it when it was applied here. */
-  propose(payload: Uint8Array, options: RequestOptions): Promise<SessionOutcome>;
+  propose(payload: Uint8Array, options: ProposeOptions): Promise<SessionOutcome>;
   /** Proposes one that nobody waits for: what is lost is made up for by the next. */
   proposeStamp(payload: Uint8Array): void;
 }
@@ -58,7 +58,7 @@ export class NodeSessions<Command, Result> {
     return new ClientSession(this.#port, await this.#open(options), { isResumed: false });
   }
 
-  async #open(options: RequestOptions): Promise<SessionToken> {
+  async #open(options: ProposeOptions): Promise<SessionToken> {
     const { random, limits } = this.#parts;
     const salt = Buffer.from(random.bytes(8)).toString('hex');
     const outcome = await this.#propose({ kind: 'open', salt, ...limits }, options);
@@ -66,7 +66,7 @@ export class NodeSessions<Command, Result> {
     return newSessionToken(outcome);
   }
 
-  #propose(record: Unstamped, options: RequestOptions): Promise<SessionOutcome> {
+  #propose(record: Unstamped, options: ProposeOptions): Promise<SessionOutcome> {
     const stamped = { ...record, stampMs: this.stamps.stamp() } as SessionRecord;
     return this.#parts.propose(encodeSessionRecord(stamped), options);
   }
