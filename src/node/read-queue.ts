@@ -4,6 +4,7 @@ import type { RequestId } from '../raft/identity.ts';
 import { channels } from './channels.ts';
 import { Overloaded, ReadFailed, TooStale } from './errors.ts';
 import type { Instruments } from './instruments.ts';
+import { isPromiseLike } from './promise-like.ts';
 import { type GiveUp, Request, type RequestOptions, refusalOf } from './request.ts';
 
 export type ReadConsistency = 'linearizable' | 'lease' | 'local';
@@ -58,12 +59,17 @@ interface QueuedRead<Query, Answer> {
   readonly query: Query;
   readonly request: Request<Answer>;
   readonly maxStalenessMs: number | null;
+  /** null for a local one, and until the core is asked. */
+  batch: Batch<Query, Answer> | null;
 }
 
 /** The reads of one turn of one kind: they share one question to the core. */
 interface Batch<Query, Answer> {
   readonly reads: readonly QueuedRead<Query, Answer>[];
   readonly lease: boolean;
+  /** How many of them are not settled. */
+  unsettled: number;
+  /** null while there is no core to ask. */
   readId: RequestId | null;
   /** What has to be applied before they are answered; null until the core has granted them. */
   index: Index | null;
@@ -76,6 +82,9 @@ interface Batch<Query, Answer> {
  *
  * An answer is taken between two commands only: a state machine that applies asynchronously shows half a command
  * otherwise, which nobody has been told of yet.
+ *
+ * A replica without a leader, or whose state machine stands still, collects as many reads as `pendingMax` allows, each
+ * a batch by itself perhaps. So whoever gives up leaves nothing behind, and nothing here looks through all the others.
  */
 export class ReadQueue<Query, Answer> {
   readonly #clock: Clock;
@@ -83,9 +92,18 @@ export class ReadQueue<Query, Answer> {
   readonly #state: Pick<AppliedState<Query, Answer>, 'index' | 'query'>;
   readonly #granter: ReadGranter;
   readonly #instruments: Instruments;
-  #fresh = { linearizable: [], lease: [], local: [] } as Record<ReadConsistency, QueuedRead<Query, Answer>[]>;
-  #asked: Batch<Query, Answer>[] = [];
-  #granted: Batch<Query, Answer>[] = [];
+  /** Of this turn: the core is asked at its end. */
+  readonly #fresh: Record<'linearizable' | 'lease', QueuedRead<Query, Answer>[]> = {
+    linearizable: [],
+    lease: [],
+  };
+  readonly #local = new Set<QueuedRead<Query, Answer>>();
+  /** By the sequence of its id; all are of one boot. */
+  readonly #asked = new Map<number, Batch<Query, Answer>>();
+  readonly #unasked = new Set<Batch<Query, Answer>>();
+  readonly #granted = new Set<Batch<Query, Answer>>();
+  /** None of the granted ones waits for less. */
+  #lowestGranted = Number.POSITIVE_INFINITY;
   #unsettled = 0;
 
   constructor(
@@ -115,7 +133,7 @@ export class ReadQueue<Query, Answer> {
 
   #read(query: Query, consistency: ReadConsistency, options: ReadOptions): Promise<Answer> {
     const refused =
-      refusalOf(options, this.#giveUp) ??
+      refusalOf(options, neverBegan) ??
       stalenessMistake(consistency, options.maxStalenessMs) ??
       this.#overload();
     if (refused !== null) {
@@ -124,38 +142,47 @@ export class ReadQueue<Query, Answer> {
     }
     this.#unsettled += 1;
     const beganAt = this.#instruments.requestBegan('read');
-    const request = new Request<Answer>(
-      this.#clock,
-      { timeoutMs: options.timeoutMs ?? this.#limits.timeoutMs, signal: options.signal },
-      this.#giveUp,
-      (failure) => {
-        this.#unsettled -= 1;
-        this.#instruments.requestEnded('read', beganAt, failure);
-        this.#cancelAbandoned();
-      },
-    );
-    this.#fresh[consistency].push({ query, request, maxStalenessMs: options.maxStalenessMs ?? null });
-    return request.promise;
+    const read: QueuedRead<Query, Answer> = {
+      query,
+      maxStalenessMs: options.maxStalenessMs ?? null,
+      batch: null,
+      request: new Request<Answer>(
+        this.#clock,
+        { timeoutMs: options.timeoutMs ?? this.#limits.timeoutMs, signal: options.signal },
+        (_inLog, why, cause) =>
+          new ReadFailed(`the read did not finish: ${why}; ${this.#whatKeeps(read)}`, { cause }),
+        (failure) => {
+          this.#unsettled -= 1;
+          this.#instruments.requestEnded('read', beganAt, failure);
+          this.#forget(read);
+        },
+      ),
+    };
+    if (consistency === 'local') this.#local.add(read);
+    else this.#fresh[consistency].push(read);
+    return read.request.promise;
   }
 
   /** At the end of a turn: asks the core for what was queued, and answers what can be answered. */
   flush(): void {
-    for (const lease of [false, true]) {
-      const reads = this.#fresh[lease ? 'lease' : 'linearizable'].splice(0);
-      if (reads.length > 0) this.#ask({ reads, lease, readId: null, index: null });
+    for (const kind of ['linearizable', 'lease'] as const) {
+      const reads = this.#fresh[kind].splice(0).filter(({ request }) => !request.settled);
+      if (reads.length === 0) continue;
+      const batch = { reads, lease: kind === 'lease', unsettled: reads.length, readId: null, index: null };
+      for (const read of reads) read.batch = batch;
+      this.#ask(batch);
     }
     this.look();
   }
 
   /** The core granted this read, and no other: one that goes by a lease proves nothing for those before it. */
   granted(readId: RequestId, index: Index): void {
-    const isMeant = (batch: Batch<Query, Answer>): boolean =>
-      batch.readId !== null && batch.readId.boot === readId.boot && batch.readId.sequence === readId.sequence;
-    for (const batch of this.#asked.filter(isMeant)) {
-      batch.index = index;
-      this.#granted.push(batch);
-    }
-    this.#asked = this.#asked.filter((batch) => !isMeant(batch));
+    const batch = this.#asked.get(readId.sequence);
+    if (batch?.readId?.boot !== readId.boot) return;
+    this.#asked.delete(readId.sequence);
+    batch.index = index;
+    this.#granted.add(batch);
+    if (index < this.#lowestGranted) this.#lowestGranted = index;
     this.look();
   }
 
@@ -163,29 +190,45 @@ export class ReadQueue<Query, Answer> {
   look(): void {
     const appliedIndex = this.#state.index;
     if (appliedIndex === null) return;
-    if (this.#granted.length > 0) {
-      const ready = this.#granted.filter(({ index }) => index !== null && index <= appliedIndex);
-      this.#granted = this.#granted.filter(({ index }) => index === null || index > appliedIndex);
+    if (appliedIndex >= this.#lowestGranted) {
+      const ready = [...this.#granted].filter(({ index }) => index !== null && index <= appliedIndex);
+      for (const batch of ready) this.#granted.delete(batch);
+      this.#lowestGranted = Number.POSITIVE_INFINITY;
+      for (const { index } of this.#granted)
+        if (index !== null && index < this.#lowestGranted) this.#lowestGranted = index;
       for (const { reads } of ready) for (const read of reads) this.#answer(read);
     }
-    if (this.#fresh.local.length > 0)
-      for (const read of this.#fresh.local.splice(0)) this.#answerLocally(read);
+    if (this.#local.size === 0) return;
+    const local = [...this.#local];
+    this.#local.clear();
+    for (const read of local) this.#answerLocally(read);
   }
 
   /** The core is another one: what the old one was asked for is asked anew. What it granted stands. */
   onSessionBegun(): void {
-    for (const batch of this.#asked.splice(0)) this.#ask(batch);
+    const batches = [...this.#asked.values(), ...this.#unasked];
+    this.#asked.clear();
+    this.#unasked.clear();
+    for (const batch of batches) this.#ask(batch);
   }
 
   /** The node stopped. */
   failAll(error: Error): void {
-    const batches = [...this.#asked.splice(0), ...this.#granted.splice(0)];
-    const queued = Object.values(this.#fresh).flatMap((reads) => reads.splice(0));
+    const batches = [...this.#asked.values(), ...this.#unasked, ...this.#granted];
+    const { linearizable, lease } = this.#fresh;
+    const queued = [...linearizable.splice(0), ...lease.splice(0), ...this.#local];
     for (const { request } of [...batches.flatMap(({ reads }) => reads), ...queued]) request.fail(error);
   }
 
-  readonly #giveUp: GiveUp = (_inLog, why, cause) =>
-    new ReadFailed(`the read did not finish: ${why}; ${this.#granter.whyNotGranted()}`, { cause });
+  /** For the error of one that gives up. */
+  #whatKeeps({ batch }: QueuedRead<Query, Answer>): string {
+    const { index: appliedIndex } = this.#state;
+    if (batch !== null && batch.index === null) return this.#granter.whyNotGranted();
+    if (appliedIndex === null) return 'a command that has not ended, or a snapshot, is being applied here';
+    return batch === null
+      ? this.#granter.whyNotGranted()
+      : `entries up to ${batch.index} have to be applied here first, and only ${appliedIndex} are`;
+  }
 
   #overload(): Overloaded | null {
     if (this.#unsettled < this.#limits.pendingMax) return null;
@@ -196,17 +239,22 @@ export class ReadQueue<Query, Answer> {
   }
 
   #ask(batch: Batch<Query, Answer>): void {
-    if (isAbandoned(batch)) return;
     batch.readId = this.#granter.requestRead(batch.lease);
-    this.#asked.push(batch);
+    if (batch.readId === null) this.#unasked.add(batch);
+    else this.#asked.set(batch.readId.sequence, batch);
   }
 
-  #cancelAbandoned(): void {
-    if (!this.#asked.some(isAbandoned)) return;
-    for (const { readId } of this.#asked.filter(isAbandoned)) {
-      if (readId !== null) this.#granter.cancelRead(readId);
-    }
-    this.#asked = this.#asked.filter((batch) => !isAbandoned(batch));
+  /** It is settled. A question for whose answer nobody waits any more is withdrawn. */
+  #forget(read: QueuedRead<Query, Answer>): void {
+    this.#local.delete(read);
+    const { batch } = read;
+    if (batch === null) return;
+    batch.unsettled -= 1;
+    if (batch.unsettled > 0 || this.#granted.delete(batch) || this.#unasked.delete(batch)) return;
+    const { readId } = batch;
+    if (readId === null || this.#asked.get(readId.sequence) !== batch) return;
+    this.#asked.delete(readId.sequence);
+    this.#granter.cancelRead(readId);
   }
 
   #answerLocally(read: QueuedRead<Query, Answer>): void {
@@ -223,10 +271,10 @@ export class ReadQueue<Query, Answer> {
     if (request.settled) return;
     try {
       const answer = this.#state.query(query);
-      if (answer instanceof Promise) {
+      if (isPromiseLike(answer)) {
         answer.then(
           (value) => request.succeed(value),
-          (error) => request.fail(error),
+          (error: unknown) => request.fail(error),
         );
       } else {
         request.succeed(answer);
@@ -237,13 +285,8 @@ export class ReadQueue<Query, Answer> {
   }
 }
 
-function isAbandoned({
-  reads,
-}: {
-  readonly reads: readonly { readonly request: { readonly settled: boolean } }[];
-}): boolean {
-  return reads.every(({ request }) => request.settled);
-}
+const neverBegan: GiveUp = (_inLog, why, cause) =>
+  new ReadFailed(`the read was not begun: ${why}`, { cause });
 
 function stalenessMistake(consistency: ReadConsistency, maxStalenessMs: number | undefined): Error | null {
   if (maxStalenessMs === undefined) return null;

@@ -168,7 +168,9 @@ export class Replica {
     if (state.role !== 'leader') return `${state.leader.id} leads, and has not answered`;
     const missing = quorumOf(state).missing.map(({ id }) => id);
     if (missing.length > 0) return `this leader lacks answers from ${missing.join(', ')}`;
-    return 'this leader waits for answers, or for commands to be applied';
+    return state.commitIndex < state.termStartIndex
+      ? 'this leader has not committed an entry of its own term yet'
+      : 'this leader waits for answers';
   }
 
   /** Something was queued: the turn's end will see to it. */

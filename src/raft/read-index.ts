@@ -55,10 +55,12 @@ export function requestRead(context: Context, lease: boolean): RequestId {
 
 /** Nobody waits for it any more. */
 export function cancelRead(state: RaftState, readId: RequestId): void {
-  state.reads = state.reads.filter(
+  const at = state.reads.findIndex(
     (read) =>
-      read.asker !== null || read.readId.boot !== readId.boot || read.readId.sequence !== readId.sequence,
+      read.asker === null && read.readId.boot === readId.boot && read.readId.sequence === readId.sequence,
   );
+  if (at < 0) return;
+  state.reads.splice(at, 1);
   // Nor for the answer to a question that was asked for its sake alone: later reads need not wait for that one.
   const { asked, reads } = state;
   if (asked !== null && reads.every((read) => read.readId.sequence > asked.readId.sequence))

@@ -125,6 +125,70 @@ describe('reads that are to be linearizable', () => {
     expect(clock.timersSet).toBe(0);
   });
 
+  it('say so when it is the state machine that they waited for', async () => {
+    const { clock, queue, cancelled, state } = setUp();
+    const behind = queue.read('x', linearizable, {});
+    queue.flush();
+    queue.granted({ boot: 1, sequence: 1 }, 9);
+    clock.advance(100);
+    await expect(behind).rejects.toThrow(/up to 9 have to be applied here first, and only 5 are/);
+    state.index = null;
+    const stuck = queue.read('y', linearizable, {});
+    queue.flush();
+    queue.granted({ boot: 1, sequence: 2 }, 9);
+    const local = queue.read('z', 'local', {});
+    queue.flush();
+    clock.advance(100);
+    await expect(stuck).rejects.toThrow(/a command that has not ended, or a snapshot/);
+    await expect(local).rejects.toThrow(/a command that has not ended, or a snapshot/);
+    expect(cancelled).toEqual([]);
+    state.index = 9;
+    queue.look();
+    expect(queue.unsettled).toBe(0);
+  });
+
+  it('by the thousand, each of a turn of its own, are granted or give up without looking through the others', () => {
+    const { queue, cancelled } = setUp(100_000);
+    const stops: AbortController[] = [];
+    for (let turn = 1; turn <= 20_000; turn += 1) {
+      const stop = new AbortController();
+      stops.push(stop);
+      queue.read('x', linearizable, { signal: stop.signal }).catch(() => {});
+      queue.flush();
+    }
+    for (let turn = 1; turn <= 10_000; turn += 1) queue.granted({ boot: 1, sequence: turn }, turn % 10);
+    // Those that wait for an entry above 5 are granted, and not answered.
+    expect(queue.unsettled).toBe(14_000);
+    for (const stop of stops) stop.abort();
+    expect(queue.unsettled).toBe(0);
+    expect(cancelled).toHaveLength(10_000);
+  }, 20_000);
+
+  it('in one turn give up without looking through the others', () => {
+    const { queue, cancelled } = setUp(100_000);
+    const stops = Array.from({ length: 50_000 }, () => new AbortController());
+    for (const { signal } of stops) queue.read('x', linearizable, { signal }).catch(() => {});
+    queue.flush();
+    for (const stop of stops) stop.abort();
+    expect(queue.unsettled).toBe(0);
+    expect(cancelled).toEqual([1]);
+  }, 20_000);
+
+  it('may be answered by anything that has a then, and count until it has settled', async () => {
+    const { queue, state } = setUp();
+    const settle: ((answer: string) => void)[] = [];
+    state.query = () =>
+      // biome-ignore lint/suspicious/noThenProperty: what is tested.
+      ({ then: (yes: (answer: string) => void) => void settle.push(yes) }) as unknown as string;
+    const read = queue.read('x', linearizable, {});
+    queue.flush();
+    queue.granted({ boot: 1, sequence: 1 }, 5);
+    expect(queue.unsettled).toBe(1);
+    settle[0]?.('late');
+    expect(queue.unsettled).toBe(0);
+    expect(await read).toBe('late');
+  });
+
   it('beyond the bound are refused at once', async () => {
     const { queue } = setUp(1);
     const taken = queue.read('x', linearizable, {});
