@@ -81,7 +81,7 @@ export const metricCatalogue = {
     kind: 'counter',
     unit: 'count',
     labels: ['reason'],
-    help: 'Proposals that ended with an error; reason is its code.',
+    help: 'Proposals that ended with an error; reason is its code, for an overload with the bound that was met.',
   },
   raft_reads_total: {
     kind: 'counter',
@@ -94,7 +94,7 @@ export const metricCatalogue = {
     kind: 'counter',
     unit: 'count',
     labels: ['reason'],
-    help: 'Reads that ended with an error; reason is its code.',
+    help: 'Reads that ended with an error; reason is its code, for an overload with the bound that was met.',
   },
   raft_requests_pending: {
     kind: 'gauge',

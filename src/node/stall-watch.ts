@@ -19,13 +19,17 @@ export interface StallLimits {
 export class StallWatch {
   readonly #storage: Watch;
   readonly #stateMachine: Watch;
-  /** Handed over, and not ended. */
-  #writes = 0;
+  readonly #clock: Clock;
+  /** When each write was handed over that has not ended, oldest first. */
+  readonly #writes: number[] = [];
 
   /** @param appliedIndex - the last entry that the state machine finished. */
   constructor(clock: Clock, limits: StallLimits, appliedIndex: () => Index, actions: StallActions) {
+    this.#clock = clock;
     this.#storage = new Watch(clock, limits.storageStallMs, {
-      stalled: (forMs) => actions.stalled('storage', forMs),
+      // Since the oldest was handed over, though the disk may have answered another later: whoever made something
+      // durable since then has a disk that does what this one owes.
+      stalled: (forMs) => actions.stalled('storage', Math.max(forMs, clock.now() - (this.#writes[0] ?? 0))),
       answered: () => actions.answered('storage'),
     });
     this.#stateMachine = new Watch(
@@ -40,15 +44,15 @@ export class StallWatch {
   }
 
   writeBegun(): void {
-    this.#writes += 1;
-    if (this.#writes === 1) this.#storage.begin();
+    this.#writes.push(this.#clock.now());
+    if (this.#writes.length === 1) this.#storage.begin();
   }
 
   /** Writes end in the order in which they began. */
   writeEnded(): void {
-    this.#writes -= 1;
+    this.#writes.shift();
     this.#storage.end();
-    if (this.#writes > 0) this.#storage.begin();
+    if (this.#writes.length > 0) this.#storage.begin();
   }
 
   /** Commands are being applied asynchronously. */

@@ -204,7 +204,7 @@ describe('requests', () => {
       'proposal-dropped': 1,
       other: 1,
       'outcome-unknown': 1,
-      overloaded: 1,
+      'overloaded-pending-requests': 1,
     });
     storage.releaseAll();
     await settled();
