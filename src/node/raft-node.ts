@@ -4,7 +4,7 @@ import type { Clock } from '../doors/clock.ts';
 import { nodeClock } from '../doors/node-clock.ts';
 import { nodeRandom } from '../doors/node-random.ts';
 import type { Metrics } from '../metrics/catalogue.ts';
-import { type Configuration, emptyConfiguration } from '../raft/configuration.ts';
+import type { Configuration } from '../raft/configuration.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
@@ -23,11 +23,10 @@ import { observedStateMachine } from './observed-state-machine.ts';
 import { ObservedStorage } from './observed-storage.ts';
 import { COMMAND_BYTES_MAX, type RaftNodeOptions, readMistakes, resolveRaftOptions } from './options.ts';
 import { PendingRequests } from './pending-requests.ts';
-import { noQuorum, quorumOf } from './quorum-status.ts';
+import { ProposalQueue } from './proposal-queue.ts';
 import { AppliedState, type ReadOptions, ReadQueue } from './read-queue.ts';
 import { Replica, type ReplicaParts } from './replica.ts';
 import type { ProposeOptions, RequestOptions } from './request.ts';
-import { RequestQueue } from './request-queue.ts';
 import type { RequestedChange } from './requested-change.ts';
 import type { ClientSession } from './sessions/client-session.ts';
 import { NodeSessions, type SessionOptions } from './sessions/node-sessions.ts';
@@ -37,15 +36,7 @@ import { withSnapshotHead } from './sessions/snapshot-head.ts';
 import { snapshotPolicy } from './snapshot-policy.ts';
 import { SnapshotTaker } from './snapshot-taker.ts';
 import type { CommandCodec } from './state-machine.ts';
-import {
-  changeOf,
-  latestConfiguration,
-  leaderOf,
-  type NodeStatus,
-  newcomersOf,
-  peersOf,
-  snapshotOf,
-} from './status.ts';
+import { leaderOf, type NodeStatus, statusOf } from './status.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -67,7 +58,7 @@ export class RaftNode<Command, Result, Query, Answer>
   readonly id: NodeId;
   readonly group: GroupId;
   readonly #replica: Replica;
-  readonly #queue: RequestQueue<Result>;
+  readonly #queue: ProposalQueue<Result>;
   readonly #reads: ReadQueue<Query, Answer>;
   readonly #applier: Applier<Command, Result>;
   readonly #codec: CommandCodec<Command>;
@@ -114,7 +105,7 @@ export class RaftNode<Command, Result, Query, Answer>
       timeoutMs: options.requestTimeoutMs ?? TIMEOUT_MS,
       pendingMax: options.pendingRequestsMax ?? 65_536,
     };
-    this.#queue = new RequestQueue(
+    this.#queue = new ProposalQueue(
       clock,
       { ...limits, queuedBytesMax: raft.uncommittedBytesMax, batchBytesMax: raft.messageBytesMax },
       pending,
@@ -359,32 +350,17 @@ export class RaftNode<Command, Result, Query, Answer>
   status(): NodeStatus {
     // It brings the core's time up to the present, by which all else is judged: an idle replica has no other input.
     const stalenessMs = this.#replica.staleness();
-    const { session, stopped, bootstrapWaiting } = this.#replica;
-    const state = this.#replica.lastState;
-    return {
+    const { session, stopped, bootstrapWaiting, lastState } = this.#replica;
+    return statusOf({
       id: this.id,
-      incarnation: state?.self.incarnation ?? '',
-      boot: state?.self.boot ?? 0,
-      clusterId: state?.clusterId ?? null,
-      state: stopped !== undefined ? 'stopped' : session === null ? 'reopening' : 'running',
-      role: session === null ? 'follower' : session.core.state.role,
-      term: state?.hardState.term ?? 0,
-      leader: this.#leader(),
-      commitIndex: state?.commitIndex ?? 0,
+      lastState,
+      state: session === null ? null : session.core.state,
+      isStopped: stopped !== undefined,
       appliedIndex: this.#applier.appliedIndex,
       sessions: this.#sessions.applied.table.size,
-      lastIndex: state?.log.lastIndex ?? 0,
-      durableIndex: state?.durable.index ?? 0,
-      floorIndex: state?.log.floorIndex ?? 0,
-      snapshot: state === null ? null : snapshotOf(state),
-      configuration: state === null ? emptyConfiguration : latestConfiguration(state),
-      quorum: session === null ? noQuorum : quorumOf(session.core.state),
       stalenessMs,
-      change: session === null ? null : changeOf(session.core.state),
-      newcomers: state === null ? [] : newcomersOf(state),
-      peers: session === null ? [] : peersOf(session.core.state, session.core.state.now),
-      ...(bootstrapWaiting === null ? {} : { bootstrap: bootstrapWaiting }),
-    };
+      bootstrap: bootstrapWaiting,
+    });
   }
 
   /** A snapshot of this replica's metrics: names, units and meaning stand in docs/metrics.md. */

@@ -21,10 +21,10 @@ import { LeadershipRequests } from './leadership-requests.ts';
 import { MembershipRequests } from './membership-requests.ts';
 import type { Observation, Observer } from './observation.ts';
 import type { PendingRequests } from './pending-requests.ts';
+import type { ProposalQueue } from './proposal-queue.ts';
 import { quorumOf } from './quorum-status.ts';
 import { tellRaftEvent } from './raft-events.ts';
 import type { ReadQueue } from './read-queue.ts';
-import type { RequestQueue } from './request-queue.ts';
 import { openSession, type Session, type SessionSettings } from './session.ts';
 import { type SessionActions, SessionWork } from './session-work.ts';
 import type { SessionStamps } from './sessions/session-stamps.ts';
@@ -46,7 +46,7 @@ export interface ReplicaSettings extends SessionSettings, Omit<ClusterEntrySetti
 
 /** What the replica's loop works with. */
 export interface ReplicaParts {
-  readonly queue: Pick<RequestQueue<unknown>, 'isEmpty' | 'flush' | 'failQueued' | 'refuseQueued'>;
+  readonly queue: Pick<ProposalQueue<unknown>, 'isEmpty' | 'flush' | 'failQueued' | 'refuseQueued'>;
   readonly pending: PendingRequests;
   readonly applier: Applier<unknown, unknown>;
   readonly taker: SnapshotTaker;

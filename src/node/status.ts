@@ -1,12 +1,12 @@
 import { progressOfChange } from '../raft/active-change.ts';
-import { type Configuration, isMember, type Metadata } from '../raft/configuration.ts';
+import { type Configuration, emptyConfiguration, isMember, type Metadata } from '../raft/configuration.ts';
 import type { Index, Term } from '../raft/entry.ts';
 import type { MembershipProgress, Role } from '../raft/event.ts';
 import type { ClusterId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
-import type { QuorumStatus } from './quorum-status.ts';
+import { noQuorum, type QuorumStatus, quorumOf } from './quorum-status.ts';
 
 /** One replica as it sees itself, at one moment. Plain data. */
 export interface NodeStatus {
@@ -65,6 +65,48 @@ export interface NewcomerStatus {
   readonly askedMsAgo: number;
 }
 
+/** What a node knows of itself besides its core. */
+export interface StatusSources {
+  readonly id: NodeId;
+  /** The core's, also while the storage is being reopened, and once stopped; null before the node is open. */
+  readonly lastState: RaftState | null;
+  /** The core's that takes part; null while there is none. */
+  readonly state: RaftState | null;
+  readonly isStopped: boolean;
+  readonly appliedIndex: Index;
+  readonly sessions: number;
+  readonly stalenessMs: number | null;
+  readonly bootstrap: BootstrapWaiting | null;
+}
+
+export function statusOf(sources: StatusSources): NodeStatus {
+  const { id, lastState: last, state, isStopped, appliedIndex, sessions, stalenessMs, bootstrap } = sources;
+  return {
+    id,
+    incarnation: last?.self.incarnation ?? '',
+    boot: last?.self.boot ?? 0,
+    clusterId: last?.clusterId ?? null,
+    state: isStopped ? 'stopped' : state === null ? 'reopening' : 'running',
+    role: state?.role ?? 'follower',
+    term: last?.hardState.term ?? 0,
+    leader: state === null ? null : leaderOf(state),
+    commitIndex: last?.commitIndex ?? 0,
+    appliedIndex,
+    sessions,
+    lastIndex: last?.log.lastIndex ?? 0,
+    durableIndex: last?.durable.index ?? 0,
+    floorIndex: last?.log.floorIndex ?? 0,
+    snapshot: last === null ? null : snapshotOf(last),
+    configuration: last === null ? emptyConfiguration : latestConfiguration(last),
+    quorum: state === null ? noQuorum : quorumOf(state),
+    stalenessMs,
+    change: state === null ? null : changeOf(state),
+    newcomers: last === null ? [] : newcomersOf(last),
+    peers: state === null ? [] : peersOf(state, state.now),
+    ...(bootstrap === null ? {} : { bootstrap }),
+  };
+}
+
 export function latestConfiguration(state: RaftState): Configuration {
   const last = state.configurations.at(-1);
   if (last === undefined) throw new Error('the core holds no configuration');
@@ -82,7 +124,7 @@ export function leaderOf(state: RaftState): { id: NodeId; address: string } | nu
   return member === undefined ? null : { id: member.id, address: member.address };
 }
 
-export function peersOf(state: RaftState, now: number): PeerStatus[] {
+function peersOf(state: RaftState, now: number): PeerStatus[] {
   return state.progress.map(({ member, mode, matchIndex, contactAt }) => ({
     id: member.id,
     incarnation: member.incarnation,
@@ -93,7 +135,7 @@ export function peersOf(state: RaftState, now: number): PeerStatus[] {
 }
 
 /** Whoever is a member meanwhile is none. */
-export function newcomersOf(state: RaftState): NewcomerStatus[] {
+function newcomersOf(state: RaftState): NewcomerStatus[] {
   const configuration = latestConfiguration(state);
   const strangers = state.newcomers.filter(({ member }) => !isMember(configuration, member));
   return strangers.map(({ member, address, metadata, answer, heardAt }) => ({
@@ -106,11 +148,11 @@ export function newcomersOf(state: RaftState): NewcomerStatus[] {
   }));
 }
 
-export function changeOf(state: RaftState): NodeStatus['change'] {
+function changeOf(state: RaftState): NodeStatus['change'] {
   const { change } = state;
   return change === null ? null : { id: change.changeId, progress: progressOfChange(state, change) };
 }
 
-export function snapshotOf({ snapshot }: RaftState): NodeStatus['snapshot'] {
+function snapshotOf({ snapshot }: RaftState): NodeStatus['snapshot'] {
   return snapshot === null ? null : { index: snapshot.index, term: snapshot.term, size: snapshot.size };
 }

@@ -27,7 +27,7 @@ interface QueuedProposal {
   readonly message: ProposeMessage | null;
 }
 
-export interface RequestLimits {
+export interface ProposalLimits {
   readonly timeoutMs: number;
   /** Requests that wait for their outcome. */
   readonly pendingMax: number;
@@ -40,16 +40,16 @@ export interface RequestLimits {
 type Refused = Extract<ProposeResult, { readonly accepted: false }>;
 
 /** Proposals of one turn of the event loop, handed to the core as one batch at its end. */
-export class RequestQueue<Result> {
+export class ProposalQueue<Result> {
   readonly #clock: Clock;
-  readonly #limits: RequestLimits;
+  readonly #limits: ProposalLimits;
   readonly #pending: PendingRequests;
   readonly #instruments: Instruments;
   #proposals: QueuedProposal[] = [];
   #queuedBytes = 0;
   #unsettled = 0;
 
-  constructor(clock: Clock, limits: RequestLimits, pending: PendingRequests, instruments: Instruments) {
+  constructor(clock: Clock, limits: ProposalLimits, pending: PendingRequests, instruments: Instruments) {
     this.#clock = clock;
     this.#limits = limits;
     this.#pending = pending;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NotLeader, OutcomeUnknown, Overloaded, ProposalDropped } from '../../src/node/errors.ts';
 import { Instruments } from '../../src/node/instruments.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
-import { RequestQueue } from '../../src/node/request-queue.ts';
+import { ProposalQueue } from '../../src/node/proposal-queue.ts';
 import type { Proposal, ProposeResult } from '../../src/raft/raft.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -11,7 +11,7 @@ const bytes = (n: number): Uint8Array => new Uint8Array([n]);
 function setUp(pendingMax = 10) {
   const clock = new ManualClock();
   const pending = new PendingRequests();
-  const queue = new RequestQueue<string>(
+  const queue = new ProposalQueue<string>(
     clock,
     { timeoutMs: 100, pendingMax, queuedBytesMax: 10, batchBytesMax: 4 },
     pending,
