@@ -17,8 +17,8 @@ const scenario = (text: string) =>
     file: 'test.yaml',
   });
 
-/** The gate runs the hour whole; here a part of it shows the same. */
-const BRIEF_MS = 900_000;
+/** The gate runs all of each; here the first part of it, twice. */
+const BRIEF_MS = 25_000;
 
 describe('every shipped scenario', () => {
   it.each(shipped.map((one) => [one.name, one] as const))(
