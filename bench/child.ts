@@ -20,3 +20,22 @@ export async function asks<Ask extends { readonly kind: string }, Answer>(
     await Promise.allSettled([answered, exited]);
   }
 }
+
+/** In the forked process: answers its parent, one question after another, until it is asked to close. */
+export function answersParent<Ask extends { readonly kind: string }>(
+  answer: (ask: Ask) => Promise<object>,
+): void {
+  process.on('message', (ask: Ask) => {
+    answer(ask).then(
+      (told) => {
+        process.send?.(told);
+        // Nothing keeps the process then, and a profiler writes what it has.
+        if (ask.kind === 'close') process.disconnect();
+      },
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  });
+}

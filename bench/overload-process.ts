@@ -3,6 +3,7 @@ import { Overloaded, RaftNode } from 'kontiki';
 import { fileStorage } from 'kontiki/storage';
 import { tcpTransport } from 'kontiki/transport';
 import { nodeClock } from '../src/doors/node-clock.ts';
+import { answersParent } from './child.ts';
 
 /** What the parent asks. */
 export type Ask =
@@ -44,25 +45,15 @@ const AT_ONCE_MS = 20;
 const clock = nodeClock();
 let node: RaftNode<Uint8Array, number, null, number> | null = null;
 let peakBytes = 0;
+let closing = false;
 
 look();
 
-process.on('message', (ask: Ask) => {
-  answer(ask).then(
-    (told) => {
-      process.send?.(told);
-      if (told.kind === 'closed') process.exit();
-    },
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
+answersParent(answer);
 
 function look(): void {
   peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
-  clock.setTimer(LOOK_EVERY_MS, look);
+  if (!closing) clock.setTimer(LOOK_EVERY_MS, look);
 }
 
 async function answer(ask: Ask): Promise<Answer> {
@@ -93,6 +84,7 @@ async function answer(ask: Ask): Promise<Answer> {
   if (node === null) throw new Error(`${ask.kind} before open`);
   if (ask.kind === 'capacity') return capacity(node, ask);
   if (ask.kind === 'burst') return burst(node, ask);
+  closing = true;
   await node.close();
   return { kind: 'closed' };
 }

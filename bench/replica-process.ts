@@ -3,6 +3,7 @@ import { RaftNode } from 'kontiki';
 import { fileStorage } from 'kontiki/storage';
 import { tcpTransport } from 'kontiki/transport';
 import { nodeClock } from '../src/doors/node-clock.ts';
+import { answersParent } from './child.ts';
 import { percentile } from './percentile.ts';
 
 /** What the parent asks. */
@@ -40,19 +41,7 @@ export interface Measured {
 const clock = nodeClock();
 let node: RaftNode<Uint8Array, number, null, number> | null = null;
 
-process.on('message', (ask: Ask) => {
-  answer(ask).then(
-    (told) => {
-      process.send?.(told);
-      // Nothing keeps the process then, and a profiler writes what it has.
-      if (told.kind === 'closed') process.disconnect();
-    },
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
+answersParent(answer);
 
 async function answer(ask: Ask): Promise<Answer> {
   if (ask.kind === 'open') {

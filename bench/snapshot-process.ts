@@ -3,6 +3,7 @@ import { RaftNode, snapshotPolicy } from 'kontiki';
 import { fileStorage } from 'kontiki/storage';
 import { tcpTransport } from 'kontiki/transport';
 import { nodeClock } from '../src/doors/node-clock.ts';
+import { answersParent } from './child.ts';
 import { GeneratedState } from './generated-state.ts';
 
 /** What the parent asks. */
@@ -38,18 +39,7 @@ const restored = new Promise<void>((resolve) => {
   tellRestored = resolve;
 });
 
-process.on('message', (ask: Ask) => {
-  answer(ask).then(
-    (told) => {
-      process.send?.(told);
-      if (ask.kind === 'close') process.disconnect();
-    },
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
-  );
-});
+answersParent(answer);
 
 async function answer(ask: Ask): Promise<Answer> {
   if (ask.kind === 'memory') {

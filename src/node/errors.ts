@@ -1,5 +1,5 @@
 import type { MemberId, NodeId } from '../raft/identity.ts';
-import type { HandoverRefusal } from '../raft/leadership-transfer.ts';
+import type { TransferRefusal } from '../raft/leadership-transfer.ts';
 import type { MembershipRefusal } from '../raft/membership-change.ts';
 import type { ProposalBound } from '../raft/proposals.ts';
 
@@ -125,7 +125,7 @@ export class TooStale extends KontikiError {
  */
 export class TransferFailed extends KontikiError {
   readonly code = 'KONTIKI_TRANSFER_FAILED';
-  readonly reason: HandoverRefusal | 'timed-out' | 'not-a-voter-any-more' | 'another-leads' | 'gave-up';
+  readonly reason: TransferRefusal | 'timed-out' | 'not-a-voter-any-more' | 'another-leads' | 'gave-up';
   /** Who leads, as far as this replica knows; null when none is known. */
   readonly leader: { readonly id: NodeId; readonly address: string } | null;
   constructor(

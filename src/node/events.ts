@@ -49,15 +49,15 @@ export interface RaftNodeEvents {
   'snapshot-transfer': [Told<'snapshot-transfer'>];
   'log-compacted': [Told<'log-compacted'>];
   /** This leader takes no proposals while it hands over to `to`. */
-  'handover-begun': [Told<'handover-begun'>];
+  'leadership-transfer-begun': [Told<'leadership-transfer-begun'>];
   /** It leads no more (`stepped-down`), or goes on leading. */
-  'handover-ended': [Told<'handover-ended'>];
+  'leadership-transfer-ended': [Told<'leadership-transfer-ended'>];
   /** A write, or a command being applied, has not finished for too long. Leadership is handed over, if it can be. */
   stalled: [{ readonly what: Stalled; readonly forMs: number }];
   /** It goes on. */
   'stall-ended': [{ readonly what: Stalled }];
   /** Leader that stands still: nobody is fit to take over, so it goes on leading. */
-  'nobody-to-hand-over-to': [Told<'nobody-to-hand-over-to'>];
+  'no-transfer-target': [Told<'no-transfer-target'>];
   /** A write, sync or read failed; the storage is being reopened. */
   'storage-failed': [{ readonly error: unknown }];
   /** An attempt to reopen failed; the next follows after `retryInMs`. */

@@ -9,7 +9,7 @@ import { leaderOf } from './status.ts';
 export type LeaderAddress = { readonly id: NodeId; readonly address: string };
 
 interface Asked {
-  readonly handoverId: RequestId;
+  readonly transferId: RequestId;
   readonly to: NodeId;
   readonly request: Request<LeaderAddress>;
   /** It leads no more, and waits to hear who does. */
@@ -46,11 +46,11 @@ export class LeadershipRequests {
    */
   leaveTheLead(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const underWay = this.#withCore((_now, core) => core.state.handover);
+      const underWay = this.#withCore((_now, core) => core.state.leadershipTransfer);
       const known =
         underWay === null
           ? this.#begin(null, { timeoutMs }, resolve)
-          : this.#await(underWay.handoverId, underWay.to.id, { timeoutMs }, resolve);
+          : this.#await(underWay.transferId, underWay.to.id, { timeoutMs }, resolve);
       known.then(
         () => resolve(),
         () => resolve(),
@@ -72,7 +72,7 @@ export class LeadershipRequests {
 
   /** What the core told of itself. */
   onEvent(event: RaftEvent): void {
-    if (event.kind === 'handover-ended') this.#onEnded(event);
+    if (event.kind === 'leadership-transfer-ended') this.#onEnded(event);
     else if (event.kind === 'leader-changed' && event.leader !== null) this.#onLeader(event.leader);
   }
 
@@ -97,17 +97,17 @@ export class LeadershipRequests {
     if (!result.accepted) {
       return Promise.reject(new TransferFailed(result.reason, result.why, { leader }));
     }
-    return this.#await(result.handoverId, result.to, options, onEnded);
+    return this.#await(result.transferId, result.to, options, onEnded);
   }
 
   #await(
-    handoverId: RequestId,
+    transferId: RequestId,
     to: NodeId,
     options: RequestOptions & { readonly timeoutMs: number },
     onEnded: () => void,
   ): Promise<LeaderAddress> {
     const asked: Asked = {
-      handoverId,
+      transferId,
       to,
       steppedDown: false,
       onEnded,
@@ -119,9 +119,13 @@ export class LeadershipRequests {
     return asked.request.promise;
   }
 
-  #onEnded({ handoverId, outcome, to }: Extract<RaftEvent, { readonly kind: 'handover-ended' }>): void {
+  #onEnded({
+    transferId,
+    outcome,
+    to,
+  }: Extract<RaftEvent, { readonly kind: 'leadership-transfer-ended' }>): void {
     const meant = this.#asked.filter(
-      (one) => one.handoverId.boot === handoverId.boot && one.handoverId.sequence === handoverId.sequence,
+      (one) => one.transferId.boot === transferId.boot && one.transferId.sequence === transferId.sequence,
     );
     for (const asked of meant) {
       asked.onEnded();

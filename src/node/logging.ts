@@ -41,13 +41,17 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
     logger.info(event, `sending a snapshot to ${event.peer}: ${event.phase}`),
   );
   node.on('log-compacted', (event) => logger.info(event, 'log compacted'));
-  node.on('handover-begun', (event) => logger.info(event, `handing over to ${event.to}: ${event.reason}`));
-  node.on('handover-ended', (event) => logger.info(event, `handing over to ${event.to}: ${event.outcome}`));
+  node.on('leadership-transfer-begun', (event) =>
+    logger.info(event, `handing over to ${event.to}: ${event.reason}`),
+  );
+  node.on('leadership-transfer-ended', (event) =>
+    logger.info(event, `handing over to ${event.to}: ${event.outcome}`),
+  );
   node.on('stalled', (event) =>
     logger.error(event, `the ${event.what} has not answered for ${event.forMs} ms`),
   );
   node.on('stall-ended', (event) => logger.info(event, `the ${event.what} answers again`));
-  node.on('nobody-to-hand-over-to', (event) =>
+  node.on('no-transfer-target', (event) =>
     logger.error(event, `the ${event.stalled} does not answer, and nobody is fit to lead instead`),
   );
   node.on('storage-failed', ({ error }) => logger.error({ err: error }, 'the storage failed; reopening it'));

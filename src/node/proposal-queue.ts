@@ -126,7 +126,7 @@ export class ProposalQueue<Result> {
         throw error;
       }
       if (!result.accepted) {
-        if (result.reason === 'handing-over') {
+        if (result.reason === 'transferring-leadership') {
           for (const proposal of proposals) this.#enqueue(proposal);
           return;
         }

@@ -43,13 +43,13 @@ export function tellRaftEvent(
     case 'log-compacted':
       emit('log-compacted', event);
       break;
-    case 'handover-begun':
-      emit('handover-begun', event);
+    case 'leadership-transfer-begun':
+      emit('leadership-transfer-begun', event);
       break;
-    case 'handover-ended':
-      emit('handover-ended', event);
+    case 'leadership-transfer-ended':
+      emit('leadership-transfer-ended', event);
       break;
-    case 'nobody-to-hand-over-to':
-      emit('nobody-to-hand-over-to', event);
+    case 'no-transfer-target':
+      emit('no-transfer-target', event);
   }
 }

@@ -4,7 +4,6 @@ import type { Effect } from '../raft/effect.ts';
 import type { RaftEvent } from '../raft/event.ts';
 import type { Incarnation, RequestId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
-import type { ProposalBound } from '../raft/proposals.ts';
 import type { Raft } from '../raft/raft.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { Storage } from '../storage/contract.ts';
@@ -14,7 +13,7 @@ import type { Applier } from './applier.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { ClusterEntry, type ClusterEntrySettings } from './cluster-entry.ts';
-import { Closed, NotLeader, Overloaded, Removed, Retired } from './errors.ts';
+import { Closed, NotLeader, Removed, Retired } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
 import type { Instruments } from './instruments.ts';
 import { LeadershipRequests } from './leadership-requests.ts';
@@ -22,7 +21,7 @@ import { MembershipRequests } from './membership-requests.ts';
 import type { Observation, Observer } from './observation.ts';
 import type { PendingRequests } from './pending-requests.ts';
 import type { ProposalQueue } from './proposal-queue.ts';
-import { quorumOf } from './quorum-status.ts';
+import { mayBeProposed, proposalRefusal } from './proposal-refusal.ts';
 import { tellRaftEvent } from './raft-events.ts';
 import type { ReadQueue } from './read-queue.ts';
 import { openSession, type Session, type SessionSettings } from './session.ts';
@@ -33,6 +32,7 @@ import { StallWatch } from './stall-watch.ts';
 import { latestConfiguration, leaderOf } from './status.ts';
 import { StorageReopening } from './storage-reopening.ts';
 import { WakeTimer } from './wake-timer.ts';
+import { whyReadsWait } from './why-reads-wait.ts';
 
 export interface ReplicaSettings extends SessionSettings, Omit<ClusterEntrySettings, 'transport'> {
   readonly storage: Storage;
@@ -55,12 +55,6 @@ export interface ReplicaParts {
   readonly instruments: Instruments;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
 }
-
-const overloads: Readonly<Record<ProposalBound, string>> = {
-  'uncommitted-bytes':
-    'too many bytes are appended and not yet committed: a quorum does not keep up; wait, then retry',
-  'disk-backlog': "too many bytes wait for this replica's own disk, which does not keep up; wait, then retry",
-};
 
 /** A session and everything that lives and ends with it. */
 interface Running {
@@ -160,17 +154,9 @@ export class Replica {
     return this.#withCore((now, core) => core.staleness(now));
   }
 
-  /** What keeps a read from being granted, as far as this replica sees. */
+  /** For the error of a read that gives up. */
   whyNotGranted(): string {
-    if (this.session === null) return 'the storage is being reopened';
-    const { state } = this.session.core;
-    if (state.leader === null) return 'no leader is known';
-    if (state.role !== 'leader') return `${state.leader.id} leads, and has not answered`;
-    const missing = quorumOf(state).missing.map(({ id }) => id);
-    if (missing.length > 0) return `this leader lacks answers from ${missing.join(', ')}`;
-    return state.commitIndex < state.termStartIndex
-      ? 'this leader has not committed an entry of its own term yet'
-      : 'this leader waits for answers';
+    return whyReadsWait(this.session?.core.state ?? null);
   }
 
   /** Something was queued: the turn's end will see to it. */
@@ -279,8 +265,7 @@ export class Replica {
       running.entry.look();
       this.#timer.arm(core.deadline);
       // They waited for leadership to be handed over, and that has just ended: this replica leads on, or another does.
-      const isSettled = core.state.handover === null && leaderOf(core.state) !== null;
-      if (!this.#parts.queue.isEmpty && isSettled) this.#scheduleDrain();
+      if (!this.#parts.queue.isEmpty && mayBeProposed(core.state)) this.#scheduleDrain();
     } catch (error) {
       this.#stopWith(error);
       return;
@@ -293,10 +278,7 @@ export class Replica {
     if (this.#parts.queue.isEmpty) return;
     this.#parts.queue.flush(
       (proposals) => core.propose(this.#settings.clock.now(), proposals),
-      (refused) =>
-        refused.reason === 'overloaded'
-          ? new Overloaded(refused.bound, overloads[refused.bound])
-          : new NotLeader(leaderOf(core.state)),
+      (refused) => proposalRefusal(refused, core.state),
     );
   }
 

@@ -16,7 +16,7 @@ export function canonical(state: RaftState): string {
     state.receiving?.transferId,
     ...state.reads.map(({ readId, asker }) => (asker === null ? readId : null)),
     state.asked?.readId,
-    state.handover?.handoverId,
+    state.leadershipTransfer?.transferId,
     state.change?.changeId,
   ].flatMap((id) => (id == null ? [] : [id.sequence]));
   let oldest = writes[0]?.writeId.sequence ?? state.lastSequence + 1;
@@ -38,8 +38,8 @@ export function canonical(state: RaftState): string {
         quorum: ago(state.timers.quorum),
         membership: ago(state.timers.membership),
         removal: ago(state.timers.removal),
-        transfer: ago(state.timers.transfer),
-        handover: ago(state.timers.handover),
+        snapshotTransfer: ago(state.timers.snapshotTransfer),
+        leadershipTransfer: ago(state.timers.leadershipTransfer),
         stall: ago(state.timers.stall),
       },
       // What has run out does not matter any more, however long ago.
@@ -64,15 +64,18 @@ export function canonical(state: RaftState): string {
               readId: state.asked.readId.sequence - oldest,
               askedAt: ago(state.asked.askedAt),
             },
-      handover:
-        state.handover === null
+      leadershipTransfer:
+        state.leadershipTransfer === null
           ? null
-          : { ...state.handover, handoverId: state.handover.handoverId.sequence - oldest },
+          : {
+              ...state.leadershipTransfer,
+              transferId: state.leadershipTransfer.transferId.sequence - oldest,
+            },
       stall: {
         ...state.stall,
         storageSince: ago(state.stall.storageSince),
         stateMachineSince: ago(state.stall.stateMachineSince),
-        handedOverAt: ago(state.stall.handedOverAt),
+        transferredAt: ago(state.stall.transferredAt),
       },
       leadingSince: ago(state.leadingSince),
       pacing: {

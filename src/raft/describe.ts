@@ -157,11 +157,11 @@ export function describeEvent(event: RaftEvent): string {
       return `snapshot ${event.index}/${event.term} installed`;
     case 'log-compacted':
       return `log begins after ${event.index}`;
-    case 'handover-begun':
+    case 'leadership-transfer-begun':
       return `hands over to ${event.to}: ${event.reason}`;
-    case 'handover-ended':
+    case 'leadership-transfer-ended':
       return `handing over to ${event.to} ended: ${event.outcome}`;
-    case 'nobody-to-hand-over-to':
+    case 'no-transfer-target':
       return `its ${event.stalled} stands still, and nobody is fit to take over`;
   }
 }
@@ -183,7 +183,7 @@ export function describeState(state: RaftState): string {
     ...describeReceiving(state.receiving),
     ...(state.restoring === null ? [] : [`restoring ${state.restoring.index}/${state.restoring.term}`]),
     ...(state.now < state.silentUntil ? [`silent for ${state.silentUntil - state.now} ms`] : []),
-    ...(state.handover === null ? [] : [`hands over to ${state.handover.to.id}`]),
+    ...(state.leadershipTransfer === null ? [] : [`hands over to ${state.leadershipTransfer.to.id}`]),
     ...(state.reads.length === 0 ? [] : [`reads=${state.reads.length}`]),
     ...(state.failed ? ['failed'] : []),
     ...state.progress.map(describeProgress),

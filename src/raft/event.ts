@@ -55,20 +55,20 @@ export type RaftEvent =
   | { readonly kind: 'log-compacted'; readonly index: Index }
   /** A leader began to hand over to `to`: it takes no proposals until that has ended. */
   | {
-      readonly kind: 'handover-begun';
-      readonly handoverId: RequestId;
+      readonly kind: 'leadership-transfer-begun';
+      readonly transferId: RequestId;
       readonly to: NodeId;
       readonly reason: string;
     }
   /** `stepped-down`: this replica leads no more; whoever leads next is told by `leader-changed`. */
   | {
-      readonly kind: 'handover-ended';
-      readonly handoverId: RequestId;
+      readonly kind: 'leadership-transfer-ended';
+      readonly transferId: RequestId;
       readonly to: NodeId;
       readonly outcome: 'stepped-down' | 'timed-out' | 'not-a-voter-any-more';
     }
   /** A leader whose own storage or state machine stands still found nobody fit to hand over to. It goes on. */
-  | { readonly kind: 'nobody-to-hand-over-to'; readonly stalled: Stalled };
+  | { readonly kind: 'no-transfer-target'; readonly stalled: Stalled };
 
 /** How far a change of the membership is. */
 export type MembershipProgress =

@@ -210,18 +210,30 @@ function checkRole(state: RaftState, holds: Holds): void {
     'a leader knows where its term begins',
     state.termStartIndex,
   );
-  holds(leads || (state.handover === null && timers.handover === null), 'only a leader hands over', role);
-  holds((state.handover === null) === (timers.handover === null), 'handing over has an end', timers.handover);
-  holds(!state.handover?.sent || state.leaseForfeited, 'a TimeoutNow ends the lease', state.leaseForfeited);
+  holds(
+    leads || (state.leadershipTransfer === null && timers.leadershipTransfer === null),
+    'only a leader hands over',
+    role,
+  );
+  holds(
+    (state.leadershipTransfer === null) === (timers.leadershipTransfer === null),
+    'handing over has an end',
+    timers.leadershipTransfer,
+  );
+  holds(
+    !state.leadershipTransfer?.sent || state.leaseForfeited,
+    'a TimeoutNow ends the lease',
+    state.leaseForfeited,
+  );
   holds(leads || timers.stall === null, 'only a leader stands in the way', timers.stall);
   holds(!leads || state.asked === null, 'a leader asks nobody whether it may read', state.asked?.askedAt);
   holds(leads || !state.leaseForfeited, 'only a leader has a lease to forfeit', role);
   holds(role === 'candidate' || !state.campaignsByTransfer, 'only a campaign can be by transfer', role);
   holds(leads === (state.leadingSince !== null), 'a leader knows since when', state.leadingSince);
   holds(
-    state.handover === null || !sameMember(state.handover.to, self),
+    state.leadershipTransfer === null || !sameMember(state.leadershipTransfer.to, self),
     'nobody hands over to itself',
-    state.handover?.to.id,
+    state.leadershipTransfer?.to.id,
   );
   holds(
     role === 'candidate' || role === 'pre-candidate' || votes.length === 0,

@@ -4,9 +4,9 @@ import { isVoter } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, emit, nextRequestId, send } from './context.ts';
 import { campaignByTransfer } from './election.ts';
-import { endHandover } from './handover.ts';
 import type { NodeId, ReplicaId, RequestId } from './identity.ts';
 import { currentConfiguration, decidesAlone, mayCampaign } from './membership.ts';
+import { endLeadershipTransfer } from './ongoing-transfer.ts';
 import type { Progress } from './progress.ts';
 import { progressOf } from './replication.ts';
 import { becomeFollower } from './roles.ts';
@@ -23,18 +23,18 @@ import type { RaftState } from './state.ts';
  * does not know yet that it is a voter. It ends within one longest election timeout either way: the leader is
  * deposed by the new one, or goes on, and takes proposals again.
  */
-export type HandoverResult =
-  | { readonly accepted: true; readonly handoverId: RequestId; readonly to: NodeId }
-  | { readonly accepted: false; readonly reason: HandoverRefusal; readonly why: string };
+export type TransferResult =
+  | { readonly accepted: true; readonly transferId: RequestId; readonly to: NodeId }
+  | { readonly accepted: false; readonly reason: TransferRefusal; readonly why: string };
 
-export type HandoverRefusal =
+export type TransferRefusal =
   | 'not-leader'
   | 'already-leader'
   /** Not a voter of the configuration in force. */
   | 'not-a-voter'
   /** No other voter was heard lately. */
   | 'nobody-fit'
-  | 'handover-in-progress';
+  | 'transfer-in-progress';
 
 export type StepDownResult =
   | { readonly accepted: true }
@@ -42,21 +42,24 @@ export type StepDownResult =
   | { readonly accepted: false; readonly reason: 'not-leader' | 'sole-voter' };
 
 /** @param to - null for the voter whose log is the longest, of those heard lately. */
-export function transferLeadership(context: Context, to: NodeId | null): HandoverResult {
+export function transferLeadership(context: Context, to: NodeId | null): TransferResult {
   const { state } = context;
   if (state.role !== 'leader') return refused('not-leader', 'this replica does not lead');
   if (to === state.self.id) return refused('already-leader', `${to} leads already`);
-  if (state.handover !== null) {
-    return refused('handover-in-progress', `leadership is being handed over to ${state.handover.to.id}`);
+  if (state.leadershipTransfer !== null) {
+    return refused(
+      'transfer-in-progress',
+      `leadership is being handed over to ${state.leadershipTransfer.to.id}`,
+    );
   }
   if (to === null) {
     const best = fittest(state, () => true);
     if (best === null) return refused('nobody-fit', 'no other voter was heard lately');
-    return beginHandover(context, best, { thenStepDown: false, reason: 'as asked' });
+    return beginTransferTo(context, best, { thenStepDown: false, reason: 'as asked' });
   }
   const target = state.progress.find((progress) => progress.member.id === to && mayTakeOver(state, progress));
   if (target === undefined) return refused('not-a-voter', `${to} is no voter of this cluster`);
-  return beginHandover(context, target, { thenStepDown: false, reason: 'as asked' });
+  return beginTransferTo(context, target, { thenStepDown: false, reason: 'as asked' });
 }
 
 /** Leads no more, and gives the others a head start. */
@@ -68,42 +71,48 @@ export function stepDown(context: Context): StepDownResult {
   return { accepted: true };
 }
 
-export function beginHandover(
+export function beginTransferTo(
   context: Context,
   { member }: Progress,
   how: { readonly thenStepDown: boolean; readonly reason: string },
-): HandoverResult {
+): TransferResult {
   const { state } = context;
-  const handoverId = nextRequestId(state);
+  const transferId = nextRequestId(state);
   const { id, incarnation } = member;
-  state.handover = { handoverId, to: { id, incarnation }, thenStepDown: how.thenStepDown, sent: false };
-  state.timers.handover = state.now + state.options.electionTimeoutMaxMs;
-  emit(context, { kind: 'handover-begun', handoverId, to: id, reason: how.reason });
-  return { accepted: true, handoverId, to: id };
+  state.leadershipTransfer = {
+    transferId,
+    to: { id, incarnation },
+    thenStepDown: how.thenStepDown,
+    sent: false,
+  };
+  state.timers.leadershipTransfer = state.now + state.options.electionTimeoutMaxMs;
+  emit(context, { kind: 'leadership-transfer-begun', transferId, to: id, reason: how.reason });
+  return { accepted: true, transferId, to: id };
 }
 
 /** Once per drain of a leader: sends the TimeoutNow as soon as the target's log is as long as its own. */
-export function advanceHandover(context: Context): void {
+export function advanceLeadershipTransfer(context: Context): void {
   const { state } = context;
-  const { handover } = state;
-  if (handover === null || handover.sent) return;
-  const target = progressOf(state, handover.to);
+  const { leadershipTransfer } = state;
+  if (leadershipTransfer === null || leadershipTransfer.sent) return;
+  const target = progressOf(state, leadershipTransfer.to);
   if (target === undefined || !mayTakeOver(state, target)) {
-    endHandover(context, 'not-a-voter-any-more');
+    endLeadershipTransfer(context, 'not-a-voter-any-more');
     return;
   }
   if (target.matchIndex < state.log.lastIndex) return;
-  handover.sent = true;
+  leadershipTransfer.sent = true;
   state.leaseForfeited = true;
   sendTimeoutNow(context);
-  if (handover.thenStepDown) leaveTheLead(context, `it stands still, and handed over to ${handover.to.id}`);
+  if (leadershipTransfer.thenStepDown)
+    leaveTheLead(context, `it stands still, and handed over to ${leadershipTransfer.to.id}`);
 }
 
 /** With each round of heartbeats: the first one may have been lost. */
 export function sendTimeoutNow(context: Context): void {
-  const { handover, hardState } = context.state;
-  if (handover?.sent !== true) return;
-  send(context, handover.to, { kind: 'TimeoutNow', term: hardState.term });
+  const { leadershipTransfer, hardState } = context.state;
+  if (leadershipTransfer?.sent !== true) return;
+  send(context, leadershipTransfer.to, { kind: 'TimeoutNow', term: hardState.term });
 }
 
 /** The message's term is the own one. */
@@ -136,6 +145,6 @@ function leaveTheLead(context: Context, reason: string): void {
   becomeFollower(context, state.hardState.term, reason);
 }
 
-function refused(reason: HandoverRefusal, why: string): HandoverResult {
+function refused(reason: TransferRefusal, why: string): TransferResult {
   return { accepted: false, reason, why };
 }

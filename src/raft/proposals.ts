@@ -13,7 +13,7 @@ export type Proposal =
 export type ProposeResult =
   /** Appended at `from` (inclusive) and following, one index each, all in `term`. */
   | { readonly accepted: true; readonly term: Term; readonly from: Index }
-  | { readonly accepted: false; readonly reason: 'not-leader' | 'handing-over' }
+  | { readonly accepted: false; readonly reason: 'not-leader' | 'transferring-leadership' }
   | { readonly accepted: false; readonly reason: 'overloaded'; readonly bound: ProposalBound };
 
 /** `uncommitted-bytes`: the quorum does not keep up. `disk-backlog`: the leader's own disk does not. */
@@ -23,7 +23,7 @@ export type ProposalBound = 'uncommitted-bytes' | 'disk-backlog';
 export function propose(context: Context, proposals: readonly Proposal[]): ProposeResult {
   const { state } = context;
   if (state.role !== 'leader') return { accepted: false, reason: 'not-leader' };
-  if (state.handover !== null) return { accepted: false, reason: 'handing-over' };
+  if (state.leadershipTransfer !== null) return { accepted: false, reason: 'transferring-leadership' };
   const from = state.log.lastIndex + 1;
   const entries = proposals.map((proposal, position) => entryOf(state, proposal, from + position));
   let bytes = 0;

@@ -28,12 +28,11 @@ import type { Entry, Index, Term } from './entry.ts';
 import type { ClockAnomaly, Stalled } from './event.ts';
 import { issueFloor } from './floor.ts';
 import { stalenessMs } from './freshness.ts';
-import { endHandover } from './handover.ts';
 import { handleHeartbeatResponse, sendHeartbeats } from './heartbeats.ts';
 import type { ClusterId, NodeId, ReplicaId, RequestId } from './identity.ts';
-import type { HandoverResult, StepDownResult } from './leadership-transfer.ts';
+import type { StepDownResult, TransferResult } from './leadership-transfer.ts';
 import {
-  advanceHandover,
+  advanceLeadershipTransfer,
   handleTimeoutNow,
   sendTimeoutNow,
   stepDown,
@@ -45,6 +44,7 @@ import { configurationAt, decidesAlone, onRemovalTimeout } from './membership.ts
 import type { MembershipChange } from './membership-change.ts';
 import type { Envelope, RaftMessage } from './message.ts';
 import { handleJoinRequest, resumeReplacement } from './newcomers.ts';
+import { endLeadershipTransfer } from './ongoing-transfer.ts';
 import type { RandomSource } from './options.ts';
 import type { Proposal, ProposeResult } from './proposals.ts';
 import { propose } from './proposals.ts';
@@ -76,7 +76,7 @@ import { earliest, noTimers } from './timers.ts';
 
 export type { MembershipResult } from './active-change.ts';
 export { InvariantViolation } from './invariant-violation.ts';
-export type { HandoverRefusal, HandoverResult, StepDownResult } from './leadership-transfer.ts';
+export type { StepDownResult, TransferRefusal, TransferResult } from './leadership-transfer.ts';
 export type { Proposal, ProposeResult } from './proposals.ts';
 export type { RaftStart } from './start.ts';
 
@@ -125,7 +125,7 @@ export class Raft {
       compact(this.#context);
       sayWhatMayBeSaid(this.#context);
       if (state.role === 'leader') advanceMembership(this.#context);
-      if (state.role === 'leader') advanceHandover(this.#context);
+      if (state.role === 'leader') advanceLeadershipTransfer(this.#context);
       if (state.role === 'leader') replicate(this.#context);
       advanceReads(this.#context);
       issueApply(this.#context);
@@ -225,12 +225,12 @@ export class Raft {
   }
 
   /**
-   * Begins to hand over leadership; the events `handover-ended` and `leader-changed` tell how it ends, within one
+   * Begins to hand over leadership; the events `leadership-transfer-ended` and `leader-changed` tell how it ends, within one
    * longest election timeout.
    *
    * @param to - null for the fittest.
    */
-  transferLeadership(now: number, to: NodeId | null): HandoverResult {
+  transferLeadership(now: number, to: NodeId | null): TransferResult {
     if (this.#begin(now)) return transferLeadership(this.#context, to);
     return { accepted: false, reason: 'not-leader', why: 'this replica has stopped' };
   }
@@ -326,10 +326,10 @@ export class Raft {
     // Compared as `deadline` shows it, so that rounding cannot make a deadline that is never reached.
     const due = (timer: number | null): boolean => timer !== null && timer - clockOffsetMs <= now;
     // The drain that follows sends what may go now.
-    if (due(timers.transfer)) timers.transfer = null;
+    if (due(timers.snapshotTransfer)) timers.snapshotTransfer = null;
     if (due(timers.quorum)) onQuorumTimeout(this.#context);
     if (due(timers.removal)) onRemovalTimeout(this.#context);
-    if (due(timers.handover)) endHandover(this.#context, 'timed-out');
+    if (due(timers.leadershipTransfer)) endLeadershipTransfer(this.#context, 'timed-out');
     if (due(timers.stall)) onStallTimeout(this.#context);
     if (due(timers.heartbeat)) {
       timers.heartbeat = null;

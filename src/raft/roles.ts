@@ -3,10 +3,10 @@ import { emit } from './context.ts';
 import { armElectionTimer } from './election-timer.ts';
 import type { Term } from './entry.ts';
 import type { Role } from './event.ts';
-import { endHandover } from './handover.ts';
 import type { MemberId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import { saveHardState } from './log-changes.ts';
+import { endLeadershipTransfer } from './ongoing-transfer.ts';
 import { leaveReadsToSuccessor } from './read-index.ts';
 import { noPacing } from './snapshot-transfer.ts';
 
@@ -26,13 +26,13 @@ export function becomeFollower(context: Context, term: Term, reason: string): vo
     state.leadingSince = null;
     state.timers.heartbeat = null;
     state.timers.quorum = null;
-    state.timers.transfer = null;
+    state.timers.snapshotTransfer = null;
     state.timers.stall = null;
     state.pacing = { ...noPacing };
     state.leaseForfeited = false;
     leaveReadsToSuccessor(state);
     supersedeChange(context);
-    endHandover(context, 'stepped-down');
+    endLeadershipTransfer(context, 'stepped-down');
     setLeader(context, null);
   }
   state.votes = [];

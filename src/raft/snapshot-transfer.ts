@@ -43,13 +43,13 @@ export function sendSnapshots(context: Context): void {
     followFloor(state, progress, progress.transfer);
     askHowFar(context, progress, progress.transfer);
   }
-  state.timers.transfer = null;
+  state.timers.snapshotTransfer = null;
   for (;;) {
     const next = nextServed(state);
     if (next === null) return;
     const { until } = state.pacing;
     if (until !== null && until > state.now) {
-      state.timers.transfer = until;
+      state.timers.snapshotTransfer = until;
       return;
     }
     loadChunk(context, next.progress, next.transfer);

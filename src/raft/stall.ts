@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import type { Stalled } from './event.ts';
-import { beginHandover, fittest } from './leadership-transfer.ts';
+import { beginTransferTo, fittest } from './leadership-transfer.ts';
 import type { Progress } from './progress.ts';
 import type { RaftState } from './state.ts';
 
@@ -22,7 +22,7 @@ export interface StallState {
   stateMachineSince: number | null;
   /** How long it goes on leading once it stands still. */
   patienceMs: number;
-  handedOverAt: number | null;
+  transferredAt: number | null;
   /** It was told that nobody is fit to take over. */
   told: boolean;
 }
@@ -31,7 +31,7 @@ export const noStall: StallState = {
   storageSince: null,
   stateMachineSince: null,
   patienceMs: 0,
-  handedOverAt: null,
+  transferredAt: null,
   told: false,
 };
 
@@ -71,8 +71,9 @@ export function onAnswered({ state }: Context, what: Stalled): void {
 export function watchStall(state: RaftState): void {
   const { stall, timers, now } = state;
   if (state.role !== 'leader' || !isStalled(state)) return;
-  const { handedOverAt } = stall;
-  if (handedOverAt !== null && now - handedOverAt > FORGOTTEN_AFTER * stall.patienceMs) stall.patienceMs = 0;
+  const { transferredAt } = stall;
+  if (transferredAt !== null && now - transferredAt > FORGOTTEN_AFTER * stall.patienceMs)
+    stall.patienceMs = 0;
   timers.stall ??= now + stall.patienceMs;
 }
 
@@ -83,22 +84,22 @@ export function onStallTimeout(context: Context): void {
   timers.stall = null;
   if (state.role !== 'leader' || !isStalled(state)) return;
   timers.stall = state.now + options.electionTimeoutMaxMs;
-  if (state.handover !== null) return;
+  if (state.leadershipTransfer !== null) return;
   const what: Stalled = stall.storageSince === null ? 'state-machine' : 'storage';
   const to = fittest(state, (progress) => isWell(stall, progress));
   if (to === null) {
-    if (!stall.told) emit(context, { kind: 'nobody-to-hand-over-to', stalled: what });
+    if (!stall.told) emit(context, { kind: 'no-transfer-target', stalled: what });
     stall.told = true;
     return;
   }
-  stall.handedOverAt = state.now;
+  stall.transferredAt = state.now;
   stall.patienceMs = Math.min(
     Math.max(options.electionTimeoutMaxMs, 2 * stall.patienceMs),
     PATIENCE_MAX * options.electionTimeoutMaxMs,
   );
   // Counted from the end of this hand-over, should it go on leading.
   timers.stall += stall.patienceMs;
-  beginHandover(context, to, { thenStepDown: true, reason: `its ${what} stands still` });
+  beginTransferTo(context, to, { thenStepDown: true, reason: `its ${what} stands still` });
 }
 
 /** Everything durable on it was made so, in part, since the own disk hangs. */

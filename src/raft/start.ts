@@ -114,7 +114,7 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     reads: [],
     asked: null,
     freshness: { ...noFreshness },
-    handover: null,
+    leadershipTransfer: null,
     leaseForfeited: false,
     campaignsByTransfer: false,
     stall: { ...noStall },

@@ -5,9 +5,9 @@ import type { HardState } from './effect.ts';
 import type { Entry, Index, Term, TermRun } from './entry.ts';
 import type { DropReason, Role } from './event.ts';
 import type { Freshness } from './freshness.ts';
-import type { Handover } from './handover.ts';
 import type { ClusterId, GroupId, MemberId, ReplicaId, RequestId } from './identity.ts';
 import type { Newcomer } from './newcomers.ts';
+import type { OngoingTransfer } from './ongoing-transfer.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 import type { AskedReadIndex, PendingRead } from './read-index.ts';
@@ -109,7 +109,7 @@ export interface RaftState {
   /** How fresh the state machine's state is known to be. */
   freshness: Freshness;
   /** Leader: to whom it hands over; null when it does not. */
-  handover: Handover | null;
+  leadershipTransfer: OngoingTransfer | null;
   /** Leader: a TimeoutNow left in this term, and may arrive at any time: no lease is a right any more. */
   leaseForfeited: boolean;
   /** The campaign under way was asked for by the leader before. */

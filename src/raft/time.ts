@@ -62,7 +62,7 @@ function restartWaits(state: RaftState): void {
   for (const known of state.boots) known.heardAt = now;
   if (state.leadingSince !== null) state.leadingSince = now;
   if (timers.removal !== null) timers.removal = now + options.electionTimeoutMinMs;
-  if (timers.handover !== null) timers.handover = now + options.electionTimeoutMaxMs;
+  if (timers.leadershipTransfer !== null) timers.leadershipTransfer = now + options.electionTimeoutMaxMs;
   if (timers.stall !== null) timers.stall = now + options.electionTimeoutMaxMs;
   if (state.stall.storageSince !== null) state.stall.storageSince = now;
   if (state.stall.stateMachineSince !== null) state.stall.stateMachineSince = now;

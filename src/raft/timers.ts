@@ -9,11 +9,11 @@ export interface Timers {
   /** Leader: give up a change whose new members get no further. */
   membership: number | null;
   /** Leader: the next chunk of a snapshot may go. */
-  transfer: number | null;
+  snapshotTransfer: number | null;
   /** Follower: it seems to be removed, unless a leader is heard. */
   removal: number | null;
   /** Leader: give up handing over. */
-  handover: number | null;
+  leadershipTransfer: number | null;
   /** Leader that stands in the way: try (again) to hand over. */
   stall: number | null;
 }
@@ -23,9 +23,9 @@ export const noTimers: Timers = {
   heartbeat: null,
   quorum: null,
   membership: null,
-  transfer: null,
+  snapshotTransfer: null,
   removal: null,
-  handover: null,
+  leadershipTransfer: null,
   stall: null,
 };
 
@@ -35,9 +35,11 @@ export function earliest(timers: Timers): number | null {
   if (timers.heartbeat !== null && (due === null || timers.heartbeat < due)) due = timers.heartbeat;
   if (timers.quorum !== null && (due === null || timers.quorum < due)) due = timers.quorum;
   if (timers.membership !== null && (due === null || timers.membership < due)) due = timers.membership;
-  if (timers.transfer !== null && (due === null || timers.transfer < due)) due = timers.transfer;
+  if (timers.snapshotTransfer !== null && (due === null || timers.snapshotTransfer < due))
+    due = timers.snapshotTransfer;
   if (timers.removal !== null && (due === null || timers.removal < due)) due = timers.removal;
-  if (timers.handover !== null && (due === null || timers.handover < due)) due = timers.handover;
+  if (timers.leadershipTransfer !== null && (due === null || timers.leadershipTransfer < due))
+    due = timers.leadershipTransfer;
   if (timers.stall !== null && (due === null || timers.stall < due)) due = timers.stall;
   return due;
 }

@@ -1,30 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually, KvCluster } from './kv-cluster.ts';
 import { KvWriter } from './kv-writer.ts';
+import { oneClusterATest } from './one-cluster.ts';
 
 const KILLS = 5;
 
-let cluster: KvCluster | null = null;
-let directory: string | null = null;
-
-afterEach(async (context) => {
-  await cluster?.stop();
-  if (context.task.result?.state === 'fail') console.error(cluster?.output.join(''));
-  if (directory !== null) await rm(directory, { recursive: true, force: true });
-  cluster = null;
-  directory = null;
-});
+const startCluster = oneClusterATest();
 
 describe.each(['files', 'level'] as const)('three real processes, logs on disk in %s', (backend) => {
   it(`lose no acknowledged write when their leader is killed ${KILLS} times`, {
     timeout: 120_000,
   }, async () => {
-    directory = await mkdtemp(join(tmpdir(), 'kontiki-kv-'));
-    const running = await KvCluster.start(directory, backend);
-    cluster = running;
+    const running = await startCluster((directory) => KvCluster.start(directory, backend));
     await running.leader();
     const writer = new KvWriter(running);
     const writing = writer.run();

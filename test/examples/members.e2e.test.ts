@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { eventually, KvCluster } from './kv-cluster.ts';
 import { KvWriter } from './kv-writer.ts';
+import { oneClusterATest } from './one-cluster.ts';
 
 const SNAPSHOT_ENTRIES = 30;
 const REPLACEMENTS = [
@@ -12,23 +10,14 @@ const REPLACEMENTS = [
   { leaves: 'n3', comes: 'n6', seed: 'n4' },
 ];
 
-let cluster: KvCluster | null = null;
-let directory: string | null = null;
-
-afterEach(async (context) => {
-  await cluster?.stop();
-  if (context.task.result?.state === 'fail') console.error(cluster?.output.join(''));
-  if (directory !== null) await rm(directory, { recursive: true, force: true });
-  cluster = null;
-  directory = null;
-});
+const startCluster = oneClusterATest();
 
 it('all three processes are replaced under a continuous writer and one is wiped, and no acknowledged write is lost', {
   timeout: 300_000,
 }, async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kontiki-members-'));
-  const running = await KvCluster.start(directory, 'files', ['--snapshot-entries', `${SNAPSHOT_ENTRIES}`]);
-  cluster = running;
+  const running = await startCluster((directory) =>
+    KvCluster.start(directory, 'files', ['--snapshot-entries', `${SNAPSHOT_ENTRIES}`]),
+  );
   await running.leader();
   const writer = new KvWriter(running);
   const writing = writer.run();

@@ -1,23 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { metricCatalogue } from '../../src/index.ts';
 import { type Family, histogramsOf, parsePrometheus } from '../adapters/prometheus-text.ts';
 import { eventually, KvCluster } from './kv-cluster.ts';
+import { oneClusterATest } from './one-cluster.ts';
 
 const WRITES = 200;
 
-let cluster: KvCluster | null = null;
-let directory: string | null = null;
-
-afterEach(async (context) => {
-  await cluster?.stop();
-  if (context.task.result?.state === 'fail') console.error(cluster?.output.join(''));
-  if (directory !== null) await rm(directory, { recursive: true, force: true });
-  cluster = null;
-  directory = null;
-});
+const startCluster = oneClusterATest();
 
 /** What one replica answers to a scrape, checked against the format and the catalogue. */
 class Scraped {
@@ -112,9 +101,7 @@ async function put(running: KvCluster, id: string, key: string): Promise<number>
 it('GET /metrics of real processes tells what they do, under load and without one of them', {
   timeout: 120_000,
 }, async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kontiki-metrics-'));
-  const running = await KvCluster.start(directory, 'files');
-  cluster = running;
+  const running = await startCluster((directory) => KvCluster.start(directory, 'files'));
   const leader = await running.leader();
   const [follower, victim] = running.members.map(({ id }) => id).filter((id) => id !== leader);
   if (follower === undefined || victim === undefined) throw new Error('no followers');

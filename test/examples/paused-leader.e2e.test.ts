@@ -1,24 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually, KvCluster } from './kv-cluster.ts';
+import { oneClusterATest } from './one-cluster.ts';
 
 const ROUNDS = 3;
 const READS = 12;
 /** How long the old leader is left alone with what it believed. */
 const ALONE_MS = 1_500;
 
-let cluster: KvCluster | null = null;
-let directory: string | null = null;
-
-afterEach(async (context) => {
-  await cluster?.stop();
-  if (context.task.result?.state === 'fail') console.error(cluster?.output.join(''));
-  if (directory !== null) await rm(directory, { recursive: true, force: true });
-  cluster = null;
-  directory = null;
-});
+const startCluster = oneClusterATest();
 
 /**
  * ZOO L3, L4: a leader that stood still while another was elected must not answer with what was. No word of the
@@ -31,9 +20,7 @@ describe.each([
   it('are never stale after SIGSTOP of the leader across an election, and SIGCONT', {
     timeout: 120_000,
   }, async () => {
-    directory = await mkdtemp(join(tmpdir(), 'kontiki-paused-'));
-    const running = await KvCluster.startOnLines(directory, flags);
-    cluster = running;
+    const running = await startCluster((directory) => KvCluster.startOnLines(directory, flags));
     let answered = 0;
     for (let round = 1; round <= ROUNDS; round += 1) {
       const old = await running.leader();

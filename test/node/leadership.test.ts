@@ -7,7 +7,7 @@ import {
   TooStale,
   TransferFailed,
 } from '../../src/index.ts';
-import { memoryStorage, type Storage } from '../../src/storage/index.ts';
+import { HeldStorage } from './held-storage.ts';
 import { eventually, type Node, Nodes, Total } from './nodes.ts';
 
 const nodes = new Nodes();
@@ -192,23 +192,23 @@ describe('stepping down', () => {
 
 describe('a leader that stands still', () => {
   it('because its disk hangs hands over, and stays away until it is answered', async () => {
-    const hung = { id: null as string | null, pending: [] as (() => void)[] };
-    const { leader, followers } = await nodes.found(['a', 'b', 'c'], (id) => ({
+    const disks = new Map(['a', 'b', 'c'].map((id) => [id, new HeldStorage()]));
+    const { leader, followers } = await nodes.found([...disks.keys()], (id) => ({
       storageStallMs: 300,
-      storage: hanging(memoryStorage(), () => hung.id === id, hung.pending),
+      storage: disks.get(id) ?? new HeldStorage(),
     }));
+    const disk = disks.get(leader.id) ?? new HeldStorage();
     await leader.propose(1);
     const stalled: unknown[] = [];
     leader.on('stalled', (event) => stalled.push(event.what));
-    hung.id = leader.id;
+    disk.holding = true;
     // The others commit it without the leader's disk.
     expect(await leader.propose(1)).toBe(2);
     const next = await eventually(() => followers.find((node) => node.status().role === 'leader'));
     expect(stalled).toEqual(['storage']);
     expect(await next.propose(1)).toBe(3);
     const answered = new Promise((resolve) => leader.once('stall-ended', resolve));
-    hung.id = null;
-    for (const resolve of hung.pending.splice(0)) resolve();
+    disk.releaseAll();
     await answered;
     await eventually(() => (leader.status().appliedIndex === next.status().appliedIndex ? true : undefined));
   });
@@ -244,36 +244,3 @@ describe('a leader that stands still', () => {
     await eventually(() => (leader.status().appliedIndex === next.status().appliedIndex ? true : undefined));
   });
 });
-
-/** A storage whose writes wait, while told to, in order. */
-function hanging(inner: Storage, hangs: () => boolean, pending: (() => void)[]): Storage {
-  return {
-    open: async (request) => {
-      const instance = await inner.open(request);
-      return {
-        get identity() {
-          return instance.identity;
-        },
-        adoptCluster: (clusterId) => instance.adoptCluster(clusterId),
-        snapshots: (group) => instance.snapshots(group),
-        stats: () => instance.stats(),
-        close: () => instance.close(),
-        openLog: async (group) => {
-          const log = await instance.openLog(group);
-          let last: Promise<void> = Promise.resolve();
-          return {
-            recovered: log.recovered,
-            read: (range) => log.read(range),
-            write: (write) => {
-              const gate = hangs()
-                ? new Promise<void>((resolve) => pending.push(resolve))
-                : Promise.resolve();
-              last = Promise.all([last, gate]).then(() => log.write(write));
-              return last;
-            },
-          };
-        },
-      };
-    },
-  };
-}

@@ -21,10 +21,10 @@ function setUp(pendingMax = 10) {
   const leader = { known: null as { id: string; address: string } | null };
   let next = 1;
   /** The core takes so many batches. */
-  const flush = (refuse?: 'not-leader' | 'overloaded' | 'handing-over', takes = 0): void =>
+  const flush = (refuse?: 'not-leader' | 'overloaded' | 'transferring-leadership', takes = 0): void =>
     queue.flush(
       (batch): ProposeResult => {
-        if (refuse === 'not-leader' || refuse === 'handing-over') {
+        if (refuse === 'not-leader' || refuse === 'transferring-leadership') {
           return { accepted: false, reason: refuse };
         }
         if (refuse === 'overloaded' && batches.length >= takes) {
@@ -71,7 +71,7 @@ describe('the proposals of one turn', () => {
   it('wait while leadership is being handed over, and go first after it', async () => {
     const { queue, batches, flush, apply } = setUp();
     const early = queue.propose(bytes(1), {});
-    flush('handing-over');
+    flush('transferring-leadership');
     expect(queue.isEmpty).toBe(false);
     const late = queue.propose(bytes(2), {});
     flush();
@@ -116,7 +116,7 @@ describe('the proposals of one turn', () => {
   it('that wait for a hand-over in vain were surely not proposed', async () => {
     const { clock, queue, flush, batches } = setUp();
     const proposal = queue.propose(bytes(1), {});
-    flush('handing-over');
+    flush('transferring-leadership');
     clock.advance(100);
     await expect(proposal).rejects.toBeInstanceOf(ProposalDropped);
     flush();
@@ -257,7 +257,7 @@ describe('a burst', () => {
   it('still counts while leadership is handed over, and no more once it has gone', async () => {
     const { queue, batches, flush } = setUp();
     for (const size of [4, 6]) outcome(queue.propose(new Uint8Array(size), {}));
-    flush('handing-over');
+    flush('transferring-leadership');
     expect(await outcome(queue.propose(new Uint8Array(1), {}))).toBe('queued-bytes');
     flush();
     expect(batches).toHaveLength(2);

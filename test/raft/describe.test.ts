@@ -104,7 +104,12 @@ describe('one line for', () => {
     [
       {
         kind: 'event',
-        event: { kind: 'handover-begun', handoverId: { boot: 1, sequence: 3 }, to: 'n2', reason: 'as asked' },
+        event: {
+          kind: 'leadership-transfer-begun',
+          transferId: { boot: 1, sequence: 3 },
+          to: 'n2',
+          reason: 'as asked',
+        },
       },
       'hands over to n2: as asked',
     ],
@@ -112,8 +117,8 @@ describe('one line for', () => {
       {
         kind: 'event',
         event: {
-          kind: 'handover-ended',
-          handoverId: { boot: 1, sequence: 3 },
+          kind: 'leadership-transfer-ended',
+          transferId: { boot: 1, sequence: 3 },
           to: 'n2',
           outcome: 'timed-out',
         },
@@ -121,7 +126,7 @@ describe('one line for', () => {
       'handing over to n2 ended: timed-out',
     ],
     [
-      { kind: 'event', event: { kind: 'nobody-to-hand-over-to', stalled: 'storage' } },
+      { kind: 'event', event: { kind: 'no-transfer-target', stalled: 'storage' } },
       'its storage stands still, and nobody is fit to take over',
     ],
     [

@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster } from './harness.ts';
+import { led } from './led-cluster.ts';
 
 /** n1 leads n1, n2 and n3, and has committed an entry of its term. */
-function led(options = {}): Cluster {
-  const cluster = new Cluster(['n1', 'n2', 'n3'], { options });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
-
 const notAppends = ({ message }: Envelope): boolean => !message.kind.startsWith('Append');
 
 describe('client interaction (paper 8)', () => {

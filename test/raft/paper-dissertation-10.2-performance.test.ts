@@ -1,18 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Envelope } from '../../src/raft/message.ts';
 import { Cluster } from './harness.ts';
-
-function led(options = {}, ids = ['n1', 'n2', 'n3']): Cluster {
-  const cluster = new Cluster(ids, { options });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
-
-const without =
-  (...ids: string[]) =>
-  ({ from, to }: Envelope): boolean =>
-    !ids.includes(from.id) && !ids.includes(to.id);
+import { led, without } from './led-cluster.ts';
 
 describe("writing to the leader's disk in parallel (dissertation 10.2.1)", () => {
   test('entries leave for the followers before they are durable on the leader', () => {

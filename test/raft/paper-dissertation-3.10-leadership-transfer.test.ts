@@ -1,25 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
 import { ChangingCluster } from './changing-cluster.ts';
-import { Cluster, memberOf, Single } from './harness.ts';
-
-function led(options = {}, ids = ['n1', 'n2', 'n3']): Cluster {
-  const cluster = new Cluster(ids, { options });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
-
-const without =
-  (...ids: string[]) =>
-  ({ from, to }: Envelope): boolean =>
-    !ids.includes(from.id) && !ids.includes(to.id);
+import { memberOf, Single } from './harness.ts';
+import { led, without } from './led-cluster.ts';
 
 describe('leadership transfer (dissertation 3.10)', () => {
   test('1. the prior leader stops accepting new client requests', () => {
     const cluster = led();
     cluster.transfer('n1', 'n2');
-    expect(cluster.propose('n1', 'x')).toEqual({ accepted: false, reason: 'handing-over' });
+    expect(cluster.propose('n1', 'x')).toEqual({ accepted: false, reason: 'transferring-leadership' });
     expect(cluster.core('n1').state.log.lastIndex).toBe(2);
   });
 
@@ -43,7 +32,7 @@ describe('leadership transfer (dissertation 3.10)', () => {
     cluster.transfer('n1', 'n2');
     cluster.settle();
     expect(cluster.core('n2').state.log.lastIndex).toBe(3);
-    expect(cluster.core('n1').state.handover?.sent).toBe(false);
+    expect(cluster.core('n1').state.leadershipTransfer?.sent).toBe(false);
     cluster.replica('n2').disk.persistsAtOnce = true;
     cluster.persist('n2');
     cluster.settle();
@@ -104,7 +93,7 @@ describe('leadership transfer (dissertation 3.10)', () => {
     cluster.run(1);
     expect(cluster.propose('n1', 'x').accepted).toBe(true);
     expect(cluster.replica('n1').events).toContainEqual(
-      expect.objectContaining({ kind: 'handover-ended', outcome: 'timed-out' }),
+      expect.objectContaining({ kind: 'leadership-transfer-ended', outcome: 'timed-out' }),
     );
   });
 

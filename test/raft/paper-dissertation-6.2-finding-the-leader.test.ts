@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
 import { Cluster } from './harness.ts';
+import { led } from './led-cluster.ts';
 
 const ids = ['n1', 'n2', 'n3', 'n4', 'n5'];
-
-function led(options = {}): Cluster {
-  const cluster = new Cluster(ids, { options });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
 
 /** Messages between these pass, and among all others. */
 const apart =
@@ -22,7 +16,7 @@ const leaderKnownTo = (cluster: Cluster, id: string): string | null =>
 
 describe('routing requests to the leader (dissertation 6.2)', () => {
   test('whoever does not lead refuses, and knows who does', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     for (const id of ids.slice(1)) {
       expect(cluster.propose(id, 'x')).toEqual({ accepted: false, reason: 'not-leader' });
       expect(leaderKnownTo(cluster, id)).toBe('n1');
@@ -30,7 +24,7 @@ describe('routing requests to the leader (dissertation 6.2)', () => {
   });
 
   test('leaders: one that no quorum answers steps down, so its clients look for another', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.run(499, apart('n1', 'n2'));
     expect(cluster.leaders.map(({ id }) => id)).toEqual(['n1']);
     cluster.run(101, apart('n1', 'n2'));
@@ -39,7 +33,7 @@ describe('routing requests to the leader (dissertation 6.2)', () => {
   });
 
   test('one that is answered by a quorum, itself among it, goes on for as long as that is so', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.run(20_000, apart('n1', 'n2', 'n3'));
     expect(cluster.leaders.map(({ id }) => id)).toEqual(['n1']);
   });
@@ -60,14 +54,14 @@ describe('routing requests to the leader (dissertation 6.2)', () => {
   });
 
   test('followers: one that does not hear its leader sends nobody there any more', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.crash('n1');
     cluster.run(1000, apart('n2'));
     expect(leaderKnownTo(cluster, 'n2')).toBe(null);
   });
 
   test('not even one that may not campaign, since its disk hangs', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.stall('n2', 'storage');
     cluster.crash('n1');
     cluster.run(1000, apart('n2'));
@@ -76,7 +70,7 @@ describe('routing requests to the leader (dissertation 6.2)', () => {
   });
 
   test('a term that began forgets the leader of the one before', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.transfer('n1', 'n2');
     cluster.settle(({ message }) => message.kind !== 'VoteResponse');
     expect(ids.map((id) => leaderKnownTo(cluster, id))).toEqual([null, null, null, null, null]);

@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
 import { Cluster } from './harness.ts';
+import { led } from './led-cluster.ts';
 
 const ids = ['n1', 'n2', 'n3', 'n4', 'n5'];
-
-function led(options = {}): Cluster {
-  const cluster = new Cluster(ids, { options });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
 
 const between =
   (...side: string[]) =>
@@ -28,7 +22,7 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
   });
 
   test('2. the commit index that is read holds everything acknowledged before the query came', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     for (let index = 3; index < 12; index += 1) {
       cluster.propose('n1', 'x');
       cluster.settle();
@@ -42,7 +36,7 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
     ['two answers make three of five', ['n1', 'n2', 'n3'], 2],
     ['one answer does not', ['n1', 'n2'], null],
   ])('3. a round of heartbeats is answered by a majority: %s', (_which, side, granted) => {
-    const cluster = led();
+    const cluster = led({}, ids);
     const readId = cluster.read('n1');
     cluster.settle(between(...side));
     expect(cluster.grantedAt('n1', readId)).toBe(granted);
@@ -75,7 +69,7 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
   });
 
   test('4. whoever asked reads once it has applied that far: the grant tells how far', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.replica('n2').appliesAtOnce = false;
     cluster.propose('n1', 'x');
     cluster.settle();
@@ -86,7 +80,7 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
   });
 
   test('one round serves any number of queries', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.read('n1', { count: 1000 });
     expect(cluster.underWay('Heartbeat')).toHaveLength(4);
     cluster.settle();
@@ -94,7 +88,7 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
   });
 
   test('followers help: one question to the leader for all of their queries', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.read('n2', { count: 1000 });
     expect(cluster.underWay('ReadIndexRequest')).toHaveLength(1);
     cluster.settle();
@@ -102,7 +96,7 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
   });
 
   test('questions of all followers that come at once share a round too', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     for (const id of ids.slice(1)) cluster.read(id);
     const { lastRound } = cluster.core('n1').state;
     cluster.settle(({ message }) => message.kind === 'ReadIndexRequest');
@@ -110,14 +104,14 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
   });
 
   test('a follower never grants its own read by what it knows itself', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     const readId = cluster.read('n2');
     cluster.run(450, ({ message }) => message.kind !== 'ReadIndexRequest');
     expect(cluster.grantedAt('n2', readId)).toBe(null);
   });
 
   test('a follower that becomes leader answers its own reads itself, with a round of its own term', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     const readId = cluster.read('n2');
     cluster.crash('n1');
     cluster.network = [];
@@ -128,7 +122,7 @@ describe('read-only queries without the log (dissertation 6.4)', () => {
   });
 
   test('a leader that is deposed leaves the questions of others, and keeps its own for its successor', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     const own = cluster.read('n1');
     cluster.read('n2');
     cluster.settle(({ message }) => message.kind === 'ReadIndexRequest');

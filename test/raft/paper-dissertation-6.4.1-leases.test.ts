@@ -1,15 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { holdsLease } from '../../src/raft/lease.ts';
 import type { Envelope } from '../../src/raft/message.ts';
-import { defaultRaftOptions, raftOptionMistakes } from '../../src/raft/options.ts';
+import { defaultRaftOptions, type RaftOptions, raftOptionMistakes } from '../../src/raft/options.ts';
 import { Cluster, Single } from './harness.ts';
+import { led } from './led-cluster.ts';
 
-function led(options = {}): Cluster {
-  const cluster = new Cluster(['n1', 'n2', 'n3'], { options: { clockDriftMaxRatio: 0.1, ...options } });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
+const leased = (options: Partial<RaftOptions> = {}): Cluster => led({ clockDriftMaxRatio: 0.1, ...options });
 
 const isLeased = (cluster: Cluster): boolean => {
   cluster.core('n1').staleness(cluster.timeOf(cluster.replica('n1')));
@@ -76,7 +72,7 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
   });
 
   test('with drift that is not bounded there is none', () => {
-    const cluster = led({ clockDriftMaxRatio: null });
+    const cluster = leased({ clockDriftMaxRatio: null });
     const readId = cluster.read('n1', { lease: true });
     expect(cluster.grantedAt('n1', readId)).toBe(null);
     cluster.settle();
@@ -94,14 +90,14 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
   });
 
   test('a read by it sends nothing at all', () => {
-    const cluster = led();
+    const cluster = leased();
     const readId = cluster.read('n1', { lease: true });
     expect(cluster.grantedAt('n1', readId)).toBe(2);
     expect(cluster.network).toEqual([]);
   });
 
   test('a follower may ask for it too: one message there and one back', () => {
-    const cluster = led();
+    const cluster = leased();
     const readId = cluster.read('n2', { lease: true });
     expect(cluster.underWay('ReadIndexRequest')).toMatchObject([{ lease: true }]);
     cluster.settle(({ message }) => message.kind.startsWith('ReadIndex'));
@@ -109,7 +105,7 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
   });
 
   test('where one of the reads of a question must not go by the lease, none does', () => {
-    const cluster = led();
+    const cluster = leased();
     const n2 = cluster.core('n2');
     for (const lease of [true, false, true]) n2.requestRead(cluster.now, lease);
     cluster.drain(cluster.replica('n2'));
@@ -138,7 +134,7 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
       (cluster: Cluster) => cluster.core('n1').clockAnomaly(cluster.now, 'wall-divergence', 700),
     ],
   ])('%s ends it, until a round sent since is answered', (_which, happen) => {
-    const cluster = led({ clockGapMs: 250 });
+    const cluster = leased({ clockGapMs: 250 });
     expect(isLeased(cluster)).toBe(true);
     happen(cluster);
     cluster.drain(cluster.replica('n1'));
@@ -170,18 +166,18 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
   });
 
   test('handing over ends it before the TimeoutNow leaves, and for the rest of the term', () => {
-    const cluster = led();
+    const cluster = leased();
     cluster.transfer('n1', 'n2');
     expect(cluster.underWay('TimeoutNow')).toHaveLength(1);
     expect(isLeased(cluster)).toBe(false);
     cluster.network = [];
     cluster.run(1200, ({ from, to }: Envelope) => from.id !== 'n2' && to.id !== 'n2');
-    expect(cluster.core('n1').state.handover).toBe(null);
+    expect(cluster.core('n1').state.leadershipTransfer).toBe(null);
     expect(isLeased(cluster)).toBe(false);
   });
 
   test('handing over to one that still lags leaves it for the time being', () => {
-    const cluster = led();
+    const cluster = leased();
     cluster.propose('n1', 'x');
     cluster.settle(({ from, to }) => from.id !== 'n2' && to.id !== 'n2');
     cluster.transfer('n1', 'n2');
@@ -190,7 +186,7 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
   });
 
   test('the next leader has one again, by promises of its own term', () => {
-    const cluster = led();
+    const cluster = leased();
     cluster.transfer('n1', 'n2');
     cluster.settle();
     cluster.run(200);
@@ -199,7 +195,7 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
   });
 
   test('it needs a quorum of both halves of a joint configuration', () => {
-    const cluster = led();
+    const cluster = leased();
     const { configurations } = cluster.core('n1').state;
     const latest = configurations.at(-1);
     if (latest === undefined) throw new Error('no configuration');
@@ -219,7 +215,7 @@ describe('using clocks to reduce messaging for read-only queries (dissertation 6
   });
 
   test('without anybody in reach it ends by itself, before the leader steps down', () => {
-    const cluster = led();
+    const cluster = leased();
     cluster.run(440, nobody);
     expect(isLeased(cluster)).toBe(true);
     cluster.run(10, nobody);

@@ -1,27 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
 import { Cluster, logOf, votersOf } from './harness.ts';
+import { led, without } from './led-cluster.ts';
 
 const ids = ['n1', 'n2', 'n3'];
-
-function led(options = {}): Cluster {
-  const cluster = new Cluster(ids, { options });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
-
-const without =
-  (id: string) =>
-  ({ from, to }: Envelope): boolean =>
-    from.id !== id && to.id !== id;
 
 const terms = (cluster: Cluster): number[] =>
   cluster.replicas.map(({ core }) => core?.state.hardState.term ?? -1);
 
 describe('preventing disruptions when a server rejoins the cluster (dissertation 9.6)', () => {
   test('without pre-votes one that was cut off comes back with a later term, and deposes a leader that was well', () => {
-    const cluster = led({ preVote: false, checkQuorum: false });
+    const cluster = led({ preVote: false, checkQuorum: false }, ids);
     cluster.run(5000, without('n3'));
     expect(cluster.core('n3').state.hardState.term).toBeGreaterThan(3);
     cluster.run(2000);
@@ -30,7 +19,7 @@ describe('preventing disruptions when a server rejoins the cluster (dissertation
   });
 
   test('with them it keeps its term, however long it is away, and comes back as if nothing had been (ZOO V10)', () => {
-    const cluster = led({ checkQuorum: false });
+    const cluster = led({ checkQuorum: false }, ids);
     cluster.run(60_000, without('n3'));
     expect(terms(cluster)).toEqual([2, 2, 2]);
     cluster.run(2000);
@@ -39,7 +28,7 @@ describe('preventing disruptions when a server rejoins the cluster (dissertation
   });
 
   test('a campaign begins only with the pre-votes of a majority', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.crash('n1');
     cluster.now += 1000;
     cluster.fire('n3');
@@ -51,7 +40,7 @@ describe('preventing disruptions when a server rejoins the cluster (dissertation
   });
 
   test('one whose log is behind gets none, and disturbs nobody', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.run(500, without('n3'));
     cluster.propose('n1', 'x');
     cluster.run(500, without('n3'));
@@ -68,7 +57,7 @@ describe('preventing disruptions when a server rejoins the cluster (dissertation
   });
 
   test('one that hears its leader grants none: the leader is well, whatever another thinks (ZOO V9)', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     // n3 hears nobody, and is heard.
     cluster.run(20_000, ({ to }) => to.id !== 'n3');
     expect(terms(cluster)).toEqual([2, 2, 2]);
@@ -76,7 +65,7 @@ describe('preventing disruptions when a server rejoins the cluster (dissertation
   });
 
   test('granting one is no contact with a leader: whoever grants campaigns no later for it (ZOO V9)', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     cluster.crash('n1');
     cluster.now += 500;
     const before = cluster.core('n2').deadline;
@@ -110,7 +99,7 @@ describe('preventing disruptions when a server rejoins the cluster (dissertation
   });
 
   test('a leader that hands over spares its target the question', () => {
-    const cluster = led();
+    const cluster = led({}, ids);
     const sent: string[] = [];
     cluster.onSend = (_sender, { message }) => sent.push(message.kind);
     cluster.transfer('n1', 'n2');

@@ -1,17 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster, Single, votersOf } from './harness.ts';
+import { type Cluster, Single, votersOf } from './harness.ts';
+import { led } from './led-cluster.ts';
 
 const leases = { clockDriftMaxRatio: 0.1 };
 
 /** n1 leads n1, n2 and n3, and has committed an entry of its term. */
-function led(options = {}): Cluster {
-  const cluster = new Cluster(['n1', 'n2', 'n3'], { options });
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
-
 const notTo =
   (...ids: string[]) =>
   ({ to }: Envelope): boolean =>

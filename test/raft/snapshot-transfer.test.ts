@@ -343,7 +343,7 @@ describe('pacing', () => {
     expect(offsets(n1.said())).toEqual([10]);
     load(n1.at(start + 10));
     // The window is full: nothing is waited for but an answer.
-    expect(n1.state.timers.transfer).toBe(null);
+    expect(n1.state.timers.snapshotTransfer).toBe(null);
     n1.at(start + 50);
     load(wants(n1, 30));
     expect(offsets(n1.said())).toEqual([20, 30]);
@@ -355,7 +355,7 @@ describe('pacing', () => {
     wants(n1, 0, 'n2');
     wants(n1, 0, 'n3');
     n1.sent.length = 0;
-    for (let time = 0; time < 4; time += 1) load(n1.at(n1.state.timers.transfer ?? n1.now));
+    for (let time = 0; time < 4; time += 1) load(n1.at(n1.state.timers.snapshotTransfer ?? n1.now));
     const turns = n1.sent.flatMap(({ to, message }) => (message.kind === 'InstallSnapshot' ? [to.id] : []));
     expect(turns.slice(0, 4)).toEqual(['n2', 'n3', 'n2', 'n3']);
   });
@@ -364,10 +364,14 @@ describe('pacing', () => {
     const n1 = leader(paced);
     wants(n1, 0);
     load(n1);
-    expect(n1.state.timers.transfer).not.toBe(null);
+    expect(n1.state.timers.snapshotTransfer).not.toBe(null);
     n1.said();
     n1.hear('n2', { kind: 'Heartbeat', term: 3, round: 1, leaderCommit: 0, freshness: null });
-    expect(n1.state).toMatchObject({ role: 'follower', timers: { transfer: null }, pacing: { until: null } });
+    expect(n1.state).toMatchObject({
+      role: 'follower',
+      timers: { snapshotTransfer: null },
+      pacing: { until: null },
+    });
     n1.core.snapshotLoaded(n1.now, { boot: 1, sequence: 1 }, new Uint8Array(10));
     expect(chunks(n1.drain().said())).toEqual([]);
   });

@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Cluster } from './harness.ts';
-
-function led(): Cluster {
-  const cluster = new Cluster(['n1', 'n2', 'n3']);
-  cluster.elect('n1');
-  cluster.run(300);
-  return cluster;
-}
+import type { Cluster } from './harness.ts';
+import { led } from './led-cluster.ts';
 
 const toldOf = (cluster: Cluster, id: string): number =>
-  cluster.replica(id).events.filter(({ kind }) => kind === 'nobody-to-hand-over-to').length;
+  cluster.replica(id).events.filter(({ kind }) => kind === 'no-transfer-target').length;
 
 /** `id` leads, stands still for `forMs` while others make an entry durable, and goes on. */
 function stallWhileOthersWrite(cluster: Cluster, id: string, forMs: number): void {

@@ -1,14 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Stalled } from '../../src/raft/event.ts';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster } from './harness.ts';
-
-function led(): Cluster {
-  const cluster = new Cluster(['a', 'b', 'c']);
-  cluster.elect('a');
-  cluster.run(300);
-  return cluster;
-}
+import type { Cluster } from './harness.ts';
+import { led } from './led-cluster.ts';
 
 function stall(cluster: Cluster, id: string, what: Stalled, forMs = 0): void {
   cluster.core(id).stalled(cluster.now, what, forMs);
@@ -16,11 +10,11 @@ function stall(cluster: Cluster, id: string, what: Stalled, forMs = 0): void {
 }
 
 const begun = (cluster: Cluster, id: string): number =>
-  cluster.replica(id).events.filter(({ kind }) => kind === 'handover-begun').length;
+  cluster.replica(id).events.filter(({ kind }) => kind === 'leadership-transfer-begun').length;
 
 describe('a leader whose disk hangs, and whose successor does not catch up', () => {
   test('takes proposals between two attempts to hand over, for longer each time', () => {
-    const cluster = led();
+    const cluster = led({}, ['a', 'b', 'c']);
     cluster.replica('a').disk.persistsAtOnce = false;
     stall(cluster, 'a', 'storage', 1);
     cluster.now += 1;
@@ -44,7 +38,7 @@ describe('a leader whose disk hangs, and whose successor does not catch up', () 
 
 describe('a command that ends on nobody', () => {
   test('leaves the cluster with a leader most of the time', () => {
-    const cluster = led();
+    const cluster = led({}, ['a', 'b', 'c']);
     for (const id of ['a', 'b', 'c']) stall(cluster, id, 'state-machine', 1000);
     let ledFor = 0;
     for (let turn = 0; turn < 3000; turn += 1) {
@@ -57,7 +51,7 @@ describe('a command that ends on nobody', () => {
   });
 
   test('but is led by whoever gets on, if there is one', () => {
-    const cluster = led();
+    const cluster = led({}, ['a', 'b', 'c']);
     for (const id of ['a', 'b']) stall(cluster, id, 'state-machine', 1000);
     cluster.run(10_000);
     expect(cluster.leaders.map(({ id }) => id)).toEqual(['c']);

@@ -48,8 +48,8 @@ export const plantedBugs = {
     if (!state.leaseForfeited) return;
     // Given up at once, so that the invariants, which would tell, see nothing of it.
     state.leaseForfeited = false;
-    state.handover = null;
-    state.timers.handover = null;
+    state.leadershipTransfer = null;
+    state.timers.leadershipTransfer = null;
   }),
   'the lease outlives a clock that went back (L3)': (cluster) => {
     const kept = new Map<string, (number | null)[]>();

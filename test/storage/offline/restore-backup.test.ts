@@ -11,26 +11,26 @@ const STATE = `the state${'.'.repeat(200)}`;
 
 async function diskWith(backup: Buffer): Promise<MemoryDisk> {
   const disk = new MemoryDisk();
-  await disk.makeDirectory('/work');
-  disk.files.set('/work/backup', backup);
+  await disk.makeDirectory('/data');
+  disk.files.set('/data/backup', backup);
   return disk;
 }
 
 const restore = (disk: MemoryDisk, options: Partial<RestoreOptions> = {}) =>
-  restoreBackup({ backup: '/work/backup', out: '/work/new', members, doors: doorsOn(disk), ...options });
+  restoreBackup({ backup: '/data/backup', out: '/data/new', members, doors: doorsOn(disk), ...options });
 
 /** What stands beside the backup. */
 const leftOn = async (disk: MemoryDisk): Promise<string[]> =>
-  (await disk.list('/work')).filter((name) => name !== 'backup');
+  (await disk.list('/data')).filter((name) => name !== 'backup');
 
 describe('a restored cluster', () => {
   it('has every member begin with the snapshot alone, under a new cluster id and new incarnations', async () => {
     const disk = await diskWith(backupOf(STATE));
-    const before = Buffer.from(disk.files.get('/work/backup') ?? []);
-    const cluster = await restore(disk, { out: '/work/new/' });
+    const before = Buffer.from(disk.files.get('/data/backup') ?? []);
+    const cluster = await restore(disk, { out: '/data/new/' });
     expect(await leftOn(disk)).toEqual(['new']);
-    expect(await disk.list('/work/new')).toEqual(['m1', 'm2', 'm3']);
-    expect(disk.files.get('/work/backup')).toEqual(before);
+    expect(await disk.list('/data/new')).toEqual(['m1', 'm2', 'm3']);
+    expect(disk.files.get('/data/backup')).toEqual(before);
     expect(cluster.clusterId).toMatch(/^[0-9a-f]{16}$/);
     expect(cluster.clusterId).not.toBe(CLUSTER);
     expect(cluster.last).toEqual({ index: 42, term: 7 });
@@ -39,7 +39,7 @@ describe('a restored cluster', () => {
     expect(configuration.voters.map(({ id, address }) => ({ id, address }))).toEqual(members);
     expect(new Set(configuration.voters.map(({ incarnation }) => incarnation)).size).toBe(3);
     for (const { id, incarnation } of configuration.voters) {
-      const found = await openReplica(doorsOn(disk), `/work/new/${id}`, { id });
+      const found = await openReplica(doorsOn(disk), `/data/new/${id}`, { id });
       expect(found.identity).toEqual({ id, incarnation, boot: 2, clusterId: cluster.clusterId });
       expect(found.content).toBe(STATE);
       expect(found.snapshot).toMatchObject({ index: 42, term: 7, configuration });
@@ -55,16 +55,16 @@ describe('a restored cluster', () => {
 
   it('may be of an empty state, of another group, over an empty folder, in other shards', async () => {
     const disk = await diskWith(backupOf('', { group: 'orders' }));
-    await disk.makeDirectory('/work/new');
+    await disk.makeDirectory('/data/new');
     const cluster = await restore(disk, { shards: 3 });
     expect(cluster.group).toBe('orders');
     const as = { id: 'm2', shards: 3, group: 'orders' };
-    expect((await openReplica(doorsOn(disk), '/work/new/m2', as)).content).toBe('');
+    expect((await openReplica(doorsOn(disk), '/data/new/m2', as)).content).toBe('');
   });
 
   it('is made again under another id and with other incarnations', async () => {
     const disk = await diskWith(backupOf(STATE));
-    const [one, two] = [await restore(disk), await restore(disk, { out: '/work/other' })];
+    const [one, two] = [await restore(disk), await restore(disk, { out: '/data/other' })];
     expect(one.clusterId).not.toBe(two.clusterId);
     expect(one.members.map(({ incarnation }) => incarnation)).not.toEqual(
       two.members.map(({ incarnation }) => incarnation),
@@ -138,9 +138,9 @@ describe('a backup that is not whole', () => {
   });
 
   it('that is not there is refused', async () => {
-    const refused = restore(await diskWith(backup), { backup: '/work/none' });
+    const refused = restore(await diskWith(backup), { backup: '/data/none' });
     await expect(refused).rejects.toMatchObject({ reason: 'unreadable' });
-    await expect(refused).rejects.toThrow('/work/none: there is no such file');
+    await expect(refused).rejects.toThrow('/data/none: there is no such file');
   });
 });
 
@@ -169,8 +169,8 @@ describe('what is asked for', () => {
     await restore(disk);
     const before = new MemoryDisk(disk).files;
     await expect(restore(disk)).rejects.toMatchObject({ reason: 'target-exists' });
-    await expect(restore(disk, { out: '/work/backup' })).rejects.toThrow('is a file');
-    for (const out of ['/none/new', '/work/backup/new']) {
+    await expect(restore(disk, { out: '/data/backup' })).rejects.toThrow('is a file');
+    for (const out of ['/none/new', '/data/backup/new']) {
       await expect(restore(disk, { out })).rejects.toThrow(/out: there is no folder .*; make it first/);
     }
     expect(disk.files).toEqual(before);
@@ -178,8 +178,8 @@ describe('what is asked for', () => {
 
   it('is refused where a killed run left something, which stays for whoever may want it', async () => {
     const disk = await diskWith(backup);
-    await disk.makeDirectory('/work/new.partial/result');
-    await expect(restore(disk)).rejects.toThrow('/work/new.partial is there already and is not empty');
+    await disk.makeDirectory('/data/new.partial/result');
+    await expect(restore(disk)).rejects.toThrow('/data/new.partial is there already and is not empty');
     expect(await leftOn(disk)).toEqual(['new.partial']);
   });
 });
@@ -199,8 +199,8 @@ describe('a restore that does not come to its end', () => {
       );
       if (ended === 'made') {
         // What failed was a removal of what had served.
-        expect((await openReplica(doorsOn(disk), '/work/new/m3', { id: 'm3' })).content).toBe(STATE);
-        expect(await disk.list('/work/new')).toEqual(['m1', 'm2', 'm3']);
+        expect((await openReplica(doorsOn(disk), '/data/new/m3', { id: 'm3' })).content).toBe(STATE);
+        expect(await disk.list('/data/new')).toEqual(['m1', 'm2', 'm3']);
         continue;
       }
       failed += 1;
@@ -242,23 +242,23 @@ describe('a restore that does not come to its end', () => {
       const power = events % 3 > 0;
       await machine.live(
         async (_storage, disk) => {
-          await disk.makeDirectory('/work');
-          const file = await disk.open('/work/backup', { create: true });
+          await disk.makeDirectory('/data');
+          const file = await disk.open('/data/backup', { create: true });
           await file.append(backupOf(STATE));
           await file.sync();
-          for (const folder of ['/', '/work']) await disk.syncDirectory(folder);
+          for (const folder of ['/', '/data']) await disk.syncDirectory(folder);
         },
         { power },
       );
       const ended = await machine.live(
         async (_storage, _disk, doors) => {
-          await restoreBackup({ backup: '/work/backup', out: '/work/new', members: two, doors });
+          await restoreBackup({ backup: '/data/backup', out: '/data/new', members: two, doors });
         },
         { events, power },
       );
       await machine.live(
         async (_storage, disk, doors) => {
-          const left = (await disk.list('/work')).filter((name) => name !== 'backup');
+          const left = (await disk.list('/data')).filter((name) => name !== 'backup');
           seen.set(left.join(), (seen.get(left.join()) ?? 0) + 1);
           if (!left.includes('new')) {
             if (ended) throw new Error('it was told, and is not there');
@@ -266,7 +266,7 @@ describe('a restore that does not come to its end', () => {
           }
           const clusters = new Set<string | null>();
           for (const { id } of two) {
-            const found = await openReplica(doors, `/work/new/${id}`, { id });
+            const found = await openReplica(doors, `/data/new/${id}`, { id });
             if (found.content !== STATE) throw new Error(`${id} holds ${found.content}`);
             const { floor, hardState } = found.recovered;
             if (floor.index !== 42 || hardState.term !== 8) throw new Error(`${id} begins at ${floor.index}`);

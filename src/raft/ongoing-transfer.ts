@@ -3,8 +3,8 @@ import { emit } from './context.ts';
 import type { MemberId, RequestId } from './identity.ts';
 
 /** A leader's handing over of its leadership, from the moment it takes no more proposals; see leadership-transfer.ts. */
-export interface Handover {
-  readonly handoverId: RequestId;
+export interface OngoingTransfer {
+  readonly transferId: RequestId;
   readonly to: MemberId;
   /** It steps down as soon as the TimeoutNow is out: it stands in the way itself. */
   readonly thenStepDown: boolean;
@@ -13,14 +13,14 @@ export interface Handover {
 }
 
 /** However it ends, it ends here. */
-export function endHandover(
+export function endLeadershipTransfer(
   context: Context,
   outcome: 'stepped-down' | 'timed-out' | 'not-a-voter-any-more',
 ): void {
   const { state } = context;
-  state.timers.handover = null;
-  if (state.handover === null) return;
-  const { handoverId, to } = state.handover;
-  state.handover = null;
-  emit(context, { kind: 'handover-ended', handoverId, to: to.id, outcome });
+  state.timers.leadershipTransfer = null;
+  if (state.leadershipTransfer === null) return;
+  const { transferId, to } = state.leadershipTransfer;
+  state.leadershipTransfer = null;
+  emit(context, { kind: 'leadership-transfer-ended', transferId, to: to.id, outcome });
 }
