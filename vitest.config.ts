@@ -4,6 +4,9 @@ import { ClosingLineReporter } from './test/closing-line-reporter.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** They put planted bugs in the place of modules, or measure the memory of their process. */
+const alone = ['test/lab/planted-bugs/**/*.test.ts', 'test/transport/tcp-garbage.test.ts'];
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -14,10 +17,26 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     reporters: ['default', new ClosingLineReporter()],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    maxWorkers: 2,
+    // One more than there are cores: many tests wait, for elections of real nodes and for disks.
+    maxWorkers: 3,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: alone,
+          // Loading the modules anew for each file takes longer than most files do.
+          isolate: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, isolate: true, testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+    ],
   },
 });

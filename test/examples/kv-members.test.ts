@@ -92,8 +92,8 @@ beforeEach(async () => {
   network = memoryNetwork();
   leader = await opened('a', { bootstrap: { members: [{ id: 'a', address: 'a' }] } });
   await eventually('the leader has published its HTTP address', 10_000, async () => {
-    const { voters } = leader.node.status().configuration;
-    return voters[0]?.metadata?.http === leader.http ? true : null;
+    const { configuration, change } = leader.node.status();
+    return configuration.voters[0]?.metadata?.http === leader.http && change === null ? true : null;
   });
 });
 
