@@ -1,4 +1,5 @@
 import { sumOf } from '../metrics/histogram.ts';
+import type { Entry, Index, Term } from '../raft/entry.ts';
 import { entryBytes } from '../raft/entry.ts';
 import type { ClusterId, GroupId } from '../raft/identity.ts';
 import type {
@@ -104,6 +105,14 @@ class ObservedLog implements LogStorage {
 
   read(range: Parameters<LogStorage['read']>[0]): ReturnType<LogStorage['read']> {
     return this.#log.read(range);
+  }
+
+  termAt(index: Index): Term | null {
+    return this.#log.termAt(index);
+  }
+
+  repair(entries: readonly Entry[]): Promise<RecoveredLog | null> {
+    return this.#log.repair(entries);
   }
 
   write(request: WriteRequest): Promise<void> {

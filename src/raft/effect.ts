@@ -22,6 +22,15 @@ export type Effect =
 export interface HardState {
   readonly term: Term;
   readonly votedFor: MemberId | null;
+  /** Only while the log lacks entries that may have been acknowledged, because the disk lost them. */
+  readonly missing?: MissingEntries;
+}
+
+/** Entries up to here may have been acknowledged, and not all of them are held; see damage.ts. */
+export interface MissingEntries {
+  readonly term: Term;
+  /** null: not known, but nothing was acknowledged in a later term. */
+  readonly index: Index | null;
 }
 
 /**

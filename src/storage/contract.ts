@@ -1,6 +1,6 @@
 import type { HistogramValue } from '../metrics/histogram.ts';
 import type { HardState, LogFloor } from '../raft/effect.ts';
-import type { ConfigurationEntry, Entry, Index, TermRun } from '../raft/entry.ts';
+import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
 import type { ClusterId, GroupId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
 
@@ -51,7 +51,7 @@ export interface StorageIdentity {
   readonly clusterId: ClusterId | null;
 }
 
-/** What was found when the log was opened. */
+/** What was found when the log was opened. Of a damaged log: the part before what is missing. */
 export interface RecoveredLog {
   readonly hardState: HardState;
   readonly floor: LogFloor;
@@ -61,6 +61,37 @@ export interface RecoveredLog {
   readonly runs: readonly TermRun[];
   /** Every configuration entry after the floor, in order. */
   readonly configurations: readonly ConfigurationEntry[];
+  /** null for a log that is whole, as far as can be known. */
+  readonly damage: LogDamage | null;
+}
+
+/** What is missing of a log, and may have been acknowledged (docs/decisions/0010). */
+export interface LogDamage {
+  /**
+   * Missing in the middle, in order: the first begins after `lastIndex`. What lies between and after them is held, can
+   * be read, and stays until a write begins at or before it. Empty when the end is missing.
+   */
+  readonly holes: readonly LogHole[];
+  /** The log's last entry, held or not. null when it is not known: the end is missing. */
+  readonly end: LogPosition | null;
+  /** What is wrong, for an operator: shard, blocks and indexes. */
+  readonly report: string;
+}
+
+export interface LogPosition {
+  readonly index: Index;
+  readonly term: Term;
+}
+
+/** Entries `from` .. `to`, both inclusive, are missing. */
+export interface LogHole {
+  readonly from: Index;
+  readonly to: Index;
+  /**
+   * The last of them, or the entry after them: whoever holds an entry of this term at this index holds, before
+   * it, the very entries that are missing (Log Matching, paper 5.3).
+   */
+  readonly anchor: LogPosition;
 }
 
 /**
@@ -78,6 +109,16 @@ export interface LogStorage {
    * meanwhile), which is no failure; with StorageFailed when they cannot be read or are damaged.
    */
   read(range: { from: Index; to: Index; bytesMax: number }): Promise<Entry[]>;
+  /** The term of a durable entry, the floor's included; null when it is not held. Of a damaged log also beyond its holes. */
+  termAt(index: Index): Term | null;
+  /**
+   * Fills the end of a hole: `entries` are consecutive, and the last of them is the last that is missing. Durable when
+   * it resolves, and in order with writes.
+   *
+   * @returns what is still missing: the holes that are left, each with its anchor, or, once the last is filled, the whole
+   *   log, with `damage` null. null when the log has no such hole (any more): a write began at or before it.
+   */
+  repair(entries: readonly Entry[]): Promise<RecoveredLog | null>;
 }
 
 /** The storage's half of a core's write effect; `floor` comes from compaction. */

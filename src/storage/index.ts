@@ -3,7 +3,10 @@
 export type { BackupHeader } from './backup-format.ts';
 export { type StorageConformanceHooks, type StorageFixture, storageConformance } from './conformance.ts';
 export type {
+  LogDamage,
   LogFloor,
+  LogHole,
+  LogPosition,
   LogStorage,
   RecoveredLog,
   SnapshotMeta,

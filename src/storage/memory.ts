@@ -196,6 +196,7 @@ class MemoryLog implements LogStorage {
       lastIndex: floor.index + entries.length,
       runs: runsOf(entries),
       configurations: entries.filter((entry): entry is ConfigurationEntry => entry.kind === 'configuration'),
+      damage: null,
     };
   }
 
@@ -216,6 +217,15 @@ class MemoryLog implements LogStorage {
     }
     if (found[0]?.index !== from) throw new EntriesGone(`the memory storage holds no entry ${from}`);
     return found;
+  }
+
+  termAt(index: Index): Term | null {
+    return termAt(this.#group, index);
+  }
+
+  /** Memory is never damaged. */
+  async repair(): Promise<null> {
+    return null;
   }
 
   #apply(request: WriteRequest): void {

@@ -36,6 +36,8 @@ export class HeldStorage implements Storage {
         return {
           recovered: log.recovered,
           read: (range) => log.read(range),
+          termAt: (index) => log.termAt(index),
+          repair: (entries) => log.repair(entries),
           write: async (write) => {
             if (this.holding) {
               await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));

@@ -44,6 +44,8 @@ function storageOf(reopening: Promise<void>) {
           return {
             recovered: log.recovered,
             read: (range) => log.read(range),
+            termAt: (index) => log.termAt(index),
+            repair: (entries) => log.repair(entries),
             write: (request) => {
               if (!seen.fails) return log.write(request);
               seen.fails = false;

@@ -140,6 +140,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
         lastIndex: verdict.end.index,
         runs: verdict.runs,
         configurations,
+        damage: null,
       },
       blocks,
       end: verdict.end,

@@ -100,6 +100,18 @@ export class GroupLog implements LogStorage {
     return entries;
   }
 
+  termAt(index: Index): Term | null {
+    if (index === this.floor.index) return this.floor.term;
+    const block = this.#blockOf(index);
+    let term: Term | null = null;
+    for (const run of block?.header.runs ?? []) if (run.firstIndex <= index) term = run.term;
+    return term;
+  }
+
+  async repair(): Promise<null> {
+    return null;
+  }
+
   #blockOf(index: Index): LiveBlock | null {
     return index > this.floor.index ? this.blocks.find(index) : null;
   }

@@ -128,6 +128,7 @@ export class Stream {
         lastIndex: floor.index + log.length,
         runs,
         configurations,
+        damage: null,
       },
       appliedIndex: applied,
     });
