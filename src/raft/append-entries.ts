@@ -2,6 +2,7 @@ import { advanceCommitIndex } from './applying.ts';
 import { backlogRoom } from './backlog.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
+import { abandonRepair } from './damage.ts';
 import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { Entry, Index } from './entry.ts';
 import { entryBytes } from './entry.ts';
@@ -36,11 +37,12 @@ export function handleAppendEntries(context: Context, from: ReplicaId, message: 
       rejectedIndex: message.prevLogIndex,
       hintIndex: hint.index,
       hintTerm: hint.term,
+      ...saysIncomplete(state),
     });
     return;
   }
   const taken = takeEntries(context, message.entries);
-  if (taken < message.entries.length) drop(context, from.id, 'disk-backlog');
+  if (taken < message.entries.length) drop(context, from.id, state.repairing ? 'repairing' : 'disk-backlog');
   // They may have brought the first configuration that lists this replica: from now on it waits to campaign.
   if (state.timers.election === null) armElectionTimer(context);
   acknowledgement.appendOwed = true;
@@ -70,6 +72,7 @@ export function refuseStaleAppend(context: Context, from: ReplicaId, message: Ap
     rejectedIndex: message.prevLogIndex,
     hintIndex: 0,
     hintTerm: 0,
+    ...saysIncomplete(context.state),
   });
 }
 
@@ -106,6 +109,10 @@ export function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
   return state.owed.acknowledgement;
 }
 
+function saysIncomplete({ hardState }: RaftState): { incomplete?: true } {
+  return hardState.missing === undefined ? {} : { incomplete: true };
+}
+
 /** Everything up to the floor is committed, so there every leader's log agrees with it. */
 function agreesAt({ log }: RaftState, { prevLogIndex, prevLogTerm }: AppendEntries): boolean {
   return prevLogIndex < log.floorIndex || termAt(log, prevLogIndex) === prevLogTerm;
@@ -127,6 +134,8 @@ function takeEntries(context: Context, entries: readonly Entry[]): number {
   const first = entries[held];
   if (first === undefined) return held;
   if (first.index <= state.log.lastIndex) cutConflict(context, first.index);
+  // It would cut off what stands after the hole, and was acknowledged as well.
+  if (state.repairing) return held;
   let room = backlogRoom(state);
   let taken = held;
   for (; taken < entries.length; taken += 1) {
@@ -151,6 +160,8 @@ function cutConflict(context: Context, index: Index): void {
     );
   }
   truncateFrom(context, index);
+  // What is missing lay behind, and is not of the leader's log.
+  abandonRepair(context);
 }
 
 /** Leader Completeness (paper 5.4.3) says that every leader's log holds what is committed. */
