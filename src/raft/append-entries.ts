@@ -27,6 +27,10 @@ type Acknowledgement = NonNullable<Owed['acknowledgement']>;
 export function handleAppendEntries(context: Context, from: ReplicaId, message: AppendEntries): void {
   const { state } = context;
   const acknowledgement = hearLeader(context, from);
+  if (state.repairing && goesPastEnd(state, message)) {
+    drop(context, from.id, 'repairing');
+    return;
+  }
   if (!agreesAt(state, message)) {
     if (message.prevLogIndex <= state.settledIndex) refuseConflict(state, message.prevLogIndex);
     const hint = lastIndexNotAfterTerm(state.log, message.prevLogIndex, message.prevLogTerm);
@@ -42,7 +46,7 @@ export function handleAppendEntries(context: Context, from: ReplicaId, message: 
     return;
   }
   const taken = takeEntries(context, message.entries);
-  if (taken < message.entries.length) drop(context, from.id, state.repairing ? 'repairing' : 'disk-backlog');
+  if (taken < message.entries.length) drop(context, from.id, 'disk-backlog');
   // They may have brought the first configuration that lists this replica: from now on it waits to campaign.
   if (state.timers.election === null) armElectionTimer(context);
   acknowledgement.appendOwed = true;
@@ -109,6 +113,16 @@ export function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
   return state.owed.acknowledgement;
 }
 
+/**
+ * Nothing can follow the log's end while what is missing there is asked for: it would cut off what stands after the
+ * hole, and was acknowledged as well. Such a message is lost, and no answer to it makes the leader try again before
+ * the next heartbeat. One that contradicts the log at or before its end is like any other: then the hole does not matter.
+ */
+function goesPastEnd({ log }: RaftState, { prevLogIndex, entries }: AppendEntries): boolean {
+  const next = entries[countHeld(log, entries)];
+  return prevLogIndex > log.lastIndex || (next !== undefined && next.index > log.lastIndex);
+}
+
 function saysIncomplete({ hardState }: RaftState): { incomplete?: true } {
   return hardState.missing === undefined ? {} : { incomplete: true };
 }
@@ -134,8 +148,6 @@ function takeEntries(context: Context, entries: readonly Entry[]): number {
   const first = entries[held];
   if (first === undefined) return held;
   if (first.index <= state.log.lastIndex) cutConflict(context, first.index);
-  // It would cut off what stands after the hole, and was acknowledged as well.
-  if (state.repairing) return held;
   let room = backlogRoom(state);
   let taken = held;
   for (; taken < entries.length; taken += 1) {

@@ -323,8 +323,9 @@ export class Chaos {
       const { replicas } = this.cluster;
       const others = replicas.filter((one) => one !== target && isIncomplete(one)).length;
       const tooMany = (others + 1) * 2 >= replicas.length && this.#profile.damagesAll !== true;
-      if (tooMany || disk.entries.length < 2) return;
+      if (tooMany) return;
       this.#actions.crash(target);
+      if (disk.entries.length < 2) return;
       const last = disk.floor.index + disk.entries.length;
       const from = last - this.#random.integer(0, Math.min(disk.entries.length, 12));
       const isTail = disk.damage !== null || this.#random.integer(0, 2) === 0;
