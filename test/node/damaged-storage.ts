@@ -10,7 +10,7 @@ interface Range {
 }
 
 /**
- * A storage in memory whose disk can lose entries in the middle of its log: from the next opening on they are holes,
+ * A storage in memory whose disk can lose entries of its log: from the next opening on they are holes, or the missing end,
  * until they are repaired or written over. What is hidden is still known to the test's storage, which accepts no other
  * repair than by the very entries.
  */
@@ -22,6 +22,11 @@ export class DamagedStorage implements Storage {
   /** From the next opening on. */
   lose(...ranges: Range[]): void {
     this.#hidden = [...this.#hidden, ...ranges].sort((a, b) => a.from - b.from);
+  }
+
+  /** From the next opening on the log ends before `from`, and may have been longer. */
+  loseEnd(from: number): void {
+    this.lose({ from, to: Number.POSITIVE_INFINITY });
   }
 
   async open(request: Parameters<Storage['open']>[0]): ReturnType<Storage['open']> {
@@ -56,6 +61,7 @@ export class DamagedStorage implements Storage {
     if (first === undefined) return whole;
     const lastIndex = first.from - 1;
     const end = { index: whole.lastIndex, term: log.termAt(whole.lastIndex) ?? 0 };
+    const endIsLost = this.#hidden.at(-1)?.to === Number.POSITIVE_INFINITY;
     return {
       hardState: whole.hardState,
       floor: whole.floor,
@@ -63,8 +69,8 @@ export class DamagedStorage implements Storage {
       runs: whole.runs.filter(({ firstIndex }) => firstIndex <= lastIndex),
       configurations: whole.configurations.filter(({ index }) => index <= lastIndex),
       damage: {
-        holes: this.#hidden.map((range) => holeOf(log, range, end.index)),
-        end,
+        holes: endIsLost ? [] : this.#hidden.map((range) => holeOf(log, range, end.index)),
+        end: endIsLost ? null : end,
         report: `lost ${this.#hidden.map(({ from, to }) => `${from}..${to}`).join(', ')}`,
       },
     };
@@ -90,8 +96,8 @@ export class DamagedStorage implements Storage {
 
   /** What stands behind a hole goes when a write begins at or before it. */
   async #write(log: LogStorage, request: WriteRequest): Promise<void> {
-    const from = request.cutFrom ?? request.entries[0]?.index ?? Number.POSITIVE_INFINITY;
-    if (!this.#hidden.some((range) => from <= range.to)) return log.write(request);
+    const from = request.cutFrom ?? request.entries[0]?.index;
+    if (from === undefined || !this.#hidden.some((range) => from <= range.to)) return log.write(request);
     this.#hidden = this.#hidden.filter((range) => range.to < from);
     return log.write({ ...request, cutFrom: from });
   }
