@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { benchCore } from './core.ts';
 import { benchMemory } from './memory.ts';
+import { benchOpening } from './opening.ts';
 import { benchOverload } from './overload.ts';
 import { benchReads } from './reads.ts';
 import { benchReplication } from './replication.ts';
@@ -16,6 +17,7 @@ const sections: Readonly<Record<string, (size?: number) => void | Promise<void>>
   memory: () => benchMemory(),
   replication: () => benchReplication(scratch),
   reads: () => benchReads(scratch),
+  opening: (entriesMax = 10_000_000) => benchOpening(scratch, entriesMax),
   overload: (seconds = 6) => benchOverload(scratch, seconds),
   snapshot: (mebibytes = 2048) => benchSnapshot(scratch, mebibytes),
   simulator: () => benchSimulator(),
