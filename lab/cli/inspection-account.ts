@@ -1,3 +1,4 @@
+import type { HardState } from '../../src/raft/effect.ts';
 import type { BlockAccount } from '../../src/storage/offline/block-account.ts';
 import type { Finding } from '../../src/storage/offline/finding.ts';
 import type { GroupInspection, Inspection } from '../../src/storage/offline/inspection.ts';
@@ -55,12 +56,21 @@ function formatGroup(inspected: GroupInspection): string[] {
     hardState === null
       ? 'term and vote are not known'
       : `term ${hardState.term}, ${hardState.votedFor === null ? 'no vote' : `voted for ${hardState.votedFor.id}`}`,
+    ...formatMissing(hardState?.missing),
     ...(floor === null ? [] : [`floor after entry ${floor.index} (term ${floor.term})`]),
     formatLog(inspected),
     formatBlocks(blocks),
     ...snapshots.map(formatSnapshot),
   ];
   return [`group ${group} (shard ${shard}): ${verdict}`, ...lines.map((line) => `  ${line}`)];
+}
+
+function formatMissing(missing: HardState['missing']): string[] {
+  if (missing === undefined) return [];
+  const upTo = missing.index === null ? 'its end is not known' : `up to entry ${missing.index}`;
+  return [
+    `lost entries that may have been acknowledged (${upTo}, term ${missing.term}): it campaigns only once it has them again`,
+  ];
 }
 
 function formatLog({ log }: GroupInspection): string {

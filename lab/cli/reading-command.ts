@@ -29,13 +29,15 @@ export async function readingCommand<T>(
     readonly finished: (reads: readonly Read<T>[]) => ExitCode;
   },
 ): Promise<ExitCode> {
+  const scratch = mkdtempSync(join(tmpdir(), 'kontiki-copy-'));
   const interrupt = new AbortController();
   const stopListening = machine.onInterrupt(() => interrupt.abort());
   const live = new LiveLine(machine);
-  const scratch = mkdtempSync(join(tmpdir(), 'kontiki-copy-'));
+  const reads: Read<T>[] = [];
+  let at = '';
   try {
-    const reads: Read<T>[] = [];
     for (const directory of directories) {
+      at = directory;
       const read = await readOne(directory, by.read, { scratch, signal: interrupt.signal, live });
       live.clear();
       reads.push(read);
@@ -50,7 +52,7 @@ export async function readingCommand<T>(
       machine.complain('Interrupted.\n');
       return exitCode.interrupted;
     }
-    machine.complain(`${error instanceof Error ? error.message : String(error)}\n`);
+    machine.complain(`${at}: ${error instanceof Error ? error.message : String(error)}\n`);
     return exitCode.machineFailed;
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -17,11 +18,12 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { runProgram } from '../../../lab/cli/program.ts';
+import { readingCommand } from '../../../lab/cli/reading-command.ts';
 import { nodeDisk } from '../../../src/doors/node-disk.ts';
 import { readIdentity, writeIdentity } from '../../../src/storage/disk/identity-file.ts';
 import { fileStorage } from '../../../src/storage/index.ts';
 import { writeReplicaContent } from '../../fixtures/replica-content.ts';
-import { temporaryFolder, testMachine } from './test-machine.ts';
+import { type TestMachine, temporaryFolder, testMachine } from './test-machine.ts';
 
 const backends = ['files', 'level'] as const;
 const noRunner = async (): Promise<never> => {
@@ -545,6 +547,36 @@ describe('what cannot be read', () => {
     expect(out).toMatch(/Exit code: 0 /);
     expect(out).toContain(`  kontiki ${command} data/n1 data/n2`);
     expect(out).toContain('TMPDIR');
+  });
+});
+
+describe('a command that reads directories', () => {
+  const read = async (failing: (machine: TestMachine) => void): Promise<Ran & { removed: boolean }> => {
+    const machine = testMachine();
+    let copies = '';
+    const code = await readingCommand(['a', 'b'], machine, {
+      read: async (_, { scratch, signal }) => {
+        copies = dirname(scratch);
+        expect(existsSync(copies)).toBe(true);
+        failing(machine);
+        signal?.throwIfAborted();
+      },
+      finished: () => 0,
+    });
+    expect(machine.listening()).toBe(false);
+    return { code, out: '', err: machine.complained.join(''), removed: !existsSync(copies) };
+  };
+
+  it('ends with 130 on Ctrl-C, and leaves no copy', async () => {
+    const ran = await read((machine) => machine.interrupt());
+    expect(ran).toEqual({ code: 130, out: '', err: 'Interrupted.\n', removed: true });
+  });
+
+  it('ends with 3 when the disk fails, and leaves no copy', async () => {
+    const ran = await read(() => {
+      throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    });
+    expect(ran).toEqual({ code: 3, out: '', err: 'a: EIO: i/o error, read\n', removed: true });
   });
 });
 
