@@ -12,6 +12,7 @@ export default defineConfig({
     alias: [
       { find: /^kontiki$/, replacement: at('./src/index.ts') },
       { find: /^kontiki\/(storage|transport)$/, replacement: at('./src/$1/index.ts') },
+      { find: /^kontiki\/storage\/conformance$/, replacement: at('./src/storage/conformance.ts') },
       { find: /^kontiki\/(prom-client|opentelemetry)$/, replacement: at('./src/adapters/$1.ts') },
       { find: /^kontiki\/lab$/, replacement: at('./lab/index.ts') },
     ],

@@ -4,11 +4,13 @@ export const exitCode = {
   ok: 0,
   /** A checker found a violation. */
   violation: 1,
+  /** `verify` found damage. */
+  damaged: 1,
   /** Wrong options, or files that cannot be used as they are. Nothing was done. */
   badInput: 2,
   /** The lab itself failed, so there is no verdict. */
   labFailed: 3,
-  /** The machine failed `restore` or `recover`, a disk for example. Nothing was made. */
+  /** The machine failed a command that works on directories, a disk for example. Nothing was made. */
   machineFailed: 3,
   /** `recover` gave its account, and changed nothing. */
   notConfirmed: 4,

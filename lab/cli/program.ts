@@ -16,8 +16,8 @@ export async function runProgram(
   let code: ExitCode = exitCode.ok;
   const program = new Command('kontiki')
     .description(
-      'Puts a Raft cluster through faults, and judges what happened; and makes a new cluster of what is left of ' +
-        'one that cannot serve.',
+      'Puts a Raft cluster through faults, and judges what happened; reads the directories of stopped replicas; and ' +
+        'makes a new cluster of what is left of one that cannot serve.',
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
@@ -61,6 +61,37 @@ export async function runProgram(
     .action(async () => {
       const { schemaCommand } = await import('./schema.ts');
       code = schemaCommand(machine);
+    });
+
+  program
+    .command('inspect')
+    .description("Show what is in stopped replicas' directories, and what is wrong with it.")
+    .usage('<dir...> [--entries <from..to> [--group <name>]]')
+    .argument('<directories...>', 'directories of stopped replicas; no byte of them is changed')
+    .option('--entries <from..to>', 'show these entries instead, both ends inclusive')
+    .option('--group <name>', 'whose entries (default: that of the only group)')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', INSPECT_HELP)
+    .showHelpAfterError('`kontiki inspect --help` shows how.')
+    .exitOverride()
+    .action(async (directories: string[], options: { entries?: string; group?: string }) => {
+      const { inspectCommand } = await import('./inspect.ts');
+      code = await inspectCommand({ directories, ...options }, machine);
+    });
+
+  program
+    .command('verify')
+    .description("Check every byte of stopped replicas' directories.")
+    .usage('<dir...> [--json]')
+    .argument('<directories...>', 'directories of stopped replicas; no byte of them is changed')
+    .option('--json', 'print what was found as JSON')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', VERIFY_HELP)
+    .showHelpAfterError('`kontiki verify --help` shows how.')
+    .exitOverride()
+    .action(async (directories: string[], options: { json?: true }) => {
+      const { verifyCommand } = await import('./verify.ts');
+      code = await verifyCommand({ directories, json: options.json === true }, machine);
     });
 
   program
@@ -122,6 +153,34 @@ export async function runProgram(
 function listed(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
+
+const INSPECT_HELP = `
+For each directory: whose it is; for each group term and vote, floor, log with its terms, blocks with their codecs, and
+snapshots; then what is damaged, with shard, block and entries. With --entries the entries themselves: a command as
+the value that the default codec packed, or as JSON, or else as hex; long ones are cut short.
+
+  kontiki inspect data/n1 data/n2
+  kontiki inspect data/n1 --entries 100..120 --group orders
+
+The replicas must be stopped. A LevelDB (backend level) is read from a copy, made in the temporary folder: TMPDIR
+says where that is.
+
+Exit code: 0 shown, damaged or not (\`kontiki verify\` tells by its code), 2 a directory cannot be inspected, 3 the
+disk failed, 130 interrupted.`;
+
+const VERIFY_HELP = `
+Reads everything, and believes nothing: header, checksum and content of every block, both copies of term and vote, the
+mark of what was durable, floors, and the digests of snapshots; then judges as opening the storage would. What a crash
+leaves is no damage. A damaged replica is repaired or replaced from the others; keep a copy of its directory.
+
+  kontiki verify data/n1 data/n2
+  kontiki verify backup/* --json > verified.json
+
+The replicas must be stopped. A LevelDB (backend level) is read from a copy, made in the temporary folder: TMPDIR
+says where that is.
+
+Exit code: 0 clean, 1 damage found, 2 a directory cannot be checked (whatever the others are), 3 the disk failed,
+130 interrupted.`;
 
 const RESTORE_HELP = `
 Verifies the whole backup, then writes one directory for each member: all of them, or nothing.

@@ -31,8 +31,11 @@ export interface Disk {
   /**
    * Takes the exclusive right to a folder, until released or until the process dies, however it dies.
    * Rejects with code `ELOCKED` while another process, or this one, holds it.
+   *
+   * `unchanged` leaves every byte of the folder as it is. A folder that was never locked has nothing to hold on to
+   * then: somebody may take it meanwhile, and `release` rejects with `ELOCKED` if so.
    */
-  lock(directory: string): Promise<DirectoryLock>;
+  lock(directory: string, options?: { unchanged?: boolean }): Promise<DirectoryLock>;
 }
 
 export interface DiskFile {

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Level } from 'level';
@@ -108,12 +109,41 @@ class NodeFile implements DiskFile {
   }
 }
 
+/** Folders that this process has locked, by their real paths. */
+const lockedHere = new Set<string>();
+
 /**
- * Node has no file locks. LevelDB takes a kernel lock on its folder, which ends with the process however
- * it dies, and refuses a second opener in the same process too: an empty database serves as the lock.
- * Only its `LOCK` file matters; if the rest is damaged it is made anew, which a holder does not notice.
+ * Node has no file locks. LevelDB takes a kernel lock on its file `LOCK`, which ends with the process however
+ * it dies: an empty database in the folder serves as the lock.
+ *
+ * The kernel lock does not keep a process from itself, and a process that closes any handle of the file lets go of
+ * it. So the folders that this process holds are known here, and asked first.
  */
-async function lock(directory: string): Promise<DirectoryLock> {
+async function lock(
+  directory: string,
+  { unchanged = false }: { unchanged?: boolean } = {},
+): Promise<DirectoryLock> {
+  const path = await fs.promises.realpath(directory).catch(() => resolve(directory));
+  if (lockedHere.has(path)) throw locked(directory);
+  lockedHere.add(path);
+  try {
+    const taken = unchanged ? await lockUnchanged(directory) : await lockByDatabase(directory);
+    let released: Promise<void> | null = null;
+    const release = (): Promise<void> => taken.release().finally(() => lockedHere.delete(path));
+    return {
+      release: () => {
+        released ??= release();
+        return released;
+      },
+    };
+  } catch (error) {
+    lockedHere.delete(path);
+    throw error;
+  }
+}
+
+/** Only the database's `LOCK` matters; if the rest is damaged it is made anew, which a holder does not notice. */
+async function lockByDatabase(directory: string): Promise<DirectoryLock> {
   const folder = join(directory, 'lock');
   const database = new Level(folder);
   try {
@@ -132,13 +162,52 @@ async function lock(directory: string): Promise<DirectoryLock> {
   return { release: () => database.close() };
 }
 
+/** A database elsewhere, whose `LOCK` is a link to that of the folder: the kernel locks what the link leads to. */
+async function lockUnchanged(directory: string): Promise<DirectoryLock> {
+  const file = resolve(directory, 'lock', 'LOCK');
+  if (!(await isThere(file))) {
+    return {
+      async release() {
+        if (await isThere(file)) throw locked(directory);
+      },
+    };
+  }
+  const aside = await fs.promises.mkdtemp(join(tmpdir(), 'kontiki-lock-'));
+  const database = new Level(aside);
+  try {
+    await fs.promises.symlink(file, join(aside, 'LOCK'));
+    await database.open();
+  } catch (error) {
+    await fs.promises.rm(aside, { recursive: true, force: true });
+    throw lockError(directory, error);
+  }
+  return {
+    async release() {
+      await database.close();
+      await fs.promises.rm(aside, { recursive: true, force: true });
+    },
+  };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await fs.promises.stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function locked(directory: string, cause?: unknown): Error {
+  const message = `${directory} is locked by another process, or by this one`;
+  return Object.assign(new Error(message, { cause }), { code: 'ELOCKED' });
+}
+
 /** With the system's code, which LevelDB puts into words. */
 function lockError(directory: string, error: unknown): Error {
   const cause = causeOf(error);
-  if (cause.code === 'LEVEL_LOCKED') {
-    const message = `${directory} is locked by another process, or by this one`;
-    return Object.assign(new Error(message, { cause }), { code: 'ELOCKED' });
-  }
+  if (cause.code === 'LEVEL_LOCKED') return locked(directory, cause);
   const [, code] = wordings.find(([wording]) => wording.test(cause.message)) ?? [];
   const message = `cannot lock ${directory}: ${cause.message}`;
   return Object.assign(new Error(message, { cause }), { code: code ?? cause.code ?? 'EIO' });

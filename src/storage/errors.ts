@@ -41,6 +41,19 @@ export class RecoveryRefused extends Error {
   }
 }
 
+export type InspectionRefusal = 'not-a-storage' | 'in-use' | 'other-format' | 'unreadable' | 'no-room';
+
+/** A directory that cannot be inspected. Nothing was changed. The message says what to do. */
+export class InspectionRefused extends Error {
+  readonly code = 'KONTIKI_INSPECTION_REFUSED';
+  readonly reason: InspectionRefusal;
+  constructor(reason: InspectionRefusal, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'InspectionRefused';
+    this.reason = reason;
+  }
+}
+
 /** A write, sync or read failed while running. The instance is poisoned; reopen it. */
 export class StorageFailed extends Error {
   readonly code = 'KONTIKI_STORAGE_FAILED';

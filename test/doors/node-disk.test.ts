@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,12 +8,14 @@ import { nodeDisk } from '../../src/doors/node-disk.ts';
 
 const disk = nodeDisk();
 let directory: string;
+const children: ChildProcess[] = [];
 const at = (...names: string[]): string => join(directory, ...names);
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kontiki-disk-'));
 });
 afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -112,4 +116,72 @@ describe("a folder's lock", () => {
     await expect(disk.lock(directory)).rejects.toMatchObject({ code: 'ELOCKED' });
     await lock.release();
   });
+
+  it('can be taken without a change to any file, and keeps everybody else out', async () => {
+    await (await disk.lock(directory)).release();
+    const before = await contents(at('lock'));
+    const lock = await disk.lock(directory, { unchanged: true });
+    await expect(disk.lock(directory)).rejects.toMatchObject({ code: 'ELOCKED' });
+    await expect(disk.lock(directory, { unchanged: true })).rejects.toMatchObject({ code: 'ELOCKED' });
+    const other = await otherHolder();
+    expect(other.said).toBe('LEVEL_LOCKED');
+    await lock.release();
+    await lock.release();
+    // The other process has gone through LevelDB's opening, which renames its own trace before it asks for the lock.
+    expect(withoutTrace(await contents(at('lock')))).toEqual(withoutTrace(before));
+    await (await disk.lock(directory)).release();
+  });
+
+  it('held by another process or by this one is refused without a change to any file', async () => {
+    const other = await otherHolder();
+    expect(other.said).toBe('holds');
+    const before = await contents(at('lock'));
+    await expect(disk.lock(directory, { unchanged: true })).rejects.toMatchObject({ code: 'ELOCKED' });
+    expect(await contents(at('lock'))).toEqual(before);
+    other.process.kill('SIGKILL');
+    await once(other.process, 'exit');
+
+    const lock = await disk.lock(directory);
+    const held = await contents(at('lock'));
+    await expect(disk.lock(directory, { unchanged: true })).rejects.toMatchObject({ code: 'ELOCKED' });
+    expect(await contents(at('lock'))).toEqual(held);
+    await lock.release();
+  });
+
+  it('of a folder that nobody ever locked makes no file, and tells when somebody came meanwhile', async () => {
+    const lock = await disk.lock(directory, { unchanged: true });
+    expect(await disk.list(directory)).toEqual([]);
+    await lock.release();
+    const taken = await disk.lock(directory, { unchanged: true });
+    const other = await otherHolder();
+    expect(other.said).toBe('holds');
+    await expect(taken.release()).rejects.toMatchObject({ code: 'ELOCKED' });
+    other.process.kill('SIGKILL');
+    await once(other.process, 'exit');
+  });
+
+  /** Another process that opens the lock, and stays. */
+  async function otherHolder(): Promise<{ process: ChildProcess; said: string }> {
+    const program = `
+      const { Level } = require('level');
+      const say = (text) => process.stdout.write(text);
+      new Level(${JSON.stringify(at('lock'))}).open().then(() => say('holds'), (error) => say(error.cause.code));
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    const [said] = await once(child.stdout, 'data');
+    return { process: child, said: String(said) };
+  }
+
+  async function contents(folder: string): Promise<Record<string, string>> {
+    const found: Record<string, string> = {};
+    // The lock itself is not read: to close any handle of it would let go of it.
+    for (const name of await disk.list(folder)) {
+      if (name !== 'LOCK') found[name] = await readFile(join(folder, name), 'hex');
+    }
+    return found;
+  }
+
+  const withoutTrace = ({ LOG, 'LOG.old': _, ...rest }: Record<string, string>): Record<string, string> =>
+    rest;
 });

@@ -7,6 +7,7 @@ import { SnapshotMismatch, StorageFailed } from '../errors.ts';
 import { type ExpectedContent, refuseLongerContent, refuseOtherContent } from '../expected-content.ts';
 import { rangeWithin, type SnapshotRange } from '../snapshot-range.ts';
 import { encodeRecord } from './record.ts';
+import { checkSnapshot } from './snapshot-check.ts';
 import {
   contentOffset,
   isSnapshotName,
@@ -16,7 +17,6 @@ import {
 } from './snapshot-record.ts';
 
 const ASIDE = '.new';
-const READ_BYTES = 1024 * 1024;
 /** Synced that often: one sync of gigabytes would hold up those of the log. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
@@ -278,20 +278,12 @@ export class SnapshotFiles implements SnapshotStorage {
   async #verify(name: string): Promise<SnapshotMeta | 'missing' | 'changed'> {
     const file = await this.#openIfThere(name);
     if (file === null) return 'missing';
-    return closing(file, async () => {
-      const meta = await this.#recordOf(file);
-      if (meta === null || snapshotName(meta) !== name) return 'changed';
-      const contentAt = contentOffset(meta);
-      const digest = sha256();
-      for (let offset = 0; offset < meta.size; offset += READ_BYTES) {
-        const bytes = await this.#step(`reading ${name}`, () =>
-          file.read(contentAt + offset, Math.min(READ_BYTES, meta.size - offset)),
-        );
-        if (bytes.length === 0) return 'changed';
-        digest.update(bytes);
-      }
-      return digest.finish() === meta.digest ? meta : 'changed';
-    });
+    const checked = await closing(file, () =>
+      checkSnapshot(name, this.#seed, (offset, length) =>
+        this.#step(`reading ${name}`, () => file.read(offset, length)),
+      ),
+    );
+    return checked.isWhole ? checked.meta : 'changed';
   }
 
   /** Whether an open file is of that very snapshot: one of the same index and term may take its place. */

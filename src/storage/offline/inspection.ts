@@ -1,0 +1,130 @@
+import type { HardState } from '../../raft/effect.ts';
+import type { Index, TermRun } from '../../raft/entry.ts';
+import type { GroupId } from '../../raft/identity.ts';
+import { describeVerdict } from '../disk/describe-verdict.ts';
+import type { FloorRecord } from '../disk/floor-file.ts';
+import type { IdentityRecord } from '../disk/identity-file.ts';
+import type { Verdict } from '../disk/recover.ts';
+import { accountOfBlocks, type BlockAccount, brokenBlocks, undecodableBlocks } from './block-account.ts';
+import type { Finding } from './finding.ts';
+import { findingsInSlots } from './slot-findings.ts';
+import { accountOfSnapshots, type SnapshotAccount } from './snapshot-account.ts';
+import {
+  type JudgedGroup,
+  type ReadingOptions,
+  type StoppedDirectory,
+  withStoppedDirectory,
+} from './stopped-directory.ts';
+
+/** What is in the directory of a stopped replica. Plain data. */
+export interface Inspection {
+  readonly directory: string;
+  /** null when it cannot be read: nothing else can then. */
+  readonly identity: IdentityRecord | null;
+  readonly groups: readonly GroupInspection[];
+  readonly findings: readonly Finding[];
+}
+
+export interface GroupInspection {
+  readonly group: GroupId;
+  readonly shard: number;
+  /** What opening it would find. */
+  readonly verdict: Verdict['kind'];
+  /** null when it is lost. */
+  readonly hardState: HardState | null;
+  /** null without one, and when it is damaged: `findings` tells which. */
+  readonly floor: FloorRecord | null;
+  /** null when the log is not whole. */
+  readonly log: {
+    /** The first entry after the floor. */
+    readonly from: Index;
+    /** `from - 1` for an empty one. */
+    readonly to: Index;
+    readonly runs: readonly TermRun[];
+  } | null;
+  readonly blocks: BlockAccount;
+  readonly snapshots: readonly SnapshotAccount[];
+}
+
+/**
+ * Inspects a directory; `decode` also takes every block apart, as reading its entries would.
+ *
+ * @throws InspectionRefused; the signal's reason; errors of the disk.
+ */
+export function inspectDirectory(
+  directory: string,
+  { decode, ...options }: ReadingOptions & { readonly decode: boolean },
+): Promise<Inspection> {
+  return withStoppedDirectory(directory, options, async (found) => {
+    if (found.identity === null) {
+      const findings = [{ kind: 'damage', file: 'identity', what: found.damage } as const];
+      return { directory, identity: null, groups: [], findings };
+    }
+    if (found.identity.boot === 0) {
+      const what = 'the storage is to be emptied, and nothing in it counts; opening it does that';
+      return { directory, identity: found.identity, groups: [], findings: [{ kind: 'note', what }] };
+    }
+    const findings = [...(await findingsInSlots(found)), ...findingsInShards(found)];
+    const groups: GroupInspection[] = [];
+    for (const group of found.groups) {
+      const judged = await found.judge(group);
+      const { snapshots, findings: inSnapshots } = await accountOfSnapshots(found, group);
+      groups.push(inspectGroup(judged, snapshots));
+      findings.push(...findingsInVerdict(judged), ...brokenBlocks(judged), ...inSnapshots);
+      findings.push(...findingsInFloor(judged, snapshots));
+      if (decode) findings.push(...(await undecodableBlocks(found, judged)));
+    }
+    return { directory, identity: found.identity, groups, findings };
+  });
+}
+
+function inspectGroup(judged: JudgedGroup, snapshots: readonly SnapshotAccount[]): GroupInspection {
+  const { group, shard, verdict, hardState, floor } = judged;
+  return {
+    group,
+    shard: shard.number,
+    verdict: verdict.kind,
+    hardState: hardState.kind === 'found' ? hardState.hardState : null,
+    floor,
+    log:
+      verdict.kind === 'clean'
+        ? { from: (floor?.index ?? 0) + 1, to: verdict.end.index, runs: verdict.runs }
+        : null,
+    blocks: accountOfBlocks(judged),
+    snapshots,
+  };
+}
+
+function findingsInShards({ shards }: StoppedDirectory): Finding[] {
+  return shards.flatMap(({ number, broken, found }): Finding[] => {
+    const at = { shard: number, file: `shard-${number}` };
+    if (broken !== null) return [{ kind: 'damage', ...at, what: broken }];
+    if (found.stray === 'none') return [];
+    const bytes = `bytes in shard-${number} belong to no block that can be named`;
+    return found.stray === 'torn'
+      ? [{ kind: 'note', ...at, what: `${bytes}: what an interrupted write left` }]
+      : [{ kind: 'damage', ...at, what: `${bytes}: they were changed after they were written` }];
+  });
+}
+
+/** The verdict's account, with where it is. */
+function findingsInVerdict({ group, shard, verdict }: JudgedGroup): Finding[] {
+  if (verdict.kind === 'clean') return [];
+  const at = { kind: 'damage', shard: shard.number, group, what: describeVerdict(verdict) } as const;
+  if (verdict.kind === 'tail-lost') return [{ ...at, blocks: verdict.lost }];
+  if (verdict.kind === 'hard-state-lost') return [at];
+  const [first, last] = [verdict.holes[0], verdict.holes.at(-1)];
+  if (first === undefined || last === undefined) return [at];
+  const held = verdict.holes.flatMap(({ entries }) => (entries === null ? [] : [entries]));
+  const entries = { from: held[0]?.from ?? 0, to: held.at(-1)?.to ?? 0 };
+  return [{ ...at, blocks: { from: first.from, to: last.to }, ...(held.length > 0 ? { entries } : {}) }];
+}
+
+/** What lies before the floor is in a snapshot, or nowhere. */
+function findingsInFloor({ group, floor }: JudgedGroup, snapshots: readonly SnapshotAccount[]): Finding[] {
+  if (floor === null || floor.index === 0) return [];
+  const latest = Math.max(0, ...snapshots.filter(({ damage }) => damage === null).map(({ index }) => index));
+  if (latest >= floor.index) return [];
+  const what = `the log begins after entry ${floor.index}, and there is no whole snapshot of that entry or a later one`;
+  return [{ kind: 'damage', group, entries: { from: latest + 1, to: floor.index }, what }];
+}
