@@ -17,9 +17,10 @@ import { makeBackend } from './backends/make-backend.ts';
 import { damagedLog } from './damaged-log.ts';
 import { describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
-import { type FloorRecord, readFloor, writeFloor } from './floor-file.ts';
+import { type FloorRecord, writeFloor } from './floor-file.ts';
 import { FoundBlocks } from './found-blocks.ts';
 import { GroupLog } from './group-log.ts';
+import { readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { MarkFile } from './mark-file.ts';
@@ -254,20 +255,9 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   async #judge(group: GroupId): Promise<{ verdict: Verdict; floor: FloorRecord | null }> {
     const { directory, doors } = this.#settings;
-    const { hardStates, marks } = this.#files();
-    const mark = marks.find(group);
-    const record = await readFloor(doors.disk, directory, group, this.seed);
-    const isLost = record !== 'damaged' && (record?.lowestNumber ?? 0) < mark.lowestNumber;
-    const floor = isLost ? 'damaged' : record;
-    const { found } = this.#shardOf(group);
-    const verdict = recover({
-      blocks: found.of(group).map((block) => (block.intact ? { intact: true, ...block.header } : block)),
-      stray: found.stray.after(group),
-      hardState: hardStates.find(group),
-      markedNumber: mark.durableNumber,
-      floor,
-    });
-    return { verdict, floor: floor === 'damaged' ? null : floor };
+    const places = { disk: doors.disk, directory, seed: this.seed, ...this.#files() };
+    const { records, floor } = await readRecords(group, places, this.#shardOf(group).found);
+    return { verdict: recover(records), floor };
   }
 
   /** Reads what the log needs; nothing on disk is changed by it. */

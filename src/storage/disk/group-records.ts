@@ -28,7 +28,7 @@ export async function readRecords(
   const floor = isLost ? 'damaged' : record;
   const records: Records = {
     blocks: found.of(group).map((block) => (block.intact ? { intact: true, ...block.header } : block)),
-    stray: found.stray,
+    stray: found.stray.after(group),
     hardState: hardStates.find(group),
     markedNumber: mark.durableNumber,
     floor,

@@ -99,9 +99,9 @@ function findingsInShards({ shards }: StoppedDirectory): Finding[] {
   return shards.flatMap(({ number, broken, found }): Finding[] => {
     const at = { shard: number, file: `shard-${number}` };
     if (broken !== null) return [{ kind: 'damage', ...at, what: broken }];
-    if (found.stray === 'none') return [];
+    if (found.stray.all === 'none') return [];
     const bytes = `bytes in shard-${number} belong to no block that can be named`;
-    return found.stray === 'torn'
+    return found.stray.all === 'torn'
       ? [{ kind: 'note', ...at, what: `${bytes}: what an interrupted write left` }]
       : [{ kind: 'damage', ...at, what: `${bytes}: they were changed after they were written` }];
   });
@@ -112,12 +112,16 @@ function findingsInVerdict({ group, shard, verdict }: JudgedGroup): Finding[] {
   if (verdict.kind === 'clean') return [];
   const at = { kind: 'damage', shard: shard.number, group, what: describeVerdict(verdict) } as const;
   if (verdict.kind === 'tail-lost') return [{ ...at, blocks: verdict.lost }];
-  if (verdict.kind === 'hard-state-lost') return [at];
-  const [first, last] = [verdict.holes[0], verdict.holes.at(-1)];
-  if (first === undefined || last === undefined) return [at];
-  const held = verdict.holes.flatMap(({ entries }) => (entries === null ? [] : [entries]));
-  const entries = { from: held[0]?.from ?? 0, to: held.at(-1)?.to ?? 0 };
-  return [{ ...at, blocks: { from: first.from, to: last.to }, ...(held.length > 0 ? { entries } : {}) }];
+  if (verdict.kind !== 'holes') return [at];
+  const [from, to] = [verdict.holes[0]?.from, verdict.holes.at(-1)?.to];
+  const [first, last] = [verdict.missing[0], verdict.missing.at(-1)];
+  return [
+    {
+      ...at,
+      ...(first === undefined || last === undefined ? {} : { blocks: { from: first.from, to: last.to } }),
+      ...(from === undefined || to === undefined ? {} : { entries: { from, to } }),
+    },
+  ];
 }
 
 /** What lies before the floor is in a snapshot, or nowhere. */

@@ -16,6 +16,7 @@ import { MarkFile } from '../disk/mark-file.ts';
 import { type FoundHardState, recover, type Verdict } from '../disk/recover.ts';
 import { scanShard } from '../disk/scan-shard.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
+import { StrayBytes } from '../disk/stray-bytes.ts';
 import { InspectionRefused } from '../errors.ts';
 import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
 import { readOnlyDisk } from './read-only-disk.ts';
@@ -223,7 +224,7 @@ export class StoppedDirectory {
   }
 }
 
-const nothing: Scan = { blocks: [], stray: 'none' };
+const nothing: Scan = { blocks: [], stray: new StrayBytes() };
 
 async function namesOf(disk: Disk, directory: string): Promise<string[]> {
   let names: string[] | null;
