@@ -24,10 +24,11 @@ import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { LiveBlocks } from './live-blocks.ts';
 import { MarkFile } from './mark-file.ts';
+import { refuseMissingCodec } from './missing-codec.ts';
 import { readConfigurations } from './read-configurations.ts';
 import { type CleanVerdict, recover, type Verdict } from './recover.ts';
 import { scanShard } from './scan-shard.ts';
-import { Shard, type ShardHost } from './shard.ts';
+import { type Commit, Shard, type ShardHost } from './shard.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 
 interface OpenedShard {
@@ -48,7 +49,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   readonly #snapshots = new Map<GroupId, SnapshotFiles>();
   #failure: StorageFailed | null = null;
   #closing: Promise<void> | null = null;
-  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0 };
+  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, rawBytes: 0 };
   readonly #syncLatency = new Histogram();
 
   private constructor(
@@ -77,6 +78,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       await instance.#openFiles();
       if (found.isNew) instance.#refuseUnlessEmpty();
       else await instance.#refuseDamage();
+      instance.#refuseMissingCodec();
       await instance.#files().hardStates.settle();
       for (const { shard } of instance.#shards) await shard.backend.settle();
       const identity = { ...found.identity, boot: found.identity.boot + 1 };
@@ -217,9 +219,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#counts.writes += writes;
   }
 
-  synced({ blocks, bytes, tookMs }: { blocks: number; bytes: number; tookMs: number }): void {
+  synced({ blocks, bytes, rawBytes, tookMs }: Commit): void {
     this.#counts.blocks += blocks;
     this.#counts.bytesWritten += bytes;
+    this.#counts.rawBytes += rawBytes;
     this.#counts.syncs += 1;
     this.#syncLatency.observe(tookMs);
   }
@@ -270,6 +273,15 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     for (const group of this.groups) {
       const { verdict } = await this.#judge(group);
       if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
+    }
+  }
+
+  #refuseMissingCodec(): void {
+    const { directory, doors } = this.#settings;
+    for (const group of this.groups) {
+      const { lowestNumber } = this.#files().marks.find(group);
+      const blocks = this.#shardOf(group).found.of(group);
+      refuseMissingCodec(blocks, { directory, group, lowestNumber }, doors.work);
     }
   }
 

@@ -1,18 +1,31 @@
 import type { Work } from '../../doors/work.ts';
 import type { HardState } from '../../raft/effect.ts';
-import type { Entry, Index, Term } from '../../raft/entry.ts';
-import { entryBytes } from '../../raft/entry.ts';
+import type { Index, Term } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, WriteRequest } from '../contract.ts';
 import type { StorageFailed } from '../errors.ts';
 import type { Backend } from './backends/backend.ts';
-import { type BlockContent, type SealedBlock, sealCompressed, sealPlain } from './block.ts';
+import { Batch, type Draft, type PendingWrite } from './batch.ts';
+import { type BlockPlace, type SealedBlock, seal } from './block.ts';
 import type { CodecName } from './block-header.ts';
+import { Compression } from './compression.ts';
 import type { FloorRecord } from './floor-file.ts';
 import type { GroupLog, LogShard } from './group-log.ts';
 
-/** One commit takes no more than about this much, so that a long queue does not make one long sync. */
-const COMMIT_BYTES = 256 * 1024;
+/**
+ * How many batches are packed before their turn. One is packed while the one before it syncs; a second keeps
+ * another thread busy where packing takes longer than syncing.
+ */
+const PACKED_AHEAD = 2;
+
+/** What one append and sync brought. */
+export interface Commit {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** As many as there would be without compression. */
+  readonly rawBytes: number;
+  readonly tookMs: number;
+}
 
 /** What a shard needs of the storage it is part of. */
 export interface ShardHost {
@@ -27,33 +40,22 @@ export interface ShardHost {
   /** Milliseconds, by the clock that `synced` is measured with. */
   now(): number;
   written(writes: number): void;
-  synced(commit: { blocks: number; bytes: number; tookMs: number }): void;
-}
-
-interface Pending {
-  readonly log: GroupLog;
-  readonly request: WriteRequest;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** The writes of one group that become one block. */
-interface Draft {
-  readonly log: GroupLog;
-  /** Where the block cuts; null while nothing of it touches the log. */
-  firstIndex: Index | null;
-  entries: Entry[];
-  hardState: HardState | null;
+  synced(commit: Commit): void;
 }
 
 /**
  * One queue, one writer. While a commit is being synced everything else waits, and becomes the next one:
  * nothing is delayed on purpose, and a busy shard shares each sync among all that came meanwhile.
+ *
+ * A batch that nothing can join any more gains nothing by waiting, so it is encoded and compressed at once.
+ * Only its bytes are: what a header says of the blocks before it is written when its turn has come.
  */
 export class Shard implements LogShard {
   readonly backend: Backend;
   readonly #host: ShardHost;
-  #queue: Pending[] = [];
+  readonly #compression: Compression;
+  /** In the order of their turns; writes may join the last one. */
+  #queue: Batch[] = [];
   /** Writes of the commit that is being made. */
   #underWay = 0;
   #running: Promise<void> | null = null;
@@ -62,6 +64,7 @@ export class Shard implements LogShard {
   constructor(backend: Backend, host: ShardHost) {
     this.backend = backend;
     this.#host = host;
+    this.#compression = new Compression(host.codec, host.work);
   }
 
   get work(): Work {
@@ -73,7 +76,7 @@ export class Shard implements LogShard {
   }
 
   get pending(): number {
-    return this.#queue.length + this.#underWay;
+    return this.#queue.reduce((sum, { writes }) => sum + writes.length, this.#underWay);
   }
 
   fail(what: string, cause: unknown): StorageFailed {
@@ -84,7 +87,7 @@ export class Shard implements LogShard {
     const { failure } = this.#host;
     if (failure !== null) return Promise.reject(failure);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ log, request, resolve, reject });
+      this.#enqueue({ log, request, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -103,52 +106,56 @@ export class Shard implements LogShard {
 
   /** The storage is poisoned: what waits hears why. What is under way hears it from its own commit. */
   rejectQueued(failure: StorageFailed): void {
-    for (const { reject } of this.#queue.splice(0)) reject(failure);
+    for (const { writes } of this.#queue.splice(0)) for (const { reject } of writes) reject(failure);
+  }
+
+  #enqueue(write: PendingWrite): void {
+    const last = this.#queue.at(-1);
+    if (last?.accepts(write) === true) {
+      last.add(write);
+      if (last.isFull) this.#packAhead();
+      return;
+    }
+    const batch = new Batch();
+    batch.add(write);
+    this.#queue.push(batch);
+    this.#packAhead();
+  }
+
+  #packAhead(): void {
+    for (const batch of this.#queue.slice(0, PACKED_AHEAD)) {
+      const isJoined = batch === this.#queue.at(-1) && !batch.isFull;
+      if (!isJoined) batch.pack(this.#compression);
+    }
   }
 
   async #run(): Promise<void> {
     // Whatever else is handed over in this run of the event loop's code shares the first commit.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
-      const batch = this.#takeBatch();
-      this.#underWay = batch.length;
-      try {
-        await this.inTurn(() => this.#commit(batch));
-        // Another shard may have failed meanwhile; these writes are durable all the same.
-        this.#underWay = 0;
-        for (const { resolve } of batch) resolve();
-      } catch (cause) {
-        const failure = this.#host.fail('a write or sync failed, so what reached the disk is unknown', cause);
-        this.#underWay = 0;
-        for (const { reject } of batch) reject(failure);
-      }
+    for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
+      await this.#make(batch);
     }
     this.#running = null;
   }
 
-  /**
-   * A cut never shares a commit with a write that it cuts into, since it would be one block. A hard state
-   * is saved before the blocks of its commit, so it begins one: it must not be found without the writes
-   * before it. A floor goes alone.
-   */
-  #takeBatch(): Pending[] {
-    const touched = new Set<GroupLog>();
-    let bytes = 0;
-    let count = 0;
-    for (const { log, request } of this.#queue) {
-      const { hardState, cutFrom, entries, floor } = request;
-      const begins = (cutFrom !== undefined || hardState !== undefined) && touched.has(log);
-      if (count > 0 && (begins || floor !== undefined || bytes >= COMMIT_BYTES)) break;
-      for (const entry of entries) bytes += entryBytes(entry);
-      if (entries.length > 0 || cutFrom !== undefined) touched.add(log);
-      count += 1;
-      if (floor !== undefined) break;
+  async #make(batch: Batch): Promise<void> {
+    const { writes } = batch;
+    this.#underWay = writes.length;
+    try {
+      batch.pack(this.#compression);
+      this.#packAhead();
+      await this.inTurn(() => this.#commit(batch));
+      // Another shard may have failed meanwhile; these writes are durable all the same.
+      this.#underWay = 0;
+      for (const { resolve } of writes) resolve();
+    } catch (cause) {
+      const failure = this.#host.fail('a write or sync failed, so what reached the disk is unknown', cause);
+      this.#underWay = 0;
+      for (const { reject } of writes) reject(failure);
     }
-    return this.#queue.splice(0, count);
   }
 
-  async #commit(batch: readonly Pending[]): Promise<void> {
-    const drafts = draftsOf(batch);
+  async #commit({ drafts, writes }: Batch): Promise<void> {
     // A block of a term is submitted only after that term's hard state is durable: a block ahead of the
     // hard state then proves that the hard state was lost, and a vote is never guessed.
     for (const { log, hardState } of drafts) {
@@ -158,19 +165,18 @@ export class Shard implements LogShard {
     }
     const sealed = await this.#seal(drafts);
     if (sealed.length > 0) await this.#append(sealed);
-    for (const { log, request } of batch) {
+    for (const { log, request } of writes) {
       if (request.floor !== undefined) await this.#moveFloor(log, request.floor);
     }
-    this.#host.written(batch.length);
+    this.#host.written(writes.length);
   }
 
   async #seal(drafts: readonly Draft[]): Promise<{ log: GroupLog; block: SealedBlock }[]> {
-    const { codec, work, seed } = this.#host;
     const sealed: { log: GroupLog; block: SealedBlock }[] = [];
     let commitOffset = 0;
-    for (const { log, firstIndex, entries } of drafts) {
-      if (firstIndex === null) continue;
-      const content: BlockContent = {
+    for (const { log, firstIndex, entries, body } of drafts) {
+      if (firstIndex === null || body === null) continue;
+      const place: BlockPlace = {
         group: log.group,
         number: log.nextNumber,
         firstIndex,
@@ -179,13 +185,12 @@ export class Shard implements LogShard {
         durableNumber: log.durableNumber,
         voidFrom: 0,
         commitOffset,
-        entries,
       };
-      const block = codec === 'gzip' ? await sealCompressed(content, work, seed) : sealPlain(content, seed);
+      const block = seal(place, await body, this.#host.seed);
       const last = entries.at(-1);
       const index = last?.index ?? firstIndex - 1;
       log.nextNumber += 1;
-      log.end = { number: content.number, index, term: last?.term ?? this.#termBefore(log, firstIndex) };
+      log.end = { number: place.number, index, term: last?.term ?? this.#termBefore(log, firstIndex) };
       sealed.push({ log, block });
       commitOffset += block.bytes.length;
     }
@@ -196,16 +201,17 @@ export class Shard implements LogShard {
     const beganAt = this.#host.now();
     const locations = await this.backend.append(sealed.map(({ block }) => block));
     const tookMs = this.#host.now() - beganAt;
-    let bytes = 0;
+    let [bytes, rawBytes] = [0, 0];
     for (const [position, { log, block }] of sealed.entries()) {
       const location = locations[position];
       if (location === undefined) throw new Error('the backend did not say where a block is');
       log.blocks.add(block.header, location);
       log.durableNumber = block.header.number;
       bytes += block.bytes.length;
+      rawBytes += block.bytes.length - block.header.bodyLength + block.header.rawLength;
       this.#host.mark(log.group, block.header.number);
     }
-    this.#host.synced({ blocks: sealed.length, bytes, tookMs });
+    this.#host.synced({ blocks: sealed.length, bytes, rawBytes, tookMs });
   }
 
   /** The floor is durable before any block goes: in between, what lies below it is dead but harmless. */
@@ -231,21 +237,4 @@ export class Shard implements LogShard {
     for (const run of block?.header.runs ?? []) if (run.firstIndex <= index) term = run.term;
     return term;
   }
-}
-
-/** Consecutive writes of a group become one block; what does not touch the log makes none. */
-function draftsOf(batch: readonly Pending[]): Draft[] {
-  const drafts = new Map<GroupLog, Draft>();
-  for (const { log, request } of batch) {
-    let draft = drafts.get(log);
-    if (draft === undefined) {
-      draft = { log, firstIndex: null, entries: [], hardState: null };
-      drafts.set(log, draft);
-    }
-    const { cutFrom, entries, hardState } = request;
-    draft.firstIndex ??= cutFrom ?? entries[0]?.index ?? null;
-    draft.entries = draft.entries.length === 0 ? [...entries] : draft.entries.concat(entries);
-    if (hardState !== undefined) draft.hardState = hardState;
-  }
-  return [...drafts.values()];
 }
