@@ -24,6 +24,8 @@ const TURN_MS = 120;
 const BATCHES = [1, 128] as const;
 const WRITES_A_TURN = 100;
 const PLAIN_ROUNDS = 21;
+/** Unmeasured: a new process takes ten times as long for its first thousand writes. */
+const WARM_UP_WRITES = 1500;
 
 const clock = nodeClock();
 const commands = orderCommands(4096);
@@ -48,6 +50,7 @@ async function benchPlain(directory: string, batch: number): Promise<void> {
   const fdatasync = promisify(fs.fdatasync);
   const instance = await fileStorage({ directory }).open({ id: 'n1' });
   const log = await StorageLog.begin(await instance.openLog('g'), commands);
+  for (let write = 0; write < WARM_UP_WRITES; write += 1) await log.write(log.request(batch));
   const before = instance.stats();
   await log.write(log.request(batch));
   const bytes = Buffer.alloc(instance.stats().bytesWritten - before.bytesWritten, 'x');
@@ -167,6 +170,7 @@ async function rates(
   commandsAWrite: number,
 ): Promise<number[]> {
   const samples: number[][] = contenders.map(() => []);
+  for (const { logs } of contenders) await rateOf(logs, callers, commandsAWrite);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [place, { logs }] of contenders.entries()) {
       samples[place]?.push(await rateOf(logs, callers, commandsAWrite));
