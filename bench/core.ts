@@ -1,6 +1,7 @@
 // What consensus itself costs: proposals through three cores in one thread.
 
 import { nodeClock } from '../src/doors/node-clock.ts';
+import { median } from './median.ts';
 import { row } from './table.ts';
 import { Trio } from './trio.ts';
 
@@ -28,10 +29,6 @@ function measure(batch: number): number {
   };
   run(PROPOSALS / 4);
   return median([run(PROPOSALS), run(PROPOSALS), run(PROPOSALS)]);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 /** Prints the section. */

@@ -9,12 +9,14 @@ import { benchReads } from './reads.ts';
 import { benchReplication } from './replication.ts';
 import { benchSimulator } from './simulator.ts';
 import { benchSnapshot } from './snapshot.ts';
+import { benchStorage } from './storage.ts';
 
 /** On the disk of this directory, which is the one to be measured. */
 const scratch = fileURLToPath(new URL('../../.kontiki/bench', import.meta.url));
 const sections: Readonly<Record<string, (size?: number) => void | Promise<void>>> = {
   core: () => benchCore(),
   memory: () => benchMemory(),
+  storage: () => benchStorage(scratch),
   replication: () => benchReplication(scratch),
   reads: () => benchReads(scratch),
   opening: (entriesMax = 10_000_000) => benchOpening(scratch, entriesMax),

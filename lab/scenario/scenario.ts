@@ -29,7 +29,7 @@ export interface ClusterSpec {
   /** Machines with the ids after those, which start when a step of the timeline takes them in. */
   readonly spares: number;
   readonly backend: 'files' | 'level';
-  readonly codec: 'none' | 'gzip';
+  readonly codec: 'none' | 'gzip' | 'zstd';
   readonly shards: number;
   /** Files of the log are given up as a whole, so this is how much of it a disk keeps for nothing. */
   readonly segmentBytes: number;

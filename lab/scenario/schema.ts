@@ -12,7 +12,7 @@ export const clusterSettings = {
       'How many more machines wait for a step of the timeline to take them in, with the ids after those.',
     ),
   backend: word(['files', 'level']).default('files').describe('What keeps the blocks of the log.'),
-  codec: word(['none', 'gzip']).default('none').describe('How blocks are compressed.'),
+  codec: word(['none', 'gzip', 'zstd']).default('none').describe('How blocks are compressed.'),
   shards: wholeNumber(1, 64).default(1).describe('Over how many shards the groups are spread.'),
   segment: size('64KiB')
     .prefault('64MiB')

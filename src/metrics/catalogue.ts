@@ -324,6 +324,11 @@ export const metricCatalogue = {
     help: 'Syncs of the log; writes that queue meanwhile share the next.',
   },
   storage_written_bytes_total: { kind: 'counter', unit: 'bytes', help: 'Bytes of the blocks written.' },
+  storage_raw_bytes_total: {
+    kind: 'counter',
+    unit: 'bytes',
+    help: 'What they would have been without compression.',
+  },
   storage_failures_total: {
     kind: 'counter',
     unit: 'count',

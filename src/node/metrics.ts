@@ -170,6 +170,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     storage_blocks_total: storage.blocks,
     storage_syncs_total: storage.syncs,
     storage_written_bytes_total: storage.bytesWritten,
+    storage_raw_bytes_total: storage.rawBytes,
     storage_failures_total: counters.storageFailures,
   };
 }

@@ -42,14 +42,16 @@ export class ObservedStorage implements Storage {
   /** Of all instances since the node was opened. @throws Error when none was. */
   stats(): StorageStats {
     if (this.#instance === null) throw new Error('the storage was never opened');
-    const { writes, blocks, syncs, bytesWritten, pendingWrites, syncLatency } = this.#instance.stats();
+    const { writes, blocks, syncs, bytesWritten, rawBytes, pendingWrites, syncLatency } =
+      this.#instance.stats();
     const before = this.#before;
-    if (before === null) return { writes, blocks, syncs, bytesWritten, pendingWrites, syncLatency };
+    if (before === null) return { writes, blocks, syncs, bytesWritten, rawBytes, pendingWrites, syncLatency };
     return {
       writes: before.writes + writes,
       blocks: before.blocks + blocks,
       syncs: before.syncs + syncs,
       bytesWritten: before.bytesWritten + bytesWritten,
+      rawBytes: before.rawBytes + rawBytes,
       pendingWrites,
       syncLatency: sumOf(before.syncLatency, syncLatency),
     };

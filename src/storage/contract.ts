@@ -168,7 +168,10 @@ export interface StorageStats {
   readonly writes: number;
   readonly blocks: number;
   readonly syncs: number;
+  /** Of the blocks, as they are stored. */
   readonly bytesWritten: number;
+  /** As many as there would be without compression: how well that does is this over `bytesWritten`. */
+  readonly rawBytes: number;
   /** Writes handed over and not yet durable. */
   readonly pendingWrites: number;
   /** How long each sync of the log took, the append before it included: as many as `syncs`. */

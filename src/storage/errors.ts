@@ -4,6 +4,7 @@ export type StorageRefusal =
   | 'other-cluster'
   | 'other-format'
   | 'damaged'
+  | 'missing-codec'
   | 'not-writable'
   | 'wrong-options';
 

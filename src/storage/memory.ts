@@ -87,7 +87,7 @@ function identityFor(
 class MemoryInstance implements StorageInstance {
   readonly #kept: Kept;
   #identity: StorageIdentity;
-  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, pendingWrites: 0 };
+  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, rawBytes: 0, pendingWrites: 0 };
   readonly #syncLatency = new Histogram();
   readonly #opened = new Set<GroupId>();
   #failure: StorageFailed | null = null;
@@ -178,6 +178,7 @@ class MemoryInstance implements StorageInstance {
     // There is no disk to wait for.
     this.#syncLatency.observe(0);
     this.#counts.bytesWritten += bytes;
+    this.#counts.rawBytes += bytes;
   }
 }
 

@@ -236,6 +236,7 @@ export function logFacts(inPlace: InPlace): void {
     strictEqual(after.syncLatency.count, after.syncs);
     strictEqual(after.syncLatency.sum >= 0, true);
     strictEqual(after.blocks > before.blocks && after.bytesWritten > before.bytesWritten, true);
+    strictEqual(after.rawBytes >= after.bytesWritten, true);
     await instance.close();
     deepStrictEqual(instance.stats(), after);
   });

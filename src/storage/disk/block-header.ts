@@ -3,9 +3,9 @@ import type { Index, Term, TermRun } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 
 /** How a block's body is stored. The numbers stand on disk. */
-export const codecs = { none: 0, gzip: 1 } as const;
+export const codecs = { none: 0, gzip: 1, zstd: 2 } as const;
 export type CodecName = keyof typeof codecs;
-const codecNames = ['none', 'gzip'] as const;
+const codecNames = ['none', 'gzip', 'zstd'] as const;
 
 /** The end of a log at one moment: which block wrote it, and its last entry. All zero for an empty log. */
 export interface LogEnd {

@@ -24,11 +24,12 @@ import { readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { MarkFile } from './mark-file.ts';
+import { refuseMissingCodec } from './missing-codec.ts';
 import { type OpenVerdict, type RefusedVerdict, recover, type Verdict } from './recover.ts';
 import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
 import { scanShard } from './scan-shard.ts';
-import { Shard, type ShardHost } from './shard.ts';
+import { type Commit, Shard, type ShardHost } from './shard.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import type { StoredBlock } from './stored-block.ts';
 
@@ -50,7 +51,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   readonly #snapshots = new Map<GroupId, SnapshotFiles>();
   #failure: StorageFailed | null = null;
   #closing: Promise<void> | null = null;
-  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0 };
+  readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, rawBytes: 0 };
   readonly #syncLatency = new Histogram();
 
   private constructor(
@@ -79,6 +80,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       await instance.#openFiles();
       if (found.isNew) instance.#refuseUnlessEmpty();
       else await instance.#refuseDamage();
+      instance.#refuseMissingCodec();
       await instance.#files().hardStates.settle();
       for (const { shard } of instance.#shards) await shard.backend.settle();
       const identity = { ...found.identity, boot: found.identity.boot + 1 };
@@ -197,9 +199,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#counts.writes += writes;
   }
 
-  synced({ blocks, bytes, tookMs }: { blocks: number; bytes: number; tookMs: number }): void {
+  synced({ blocks, bytes, rawBytes, tookMs }: Commit): void {
     this.#counts.blocks += blocks;
     this.#counts.bytesWritten += bytes;
+    this.#counts.rawBytes += rawBytes;
     this.#counts.syncs += 1;
     this.#syncLatency.observe(tookMs);
   }
@@ -250,6 +253,15 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     for (const group of this.groups) {
       const { verdict } = await this.#judge(group);
       if (isRefused(verdict)) throw this.#refusal(group, verdict);
+    }
+  }
+
+  #refuseMissingCodec(): void {
+    const { directory, doors } = this.#settings;
+    for (const group of this.groups) {
+      const { lowestNumber } = this.#files().marks.find(group);
+      const blocks = this.#shardOf(group).found.of(group);
+      refuseMissingCodec(blocks, { directory, group, lowestNumber }, doors.work);
     }
   }
 

@@ -1,9 +1,11 @@
 import { crc32 } from '../../doors/checksum.ts';
+import { nodesWithZstd } from '../../doors/work.ts';
 import type { NodeId } from '../../raft/identity.ts';
 import { isOptions, shown, unknownOptions } from '../../raft/option-mistakes.ts';
 import type { Storage, StorageOpenRequest } from '../contract.ts';
 import { StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
+import { type CodecName, codecs } from './block-header.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
 import { forgetStorage } from './forget.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity } from './identity-file.ts';
@@ -17,8 +19,11 @@ export interface FileStorageOptions {
   readonly directory: string;
   /** How blocks are kept; fixed when the storage is created. Default `files`. */
   readonly backend?: 'files' | 'level';
-  /** How new blocks are compressed; old ones stay readable. Default `none`. */
-  readonly codec?: 'none' | 'gzip';
+  /**
+   * How new blocks are compressed, where that pays; old ones stay readable. `zstd` needs Node 22.15, 23.8, or
+   * 24 and later, and so does whoever opens the directory from then on. Default `none`.
+   */
+  readonly codec?: CodecName;
   /** Independent logs that groups are spread over; fixed when the storage is created. Default 1, at most 64. */
   readonly shards?: number;
   /**
@@ -54,7 +59,7 @@ export function fileStorage(options: FileStorageOptions): Storage {
 export interface FileStorageSettings {
   readonly directory: string;
   readonly backend: 'files' | 'level';
-  readonly codec: 'none' | 'gzip';
+  readonly codec: CodecName;
   readonly shards: number;
   readonly segmentBytes: number;
   readonly doors: StorageDoors;
@@ -206,8 +211,11 @@ function mistakesIn(options: FileStorageOptions): string[] {
   if (backend !== undefined && backend !== 'files' && backend !== 'level') {
     mistakes.push(`- backend: found ${shown(backend)}, expected "files" or "level"`);
   }
-  if (codec !== undefined && codec !== 'none' && codec !== 'gzip') {
-    mistakes.push(`- codec: found ${shown(codec)}, expected "none" or "gzip"`);
+  const { work } = isOptions(options.doors) ? options.doors : nodeStorageDoors();
+  if (codec !== undefined && !(typeof codec === 'string' && Object.hasOwn(codecs, codec))) {
+    mistakes.push(`- codec: found ${shown(codec)}, expected "none", "gzip" or "zstd"`);
+  } else if (codec === 'zstd' && work.zstd === null) {
+    mistakes.push(`- codec: "zstd" needs ${nodesWithZstd}; this Node does not have it`);
   }
   if (shards !== undefined && !(Number.isInteger(shards) && shards >= 1 && shards <= 64)) {
     mistakes.push(`- shards: found ${shown(shards)}, expected a whole number from 1 to 64`);

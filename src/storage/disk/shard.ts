@@ -1,13 +1,14 @@
 import type { Work } from '../../doors/work.ts';
 import type { HardState } from '../../raft/effect.ts';
 import type { Entry, Index, Term } from '../../raft/entry.ts';
-import { entryBytes } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, RecoveredLog, WriteRequest } from '../contract.ts';
 import type { StorageFailed } from '../errors.ts';
 import type { Backend } from './backends/backend.ts';
-import { type BlockContent, type SealedBlock, sealCompressed, sealPlain } from './block.ts';
+import { Batch, type Draft, pack, type PendingWrite } from './batch.ts';
+import { type BlockPlace, type SealedBlock, seal, sealPlain } from './block.ts';
 import type { CodecName } from './block-header.ts';
+import { Compression } from './compression.ts';
 import { describeHoles } from './describe-verdict.ts';
 import type { FloorRecord } from './floor-file.ts';
 import type { GroupLog, LogShard } from './group-log.ts';
@@ -15,8 +16,20 @@ import { openRecordContent } from './open-record.ts';
 import { recoveredLog } from './recovered-log.ts';
 import { mistakeInRepair } from './repair-mistake.ts';
 
-/** One commit takes no more than about this much, so that a long queue does not make one long sync. */
-const COMMIT_BYTES = 256 * 1024;
+/**
+ * How many batches are packed before their turn. One is packed while the one before it syncs; a second keeps
+ * another thread busy where packing takes longer than syncing.
+ */
+const PACKED_AHEAD = 2;
+
+/** What one append and sync brought. */
+export interface Commit {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** As many as there would be without compression. */
+  readonly rawBytes: number;
+  readonly tookMs: number;
+}
 
 /** What a shard needs of the storage it is part of. */
 export interface ShardHost {
@@ -31,42 +44,30 @@ export interface ShardHost {
   /** Milliseconds, by the clock that `synced` is measured with. */
   now(): number;
   written(writes: number): void;
-  synced(commit: { blocks: number; bytes: number; tookMs: number }): void;
+  synced(commit: Commit): void;
 }
 
-type Pending = PendingWrite | PendingRepair;
-
-interface PendingWrite {
-  readonly log: GroupLog;
-  readonly request: WriteRequest;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
+/** It goes alone: what is written after it must not be cut off by what it fills. */
 interface PendingRepair {
   readonly log: GroupLog;
-  readonly repair: readonly Entry[];
+  readonly entries: readonly Entry[];
   readonly resolve: (recovered: RecoveredLog | null) => void;
   readonly reject: (error: Error) => void;
-}
-
-/** The writes of one group that become one block. */
-interface Draft {
-  readonly log: GroupLog;
-  /** Where the block cuts; null while nothing of it touches the log. */
-  firstIndex: Index | null;
-  entries: Entry[];
-  hardState: HardState | null;
 }
 
 /**
  * One queue, one writer. While a commit is being synced everything else waits, and becomes the next one:
  * nothing is delayed on purpose, and a busy shard shares each sync among all that came meanwhile.
+ *
+ * A batch that nothing can join any more gains nothing by waiting, so it is encoded and compressed at once.
+ * Only its bytes are: what a header says of the blocks before it is written when its turn has come.
  */
 export class Shard implements LogShard {
   readonly backend: Backend;
   readonly #host: ShardHost;
-  #queue: Pending[] = [];
+  readonly #compression: Compression;
+  /** In the order of their turns; writes may join the last one. */
+  #queue: (Batch | PendingRepair)[] = [];
   /** Writes of the commit that is being made. */
   #underWay = 0;
   #running: Promise<void> | null = null;
@@ -75,6 +76,7 @@ export class Shard implements LogShard {
   constructor(backend: Backend, host: ShardHost) {
     this.backend = backend;
     this.#host = host;
+    this.#compression = new Compression(host.codec, host.work);
   }
 
   get work(): Work {
@@ -86,7 +88,7 @@ export class Shard implements LogShard {
   }
 
   get pending(): number {
-    return this.#queue.length + this.#underWay;
+    return this.#queue.reduce((sum, turn) => sum + requestsOf(turn).length, this.#underWay);
   }
 
   fail(what: string, cause: unknown): StorageFailed {
@@ -94,11 +96,21 @@ export class Shard implements LogShard {
   }
 
   submit(log: GroupLog, request: WriteRequest): Promise<void> {
-    return this.#enqueue((resolve, reject) => ({ log, request, resolve, reject }));
+    const { failure } = this.#host;
+    if (failure !== null) return Promise.reject(failure);
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ log, request, resolve, reject });
+      this.#running ??= this.#run();
+    });
   }
 
-  submitRepair(log: GroupLog, repair: readonly Entry[]): Promise<RecoveredLog | null> {
-    return this.#enqueue((resolve, reject) => ({ log, repair, resolve, reject }));
+  submitRepair(log: GroupLog, entries: readonly Entry[]): Promise<RecoveredLog | null> {
+    const { failure } = this.#host;
+    if (failure !== null) return Promise.reject(failure);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ log, entries, resolve, reject });
+      this.#running ??= this.#run();
+    });
   }
 
   /** Writes the open record of a log that still has to. In turn. */
@@ -138,84 +150,58 @@ export class Shard implements LogShard {
 
   /** The storage is poisoned: what waits hears why. What is under way hears it from its own commit. */
   rejectQueued(failure: StorageFailed): void {
-    for (const { reject } of this.#queue.splice(0)) reject(failure);
+    for (const turn of this.#queue.splice(0)) for (const { reject } of requestsOf(turn)) reject(failure);
   }
 
-  #enqueue<T>(pending: (resolve: (value: T) => void, reject: (error: Error) => void) => Pending): Promise<T> {
-    const { failure } = this.#host;
-    if (failure !== null) return Promise.reject(failure);
-    return new Promise((resolve, reject) => {
-      this.#queue.push(pending(resolve, reject));
-      this.#running ??= this.#run();
-    });
+  #enqueue(write: PendingWrite): void {
+    const last = this.#queue.at(-1);
+    if (last instanceof Batch && last.accepts(write)) {
+      last.add(write);
+      if (last.isFull) this.#packAhead();
+      return;
+    }
+    const batch = new Batch();
+    batch.add(write);
+    this.#queue.push(batch);
+    this.#packAhead();
+  }
+
+  #packAhead(): void {
+    for (const batch of this.#queue.slice(0, PACKED_AHEAD)) {
+      if (!(batch instanceof Batch)) continue;
+      const isJoined = batch === this.#queue.at(-1) && !batch.isFull;
+      if (!isJoined) batch.pack(this.#compression);
+    }
   }
 
   async #run(): Promise<void> {
     // Whatever else is handed over in this run of the event loop's code shares the first commit.
     await Promise.resolve();
-    for (;;) {
-      const [next] = this.#queue;
-      if (next === undefined) break;
-      if ('repair' in next) {
-        this.#queue.shift();
-        await this.#finish([next], async () => {
-          const recovered = await this.#repair(next.log, next.repair);
-          return () => next.resolve(recovered);
-        });
-      } else {
-        const batch = this.#takeBatch();
-        await this.#finish(batch, async () => {
-          await this.#commit(batch);
-          return () => {
-            for (const { resolve } of batch) resolve();
-          };
-        });
-      }
+    for (let turn = this.#queue.shift(); turn !== undefined; turn = this.#queue.shift()) {
+      await this.#make(turn);
     }
     this.#running = null;
   }
 
   /** Does the work in turn, then tells. */
-  async #finish(batch: readonly Pending[], work: () => Promise<() => void>): Promise<void> {
-    this.#underWay = batch.length;
+  async #make(turn: Batch | PendingRepair): Promise<void> {
+    const requests = requestsOf(turn);
+    this.#underWay = requests.length;
     try {
-      const tell = await this.inTurn(work);
-      // Another shard may have failed meanwhile; these writes are durable all the same.
+      if (turn instanceof Batch) turn.pack(this.#compression);
+      this.#packAhead();
+      const tell = await this.inTurn(() => (turn instanceof Batch ? this.#commit(turn) : this.#repair(turn)));
+      // Another shard may have failed meanwhile; this is durable all the same.
       this.#underWay = 0;
       tell();
     } catch (cause) {
       const failure = this.#host.fail('a write or sync failed, so what reached the disk is unknown', cause);
       this.#underWay = 0;
-      for (const { reject } of batch) reject(failure);
+      for (const { reject } of requests) reject(failure);
     }
   }
 
-  /**
-   * A cut never shares a commit with a write that it cuts into, since it would be one block. A hard state
-   * is saved before the blocks of its commit, so it begins one: it must not be found without the writes
-   * before it. A floor goes alone, and so does a repair.
-   */
-  #takeBatch(): PendingWrite[] {
-    const touched = new Set<GroupLog>();
-    let bytes = 0;
-    const batch: PendingWrite[] = [];
-    for (const pending of this.#queue) {
-      if ('repair' in pending) break;
-      const { log, request } = pending;
-      const { hardState, cutFrom, entries, floor } = request;
-      const begins = (cutFrom !== undefined || hardState !== undefined) && touched.has(log);
-      if (batch.length > 0 && (begins || floor !== undefined || bytes >= COMMIT_BYTES)) break;
-      for (const entry of entries) bytes += entryBytes(entry);
-      if (entries.length > 0 || cutFrom !== undefined) touched.add(log);
-      batch.push(pending);
-      if (floor !== undefined) break;
-    }
-    this.#queue.splice(0, batch.length);
-    return batch;
-  }
-
-  async #commit(batch: readonly PendingWrite[]): Promise<void> {
-    const drafts = draftsOf(batch);
+  async #commit({ drafts, writes }: Batch): Promise<() => void> {
     // A block of a term is submitted only after that term's hard state is durable: a block ahead of the
     // hard state then proves that the hard state was lost, and a vote is never guessed.
     for (const { log, hardState } of drafts) {
@@ -226,16 +212,19 @@ export class Shard implements LogShard {
     for (const { log } of drafts) await this.begin(log);
     const sealed = await this.#seal(drafts);
     if (sealed.length > 0) await this.#append(sealed);
-    for (const { log, request } of batch) {
+    for (const { log, request } of writes) {
       if (request.floor !== undefined) await this.#moveFloor(log, request.floor);
     }
-    this.#host.written(batch.length);
+    this.#host.written(writes.length);
+    return () => {
+      for (const { resolve } of writes) resolve();
+    };
   }
 
-  async #repair(log: GroupLog, entries: readonly Entry[]): Promise<RecoveredLog | null> {
+  async #repair({ log, entries, resolve }: PendingRepair): Promise<() => void> {
     const last = entries.at(-1)?.index ?? 0;
     const hole = log.holes().find(({ from, to }) => from <= last && last <= to);
-    if (hole === undefined) return null;
+    if (hole === undefined) return () => resolve(null);
     const mistake = mistakeInRepair(entries, hole, log.termAt(hole.from - 1));
     if (mistake !== null) throw this.#host.fail(mistake, undefined);
     await this.begin(log);
@@ -243,7 +232,7 @@ export class Shard implements LogShard {
     const recovered = await this.#whatIsKnownOf(log);
     log.onRepaired(recovered);
     this.#host.written(1);
-    return recovered;
+    return () => resolve(recovered);
   }
 
   async #whatIsKnownOf(log: GroupLog): Promise<RecoveredLog> {
@@ -263,7 +252,7 @@ export class Shard implements LogShard {
     log: GroupLog,
     entries: readonly Entry[],
   ): Promise<{ log: GroupLog; block: SealedBlock }> {
-    const content: BlockContent = {
+    const place: BlockPlace = {
       group: log.group,
       number: log.nextNumber,
       firstIndex: entries[0]?.index ?? 0,
@@ -273,24 +262,19 @@ export class Shard implements LogShard {
       voidFrom: 0,
       repairs: true,
       commitOffset: 0,
-      entries,
     };
     log.nextNumber += 1;
-    log.end = { ...log.end, number: content.number };
-    return { log, block: await this.#sealOne(content) };
-  }
-
-  #sealOne(content: BlockContent): Promise<SealedBlock> | SealedBlock {
-    const { codec, work, seed } = this.#host;
-    return codec === 'gzip' ? sealCompressed(content, work, seed) : sealPlain(content, seed);
+    log.end = { ...log.end, number: place.number };
+    const body = await pack({ log, entries }, this.#compression);
+    return { log, block: seal(place, body, this.#host.seed) };
   }
 
   async #seal(drafts: readonly Draft[]): Promise<{ log: GroupLog; block: SealedBlock }[]> {
     const sealed: { log: GroupLog; block: SealedBlock }[] = [];
     let commitOffset = 0;
-    for (const { log, firstIndex, entries } of drafts) {
-      if (firstIndex === null) continue;
-      const content: BlockContent = {
+    for (const { log, firstIndex, entries, body } of drafts) {
+      if (firstIndex === null || body === null) continue;
+      const place: BlockPlace = {
         group: log.group,
         number: log.nextNumber,
         firstIndex,
@@ -300,13 +284,12 @@ export class Shard implements LogShard {
         voidFrom: 0,
         repairs: false,
         commitOffset,
-        entries,
       };
-      const block = await this.#sealOne(content);
+      const block = seal(place, await body, this.#host.seed);
       const last = entries.at(-1);
       const index = last?.index ?? firstIndex - 1;
       log.nextNumber += 1;
-      log.end = { number: content.number, index, term: last?.term ?? this.#termBefore(log, firstIndex) };
+      log.end = { number: place.number, index, term: last?.term ?? this.#termBefore(log, firstIndex) };
       sealed.push({ log, block });
       commitOffset += block.bytes.length;
     }
@@ -317,7 +300,7 @@ export class Shard implements LogShard {
     const beganAt = this.#host.now();
     const locations = await this.backend.append(sealed.map(({ block }) => block));
     const tookMs = this.#host.now() - beganAt;
-    let bytes = 0;
+    let [bytes, rawBytes] = [0, 0];
     for (const [position, { log, block }] of sealed.entries()) {
       const location = locations[position];
       if (location === undefined) throw new Error('the backend did not say where a block is');
@@ -326,9 +309,10 @@ export class Shard implements LogShard {
       else log.blocks.add(stored);
       log.durableNumber = block.header.number;
       bytes += block.bytes.length;
+      rawBytes += block.bytes.length - block.header.bodyLength + block.header.rawLength;
       this.#host.mark(log.group, block.header.number);
     }
-    this.#host.synced({ blocks: sealed.length, bytes, tookMs });
+    this.#host.synced({ blocks: sealed.length, bytes, rawBytes, tookMs });
   }
 
   /** The floor is durable before any block goes: in between, what lies below it is dead but harmless. */
@@ -351,19 +335,7 @@ export class Shard implements LogShard {
   }
 }
 
-/** Consecutive writes of a group become one block; what does not touch the log makes none. */
-function draftsOf(batch: readonly PendingWrite[]): Draft[] {
-  const drafts = new Map<GroupLog, Draft>();
-  for (const { log, request } of batch) {
-    let draft = drafts.get(log);
-    if (draft === undefined) {
-      draft = { log, firstIndex: null, entries: [], hardState: null };
-      drafts.set(log, draft);
-    }
-    const { cutFrom, entries, hardState } = request;
-    draft.firstIndex ??= cutFrom ?? entries[0]?.index ?? null;
-    draft.entries = draft.entries.length === 0 ? [...entries] : draft.entries.concat(entries);
-    if (hardState !== undefined) draft.hardState = hardState;
-  }
-  return [...drafts.values()];
+/** Whoever waits for it. */
+function requestsOf(turn: Batch | PendingRepair): readonly { readonly reject: (error: Error) => void }[] {
+  return turn instanceof Batch ? turn.writes : [turn];
 }

@@ -108,9 +108,13 @@ export async function inspect(
     const held = await withCopy(directory, found.identity, by, async (copy) => copy.held);
     return { directory, identity, held, damage: null };
   } catch (error) {
-    if (!isDamage(error)) throw error;
     // It was the copy that was opened; the operator knows the directory.
-    return { directory, identity, held: null, damage: error.message.replaceAll(by.scratch, directory) };
+    const told = (what: Error): string => what.message.replaceAll(by.scratch, directory);
+    if (error instanceof StorageRefused && error.reason === 'missing-codec') {
+      throw new RecoveryRefused('unreadable', told(error), { cause: error });
+    }
+    if (!isDamage(error)) throw error;
+    return { directory, identity, held: null, damage: told(error) };
   }
 }
 

@@ -7,8 +7,10 @@ describe('a storage whose machine is killed, loses power and has a failing disk'
   it.each([
     { backend: 'files', codec: 'none', shards: 1 },
     { backend: 'files', codec: 'gzip', shards: 2 },
+    { backend: 'files', codec: 'zstd', shards: 1 },
     { backend: 'level', codec: 'none', shards: 1 },
     { backend: 'level', codec: 'gzip', shards: 2 },
+    { backend: 'level', codec: 'zstd', shards: 1 },
   ] as const)(
     'opens clean each time and finds what was acknowledged: $backend, $codec, $shards shards',
     async (kind) => {
@@ -28,6 +30,7 @@ describe('a storage whose machine is killed, loses power and has a failing disk'
       for (const what of ['opened', 'acknowledged', 'power cut', 'killed', 'poisoned']) {
         expect(total.get(what) ?? 0, what).toBeGreaterThan(10);
       }
+      expect((total.get('compressed') ?? 0) > 10).toBe(kind.codec !== 'none');
     },
   );
 });

@@ -15,7 +15,7 @@ import { LogModel } from './log-model.ts';
 export interface StormOptions {
   readonly seed: number;
   readonly backend: 'files' | 'level';
-  readonly codec: 'none' | 'gzip';
+  readonly codec: 'none' | 'gzip' | 'zstd';
   readonly shards: number;
   /** Processes, one after another; each ends by a crash, a failure of the disk, or a clean close. */
   readonly rounds: number;
@@ -129,6 +129,8 @@ class Life {
       try {
         await this.#write(instance);
       } finally {
+        const { rawBytes, bytesWritten } = instance.stats();
+        if (rawBytes > bytesWritten) this.#count('compressed');
         await instance.close().catch(() => {});
       }
     }

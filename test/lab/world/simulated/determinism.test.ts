@@ -20,7 +20,7 @@ async function course(seed: number, awaits: number): Promise<string> {
       const file = await disk.open(`/${name}`, { create: true });
       for (let i = 0; ; i++) {
         await dawdle();
-        const data = await work.gzip(random.bytes(random.integer(1, 50)));
+        const data = await work.gzip.compress(random.bytes(random.integer(1, 50)));
         simulation.record(`${name} ${i} ${await codeOf(file.append(data))}`);
         if (random.chance(300)) await codeOf(file.sync());
         await dawdle();
