@@ -17,7 +17,6 @@ import type {
 } from '../storage/contract.ts';
 import { StorageRefused } from '../storage/errors.ts';
 import type { Applier } from './applier.ts';
-import { leaveCoveredHoles } from './covered-holes.ts';
 import { Retired, StateMachineFailed } from './errors.ts';
 import { SnapshotContent } from './snapshot-content.ts';
 
@@ -59,11 +58,14 @@ export async function openSession(
   applier: Pick<Applier<unknown, unknown>, 'appliedIndex' | 'isTorn' | 'restore'>,
   forget: Incarnation | null,
 ): Promise<Session> {
-  const { instance, log, snapshots, snapshot } = await openStorage(storage, settings, forget);
+  const instance = await storage.open({ id: settings.id, ...(forget === null ? {} : { forget }) });
   try {
     if (forget !== null && (applier.appliedIndex > 0 || applier.isTorn)) {
       throw Retired.wentBack({ id: settings.id, incarnation: forget });
     }
+    const log = await instance.openLog(settings.group);
+    const snapshots = instance.snapshots(settings.group);
+    const snapshot = await snapshots.latest();
     refuseGap(log.recovered.floor.index, snapshot);
     const self = replicaOf(instance.identity);
     refuseBeyondRepair(log.recovered, snapshot, self, settings);
@@ -92,31 +94,6 @@ export async function openSession(
   } catch (error) {
     await instance.close().catch(() => {});
     throw error;
-  }
-}
-
-interface OpenedStorage extends Pick<Session, 'instance' | 'log' | 'snapshots'> {
-  readonly snapshot: SnapshotMeta | null;
-}
-
-async function openStorage(
-  storage: Storage,
-  { id, group }: SessionSettings,
-  forget: Incarnation | null,
-): Promise<OpenedStorage> {
-  for (let isFirst = true; ; isFirst = false) {
-    const instance = await storage.open({ id, ...(forget === null ? {} : { forget }) });
-    try {
-      const log = await instance.openLog(group);
-      const snapshots = instance.snapshots(group);
-      const snapshot = await snapshots.latest();
-      const isDone = !isFirst || !(await leaveCoveredHoles(log, snapshot, instance.identity.boot));
-      if (isDone) return { instance, log, snapshots, snapshot };
-    } catch (error) {
-      await instance.close().catch(() => {});
-      throw error;
-    }
-    await instance.close();
   }
 }
 

@@ -14,6 +14,7 @@ import type {
 import { StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
 import { makeBackend } from './backends/make-backend.ts';
+import { judgeAfterSnapshot } from './covered-holes.ts';
 import { damagedLog } from './damaged-log.ts';
 import { describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
@@ -25,7 +26,7 @@ import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { MarkFile } from './mark-file.ts';
 import { refuseMissingCodec } from './missing-codec.ts';
-import { type OpenVerdict, type RefusedVerdict, recover, type Verdict } from './recover.ts';
+import { type OpenVerdict, type Records, type RefusedVerdict, recover, type Verdict } from './recover.ts';
 import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
 import { scanShard } from './scan-shard.ts';
@@ -126,12 +127,12 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     if (this.#opened.has(group)) throw new Error(`the log of group ${group} is open already`);
     this.#opened.add(group);
     const { shard, found } = this.#shardOf(group);
-    const { verdict, floor } = await this.#judge(group);
+    const { verdict, floor, durableFloor } = await this.#judgeToOpen(group);
     if (isRefused(verdict)) throw this.#refusal(group, verdict);
     const log = await this.#makeLog(group, verdict, floor);
     if (verdict.kind === 'clean') {
       await shard.inTurn(() => shard.begin(log));
-      if (floor !== null) await this.#snapshotsOf(group).dropBelow(floor.index);
+      if (durableFloor !== null) await this.#snapshotsOf(group).dropBelow(durableFloor.index);
     }
     found.forget(group);
     return log;
@@ -265,11 +266,21 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     }
   }
 
-  async #judge(group: GroupId): Promise<{ verdict: Verdict; floor: FloorRecord | null }> {
+  async #judge(group: GroupId): Promise<{ verdict: Verdict; records: Records; floor: FloorRecord | null }> {
     const { directory, doors } = this.#settings;
     const places = { disk: doors.disk, directory, seed: this.seed, ...this.#files() };
     const { records, floor } = await readRecords(group, places, this.#shardOf(group).found);
-    return { verdict: recover(records), floor };
+    return { verdict: recover(records), records, floor };
+  }
+
+  /** With a floor further on than the one on disk where a snapshot makes up for what is missing. */
+  async #judgeToOpen(
+    group: GroupId,
+  ): Promise<{ verdict: Verdict; floor: FloorRecord | null; durableFloor: FloorRecord | null }> {
+    const { verdict, records, floor } = await this.#judge(group);
+    if (verdict.kind !== 'holes') return { verdict, floor, durableFloor: floor };
+    const after = judgeAfterSnapshot(records, floor, await this.#snapshotsOf(group).latest());
+    return { ...(after ?? { verdict, floor }), durableFloor: floor };
   }
 
   /** Reads what the log needs; nothing on disk is changed by it. */

@@ -5,7 +5,7 @@ import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, RecoveredLog, WriteRequest } from '../contract.ts';
 import type { StorageFailed } from '../errors.ts';
 import type { Backend } from './backends/backend.ts';
-import { Batch, type Draft, pack, type PendingWrite } from './batch.ts';
+import { Batch, type Draft, type PendingWrite, pack } from './batch.ts';
 import { type BlockPlace, type SealedBlock, seal, sealPlain } from './block.ts';
 import type { CodecName } from './block-header.ts';
 import { Compression } from './compression.ts';

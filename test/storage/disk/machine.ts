@@ -6,9 +6,13 @@ import { SimulatedProcess } from '../../../lab/world/simulated/process.ts';
 import { Simulation } from '../../../lab/world/simulated/simulation.ts';
 import { simulatedWork } from '../../../lab/world/simulated/work.ts';
 import type { Disk } from '../../../src/doors/disk.ts';
+import { blockMagic } from '../../../src/storage/disk/block-header.ts';
 import { fileStorage, type Storage, type StorageDoors } from '../../../src/storage/index.ts';
 
 export type BackendName = 'files' | 'level';
+
+/** What a medium does to a block. */
+export type Strike = 'flipped' | 'zeroed' | 'removed';
 
 /** One simulated machine with one storage on it, for tests that stop it at each of its steps. */
 export class Machine {
@@ -33,6 +37,38 @@ export class Machine {
   /** What is in a database as a program would read it now. */
   recordsIn(directory: string): number {
     return this.#databases.inspect(directory)?.length ?? 0;
+  }
+
+  /** All that is kept of logs: blocks, floors, marks. */
+  logs(): unknown {
+    const files = this.#disk.copy().files.filter(([path]) => /shard-|floor-|mark/.test(path));
+    return JSON.stringify([files, this.#databases.copy()]);
+  }
+
+  /** Damages the block that has this text in it, between two lives. @throws Error when there is none. */
+  strike(text: string, how: Strike): void {
+    const struck = { count: 0 };
+    const inFile = (bytes: Uint8Array): Uint8Array => strikeWithin(Buffer.from(bytes), text, how, struck);
+    const { folders, files } = this.#disk.copy();
+    this.#disk.replace({
+      folders,
+      files: files.map(([path, bytes]) => [path, path.includes('shard-') ? inFile(bytes) : bytes] as const),
+    });
+    this.#databases.replace(
+      this.#databases.copy().map(([directory, entries]) => {
+        const left = entries.map(({ key, value }) => ({ key, value: inFile(value) }));
+        return [directory, left.filter(({ value }) => value.length > 0)] as const;
+      }),
+    );
+    if (struck.count !== 1) throw new Error(`${struck.count} blocks have the text ${text}`);
+  }
+
+  /** Flips a bit of this text in a file, whoever has it open. */
+  strikeLive(text: string): void {
+    for (const [path, bytes] of this.#disk.copy().files) {
+      const at = Buffer.from(bytes).indexOf(text);
+      if (at !== -1) this.#disk.damage(path, at, 1);
+    }
   }
 
   /**
@@ -94,4 +130,18 @@ export async function stoppedEverywhere(story: (events: number) => Promise<boole
       });
     }
   }
+}
+
+/** Blocks stand one after another, each from one magic to the next. */
+function strikeWithin(bytes: Buffer, text: string, how: Strike, struck: { count: number }): Buffer {
+  const at = bytes.indexOf(text);
+  if (at === -1) return bytes;
+  struck.count += 1;
+  const from = bytes.lastIndexOf(blockMagic, at);
+  const next = bytes.indexOf(blockMagic, at);
+  const to = next === -1 ? bytes.length : next;
+  if (how === 'removed') return Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]);
+  if (how === 'zeroed') bytes.fill(0, from, to);
+  else bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  return bytes;
 }
