@@ -80,7 +80,9 @@ class ScenarioRun {
         );
         this.#bounds.onStrike(struck);
         const { fault } = struck.step;
-        if (fault.kind === 'disk' && fault.how === 'fails') storageReopened.onStrike(struck.on);
+        if (fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills')) {
+          storageReopened.onStrike(struck.on);
+        }
       },
       onMissed: (step, why) =>
         checked.found({

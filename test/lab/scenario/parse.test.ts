@@ -286,6 +286,20 @@ expect:
       'disk: {on: one follower, fail: write, times: 3}',
       { kind: 'disk', on: { kind: 'followers', count: 1 }, how: 'fails', operation: 'write', times: 3 },
     ],
+    [
+      'disk: {on: n1, fail: read}',
+      { kind: 'disk', on: { kind: 'ids', ids: ['n1'] }, how: 'fails', operation: 'read', times: 1 },
+    ],
+    ['disk: {on: all, full: true}', { kind: 'disk', on: { kind: 'all' }, how: 'fills', bytesLeft: 0 }],
+    ['disk: {on: all, full: 2KiB}', { kind: 'disk', on: { kind: 'all' }, how: 'fills', bytesLeft: 2048 }],
+    [
+      'disk: {on: minority, rot: blocks}',
+      { kind: 'disk', on: { kind: 'minority' }, how: 'rots', what: 'blocks', places: 1 },
+    ],
+    [
+      'disk: {on: minority, rot: hard-state, places: 7}',
+      { kind: 'disk', on: { kind: 'minority' }, how: 'rots', what: 'hard-state', places: 7 },
+    ],
     ['disk: {on: leader, hang: true}', { kind: 'disk', on: { kind: 'leader' }, how: 'hangs' }],
     [
       'disk: {on: n1, latency: 50ms..100ms}',
