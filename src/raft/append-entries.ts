@@ -2,6 +2,7 @@ import { advanceCommitIndex } from './applying.ts';
 import { backlogRoom } from './backlog.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
+import { abandonRepair } from './damage.ts';
 import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { Entry, Index } from './entry.ts';
 import { entryBytes } from './entry.ts';
@@ -26,6 +27,10 @@ type Acknowledgement = NonNullable<Owed['acknowledgement']>;
 export function handleAppendEntries(context: Context, from: ReplicaId, message: AppendEntries): void {
   const { state } = context;
   const acknowledgement = hearLeader(context, from);
+  if (state.repairing && goesPastEnd(state, message)) {
+    drop(context, from.id, 'repairing');
+    return;
+  }
   if (!agreesAt(state, message)) {
     if (message.prevLogIndex <= state.settledIndex) refuseConflict(state, message.prevLogIndex);
     const hint = lastIndexNotAfterTerm(state.log, message.prevLogIndex, message.prevLogTerm);
@@ -36,6 +41,7 @@ export function handleAppendEntries(context: Context, from: ReplicaId, message: 
       rejectedIndex: message.prevLogIndex,
       hintIndex: hint.index,
       hintTerm: hint.term,
+      ...saysIncomplete(state),
     });
     return;
   }
@@ -70,6 +76,7 @@ export function refuseStaleAppend(context: Context, from: ReplicaId, message: Ap
     rejectedIndex: message.prevLogIndex,
     hintIndex: 0,
     hintTerm: 0,
+    ...saysIncomplete(context.state),
   });
 }
 
@@ -104,6 +111,20 @@ export function hearLeader(context: Context, from: ReplicaId): Acknowledgement {
   armElectionTimer(context);
   state.owed.acknowledgement ??= { leader: from, saidMatchIndex: 0, round: 0, appendOwed: false };
   return state.owed.acknowledgement;
+}
+
+/**
+ * Nothing can follow the log's end while what is missing there is asked for: it would cut off what stands after the
+ * hole, and was acknowledged as well. Such a message is lost, and no answer to it makes the leader try again before
+ * the next heartbeat. One that contradicts the log at or before its end is like any other: then the hole does not matter.
+ */
+function goesPastEnd({ log }: RaftState, { prevLogIndex, entries }: AppendEntries): boolean {
+  const next = entries[countHeld(log, entries)];
+  return prevLogIndex > log.lastIndex || (next !== undefined && next.index > log.lastIndex);
+}
+
+function saysIncomplete({ hardState }: RaftState): { incomplete?: true } {
+  return hardState.missing === undefined ? {} : { incomplete: true };
 }
 
 /** Everything up to the floor is committed, so there every leader's log agrees with it. */
@@ -151,6 +172,8 @@ function cutConflict(context: Context, index: Index): void {
     );
   }
   truncateFrom(context, index);
+  // What is missing lay behind, and is not of the leader's log.
+  abandonRepair(context);
 }
 
 /** Leader Completeness (paper 5.4.3) says that every leader's log holds what is committed. */

@@ -16,6 +16,7 @@ export function canonical(state: RaftState): string {
     state.receiving?.transferId,
     ...state.reads.map(({ readId, asker }) => (asker === null ? readId : null)),
     state.asked?.readId,
+    state.endAsked,
     state.leadershipTransfer?.transferId,
     state.change?.changeId,
   ].flatMap((id) => (id == null ? [] : [id.sequence]));
@@ -64,6 +65,7 @@ export function canonical(state: RaftState): string {
               readId: state.asked.readId.sequence - oldest,
               askedAt: ago(state.asked.askedAt),
             },
+      endAsked: state.endAsked === null ? null : state.endAsked.sequence - oldest,
       leadershipTransfer:
         state.leadershipTransfer === null
           ? null

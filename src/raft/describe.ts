@@ -38,7 +38,8 @@ export function describeMessage(message: Message): string {
         ? `AppendEntriesResponse term=${message.term} accepted matchIndex=${message.matchIndex}` +
             ` verifiedIndex=${message.verifiedIndex}`
         : `AppendEntriesResponse term=${message.term} rejected at ${message.rejectedIndex}` +
-            ` hint=${message.hintIndex}/${message.hintTerm}`;
+            ` hint=${message.hintIndex}/${message.hintTerm}` +
+            (message.incomplete ? ' incomplete' : '');
     case 'Heartbeat':
       return (
         `Heartbeat term=${message.term} round=${message.round} leaderCommit=${message.leaderCommit}` +
@@ -163,6 +164,12 @@ export function describeEvent(event: RaftEvent): string {
       return `handing over to ${event.to} ended: ${event.outcome}`;
     case 'no-transfer-target':
       return `its ${event.stalled} stands still, and nobody is fit to take over`;
+    case 'log-repaired':
+      return `entries ${event.from} to ${event.to} are held again`;
+    case 'repair-abandoned':
+      return `nobody has what is missing after entry ${event.lastIndex}`;
+    case 'log-whole':
+      return `the log up to ${event.lastIndex} lacks nothing any more`;
   }
 }
 
@@ -185,6 +192,7 @@ export function describeState(state: RaftState): string {
     ...(state.now < state.silentUntil ? [`silent for ${state.silentUntil - state.now} ms`] : []),
     ...(state.leadershipTransfer === null ? [] : [`hands over to ${state.leadershipTransfer.to.id}`]),
     ...(state.reads.length === 0 ? [] : [`reads=${state.reads.length}`]),
+    ...(state.repairing ? ['repairing'] : []),
     ...(state.failed ? ['failed'] : []),
     ...state.progress.map(describeProgress),
   ].join(' ');
@@ -250,8 +258,9 @@ export function describeConfiguration({ voters, outgoing, learners }: Configurat
   );
 }
 
-function describeHardState({ term, votedFor }: HardState): string {
-  return `term=${term} votedFor=${describeMember(votedFor)}`;
+function describeHardState({ term, votedFor, missing }: HardState): string {
+  const lost = missing === undefined ? '' : ` missing=${missing.index ?? '?'}/${missing.term}`;
+  return `term=${term} votedFor=${describeMember(votedFor)}${lost}`;
 }
 
 function describeMember(member: MemberId | null): string {

@@ -1,6 +1,7 @@
 import { isVoter, members } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
+import { isPastMissing } from './damage.ts';
 import { armElectionTimer, halveHeadStart } from './election-timer.ts';
 import { type MemberId, type ReplicaId, sameMember } from './identity.ts';
 import { becomeLeader } from './leadership.ts';
@@ -62,7 +63,7 @@ export function handleRequestPreVote(context: Context, from: ReplicaId, message:
     message.term > state.hardState.term &&
     !isSilent(state) &&
     !hasLeader(state) &&
-    isUpToDate(state.log, message.lastLogIndex, message.lastLogTerm);
+    holdsEnough(state, message);
   // A refusal tells the own term, so that an asker that is behind catches up: otherwise a replica with
   // the best log and one with the highest term could refuse each other for ever.
   const term = granted ? message.term : state.hardState.term;
@@ -114,7 +115,7 @@ export function handleRequestVote(context: Context, from: ReplicaId, message: Re
   }
   const { votedFor } = state.hardState;
   const free = votedFor === null || sameMember(votedFor, from);
-  if (!free || !isUpToDate(state.log, message.lastLogIndex, message.lastLogTerm)) {
+  if (!free || !holdsEnough(state, message)) {
     send(context, from, { kind: 'VoteResponse', term: state.hardState.term, granted: false });
     return;
   }
@@ -184,6 +185,14 @@ function askVoters(context: Context, message: Message): void {
       send(context, member, message);
     }
   }
+}
+
+/** The election restriction (paper 5.4.1), of the own log and of what the disk lost of it. */
+function holdsEnough(
+  { log, hardState }: RaftState,
+  { lastLogIndex: index, lastLogTerm: term }: RequestPreVote | RequestVote,
+): boolean {
+  return isUpToDate(log, index, term) && isPastMissing(hardState.missing, { index, term });
 }
 
 /** After opening, and after a clock anomaly, promises given before may still bind. */

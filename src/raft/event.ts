@@ -68,7 +68,13 @@ export type RaftEvent =
       readonly outcome: 'stepped-down' | 'timed-out' | 'not-a-voter-any-more';
     }
   /** A leader whose own storage or state machine stands still found nobody fit to hand over to. It goes on. */
-  | { readonly kind: 'no-transfer-target'; readonly stalled: Stalled };
+  | { readonly kind: 'no-transfer-target'; readonly stalled: Stalled }
+  /** Peers gave back entries that the disk had lost; the log is held up to `to` again. */
+  | { readonly kind: 'log-repaired'; readonly from: Index; readonly to: Index }
+  /** Nobody has what is missing after `lastIndex`: the leader's log takes the place of what follows. */
+  | { readonly kind: 'repair-abandoned'; readonly lastIndex: Index }
+  /** All that was acknowledged is held again, or replaced by what the cluster committed: it may lead again. */
+  | { readonly kind: 'log-whole'; readonly lastIndex: Index };
 
 /** How far a change of the membership is. */
 export type MembershipProgress =
@@ -101,6 +107,8 @@ export type DropReason =
   | 'not-fit-to-lead'
   /** An append, or the end of one: too much waits for the disk already. */
   | 'disk-backlog'
+  /** An append, or the end of one: entries in the middle of this log are being asked for. */
+  | 'repairing'
   | 'malformed';
 
 /** What of a replica stands still though the rest of it goes on. */

@@ -198,6 +198,12 @@ function checkRole(state: RaftState, holds: Holds): void {
     hardState.votedFor?.id,
   );
   holds(
+    hardState.missing === undefined || role === 'follower',
+    'who lacks what it may have acknowledged leads nobody',
+    role,
+  );
+  holds(!state.repairing || hardState.missing !== undefined, 'what is repaired is missing', state.repairing);
+  holds(
     !leads || durable.hardState.term === hardState.term,
     "a leader's term is durable",
     durable.hardState.term,

@@ -1,5 +1,6 @@
 import type { Context } from './context.ts';
 import { emit, nextRequestId } from './context.ts';
+import type { MissingEntries } from './effect.ts';
 import type { Entry, Index } from './entry.ts';
 import type { MemberId, RequestId } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
@@ -20,9 +21,17 @@ export function saveHardState(state: RaftState, term: number, votedFor: MemberId
     );
   }
   state.hardState = {
+    ...hardState,
     term,
     votedFor: votedFor === null ? null : { id: votedFor.id, incarnation: votedFor.incarnation },
   };
+  unissuedWrite(state).hardState = true;
+}
+
+/** Of entries that the disk lost; null once nothing is missing any more. */
+export function noteMissing(state: RaftState, missing: MissingEntries | null): void {
+  const { term, votedFor } = state.hardState;
+  state.hardState = missing === null ? { term, votedFor } : { term, votedFor, missing };
   unissuedWrite(state).hardState = true;
 }
 

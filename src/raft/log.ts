@@ -1,4 +1,4 @@
-import type { Entry, Index, Term } from './entry.ts';
+import type { Entry, Index, Term, TermRun } from './entry.ts';
 import { entryBytes } from './entry.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import type { LogState } from './state.ts';
@@ -150,6 +150,18 @@ export function append(log: LogState, entry: Entry): void {
   log.bytesThrough.push(bytesThrough(log, log.lastIndex) + entryBytes(entry));
   log.cache.push(entry);
   log.lastIndex = entry.index;
+}
+
+/** Puts entries at the end that only the storage has: their terms are those of the runs, which reach up to `lastIndex`. */
+export function extendUnread(log: LogState, runs: readonly TermRun[], lastIndex: Index): void {
+  for (const [position, { term, firstIndex }] of runs.entries()) {
+    const to = (runs[position + 1]?.firstIndex ?? lastIndex + 1) - 1;
+    if (to <= log.lastIndex) continue;
+    const from = firstIndex > log.lastIndex ? firstIndex : log.lastIndex + 1;
+    if (log.runs.length === 0 || lastTerm(log) !== term) log.runs.push({ term, firstIndex: from });
+  }
+  forgetOldest(log, log.cache.length);
+  log.lastIndex = lastIndex;
 }
 
 /** Removes every entry from `index` on; `index` lies above the floor and not beyond the end + 1. */

@@ -21,8 +21,11 @@ export function currentConfiguration(state: RaftState): Configuration {
  *     B   C_old,new  C_new = {A}    crashed before C_new left it
  *
  * B has to lead once more, counting A alone, for A to get C_new.
+ *
+ * Whoever lacks what it may have acknowledged leads nobody (damage.ts).
  */
 export function mayCampaign(state: RaftState): boolean {
+  if (state.hardState.missing !== undefined) return false;
   if (selfIsVoter(state)) return true;
   const latest = state.configurations[state.configurations.length - 1];
   const before = state.configurations[state.configurations.length - 2];

@@ -97,6 +97,8 @@ export interface AppendRejected {
   /** The last index at which the logs may still agree, and its term here (etcd's reject hint idea). */
   readonly hintIndex: Index;
   readonly hintTerm: Term;
+  /** The answerer's disk lost entries that it may have acknowledged, and it behaves accordingly (damage.ts). */
+  readonly incomplete?: true;
 }
 
 export interface Heartbeat {

@@ -16,6 +16,7 @@ import { compact, snapshotTaken } from './compaction.ts';
 import type { Configuration, ConfigurationId } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
+import { abandonRepair, advanceRecovery, onRepaired } from './damage.ts';
 import type { Effect } from './effect.ts';
 import {
   handlePreVoteResponse,
@@ -123,6 +124,7 @@ export class Raft {
     if (!state.failed) {
       finishReceiving(this.#context);
       compact(this.#context);
+      advanceRecovery(this.#context);
       sayWhatMayBeSaid(this.#context);
       if (state.role === 'leader') advanceMembership(this.#context);
       if (state.role === 'leader') advanceLeadershipTransfer(this.#context);
@@ -312,6 +314,16 @@ export class Raft {
   /** The state machine holds what the snapshot up to `index` holds. */
   restored(now: number, index: Index): void {
     if (this.#begin(now)) onRestored(this.#context, index);
+  }
+
+  /** The storage holds the whole log again, as `recovered` says: peers gave back what was missing in its middle. */
+  repaired(now: number, recovered: RaftStart['recovered']): void {
+    if (this.#begin(now)) onRepaired(this.#context, recovered);
+  }
+
+  /** Nobody can give it back: the leader's log takes the place of what is missing, and of all that follows. */
+  repairAbandoned(now: number): void {
+    if (this.#begin(now)) abandonRepair(this.#context);
   }
 
   /** The embedder saw what the core cannot see, such as `now` and the wall clock going different ways. */

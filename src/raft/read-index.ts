@@ -2,6 +2,7 @@ import { followCommit } from './append-entries.ts';
 import { isMember } from './configuration.ts';
 import type { Context } from './context.ts';
 import { drop, nextRequestId, send } from './context.ts';
+import { takeAnswerForEnd } from './damage.ts';
 import type { Index } from './entry.ts';
 import { confirmedRound, sendHeartbeats } from './heartbeats.ts';
 import type { MemberId, ReplicaId, RequestId } from './identity.ts';
@@ -107,7 +108,10 @@ export function handleReadIndexResponse(context: Context, from: ReplicaId, messa
   const covered = state.reads.filter((read) => read.readId.sequence <= readId.sequence);
   if (covered.length === 0) return;
   state.reads = state.reads.filter((read) => read.readId.sequence > readId.sequence);
-  for (const read of covered) context.effects.push({ kind: 'read-granted', readId: read.readId, index });
+  for (const { readId: granted } of covered) {
+    if (takeAnswerForEnd(context, granted, index)) continue;
+    context.effects.push({ kind: 'read-granted', readId: granted, index });
+  }
   // It is the commit index of this term's leader, so an idle replica need not wait for a heartbeat to learn of it.
   followCommit(context, index);
 }

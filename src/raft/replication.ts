@@ -136,7 +136,9 @@ function onRejected(context: Context, from: ReplicaId, progress: Progress, messa
   // A log that holds what an earlier boot acknowledged can agree at least up to there: terms never fall along the
   // leader's log, so none before the place of the probe is later than the probe's.
   const { earlierMatchIndex } = progress;
-  if (message.rejectedIndex >= earlierMatchIndex && message.hintIndex < earlierMatchIndex) {
+  // One that says that its disk lost entries knows what it said, and takes care itself (damage.ts).
+  const wentBack = message.rejectedIndex >= earlierMatchIndex && message.hintIndex < earlierMatchIndex;
+  if (wentBack && !message.incomplete) {
     tellBootWentBack(context, from);
   }
   const agreement = lastIndexNotAfterTerm(state.log, message.hintIndex, message.hintTerm).index;

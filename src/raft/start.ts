@@ -1,5 +1,6 @@
 import type { Configuration } from './configuration.ts';
 import { emptyConfiguration, isMember } from './configuration.ts';
+import { type FoundDamage, missingAtStart } from './damage.ts';
 import type { HardState } from './effect.ts';
 import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { ConfigurationEntry, Index, Term, TermRun } from './entry.ts';
@@ -32,6 +33,8 @@ export interface RaftStart {
     readonly lastIndex: Index;
     readonly runs: readonly TermRun[];
     readonly configurations: readonly ConfigurationEntry[];
+    /** Of a log that the disk lost a part of: the above tells of what lies before it. Absent or null: whole. */
+    readonly damage?: FoundDamage | null;
   };
   /**
    * The latest durable snapshot. When it is ahead of the log, or the log holds another term at its index, the
@@ -57,7 +60,8 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
   checkSnapshot(start);
 
   const recovered = reconcile(start.recovered, snapshot);
-  const { floor, hardState, lastIndex } = recovered;
+  const { floor, lastIndex } = recovered;
+  const hardState = hardStateAtStart(start.recovered, recovered.hardState);
   const settledIndex = snapshot?.index ?? floor.index;
   const state: RaftState = {
     self: { ...self },
@@ -102,6 +106,9 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
     lastSequence: 0,
     silentUntil: now,
     headStartMs: fullHeadStartMs(options),
+    // A snapshot that takes the log's place takes that of its holes too.
+    repairing: recovered === start.recovered && (recovered.damage?.holes.length ?? 0) > 0,
+    endAsked: null,
     leaderHeardAt: null,
     votes: [],
     owed: { vote: null, acknowledgement: null },
@@ -135,6 +142,13 @@ export function initialState(start: RaftStart, random: RandomSource): RaftState 
   return state;
 }
 
+/** With what is found to be missing, which must be durable before anything is written over. */
+function hardStateAtStart(found: RaftStart['recovered'], hardState: HardState): HardState {
+  const missing = missingAtStart(found.hardState, found.damage ?? null);
+  if (missing === null || missing === found.hardState.missing) return hardState;
+  return { ...hardState, missing };
+}
+
 /**
  * The previous run may have told a leader, just before it ended, that it votes for nobody else for one
  * election timeout (dissertation 6.4.1, and CheckQuorum). That is not on disk, so it is kept by saying
@@ -160,7 +174,7 @@ export function reconcile(
   const { index, term, configuration } = snapshot;
   const { hardState } = recovered;
   return {
-    hardState: term > hardState.term ? { term, votedFor: null } : hardState,
+    hardState: term > hardState.term ? { ...hardState, term, votedFor: null } : hardState,
     floor: { index, term, configuration },
     lastIndex: index,
     runs: [],

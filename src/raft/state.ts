@@ -84,6 +84,11 @@ export interface RaftState {
   /** The moment the current leader was last heard; `-Infinity` is written as null. */
   leaderHeardAt: number | null;
 
+  /** Entries in the middle of the log are missing and peers are asked for them: until then none can be taken. */
+  repairing: boolean;
+  /** The read that is to tell how much a log with a lost end has to hold; null when none is under way. */
+  endAsked: RequestId | null;
+
   /** Answers of the campaign under way, at most one per member. */
   votes: { readonly member: MemberId; readonly granted: boolean }[];
   /** What the follower owes the leader or candidate; derived promises are said from these. */

@@ -78,7 +78,8 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
           .integer('term', message.term, 1)
           .integer('rejectedIndex', message.rejectedIndex)
           .integer('hintIndex', message.hintIndex)
-          .integer('hintTerm', message.hintTerm);
+          .integer('hintTerm', message.hintTerm)
+          .flag(message.incomplete ?? false);
       }
       return noPayloads;
     case 'Heartbeat':
@@ -167,7 +168,7 @@ const VALUES: Readonly<Record<number, number>> = {
   [Code.VoteResponse]: 3,
   [Code.AppendEntries]: 7,
   [Code.AppendAccepted]: 4,
-  [Code.AppendRejected]: 5,
+  [Code.AppendRejected]: 6,
   [Code.Heartbeat]: 7,
   [Code.HeartbeatResponse]: 7,
   [Code.BootstrapQuery]: 2,
@@ -223,6 +224,7 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
         rejectedIndex: reader.integer('rejectedIndex'),
         hintIndex: reader.integer('hintIndex'),
         hintTerm: reader.integer('hintTerm'),
+        ...(reader.flag('incomplete') ? { incomplete: true } : {}),
       };
     case Code.Heartbeat:
       return {

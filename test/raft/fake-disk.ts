@@ -3,6 +3,7 @@ import type { HardState, LogFloor, ReceiveSnapshotEffect, WriteEffect } from '..
 import type { Entry, Index } from '../../src/raft/entry.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
 import { sameSnapshot } from '../../src/raft/snapshot.ts';
+import type { LogDamage } from '../../src/storage/contract.ts';
 
 /** What a replica's storage holds: all of it survives a crash, except what is pending or being received. */
 export interface FakeDisk {
@@ -11,8 +12,10 @@ export interface FakeDisk {
   life: number;
   hardState: HardState;
   floor: LogFloor;
-  /** Those after the floor. */
+  /** Those after the floor; of a damaged disk those before what is missing. */
   entries: Entry[];
+  /** What it lost since the log was last written to, and what it still holds behind that. */
+  damage: DiskDamage | null;
   pending: WriteEffect[];
   /** While false, writes, loads and chunks wait to be finished one by one. */
   persistsAtOnce: boolean;
@@ -25,6 +28,13 @@ export interface FakeDisk {
     parts: Uint8Array[];
     size: number;
   } | null;
+}
+
+export interface DiskDamage {
+  /** In order; the first follows the entries. Of a lost tail there is nothing that anyone could name. */
+  readonly missing: readonly Entry[];
+  readonly beyond: readonly Entry[];
+  readonly tailIsLost: boolean;
 }
 
 export interface StoredSnapshot {
@@ -43,6 +53,7 @@ export function fakeDisk(
     life,
     ...held,
     floor: noFloor,
+    damage: null,
     pending: [],
     persistsAtOnce: true,
     snapshots: [],
@@ -55,11 +66,31 @@ export function entryOn({ floor, entries }: FakeDisk, index: Index): Entry | und
   return entries[index - floor.index - 1];
 }
 
+/** As a storage says it: the last of the missing entries, or the one after them, is the anchor. */
+export function foundDamage({ damage }: FakeDisk): LogDamage | null {
+  if (damage === null) return null;
+  const { missing, beyond, tailIsLost } = damage;
+  const first = missing[0];
+  const last = missing.at(-1);
+  const end = beyond.at(-1) ?? last;
+  if (tailIsLost || first === undefined || last === undefined || end === undefined)
+    return { holes: [], end: null, report: 'the end is missing' };
+  const { index, term } = beyond[0] ?? last;
+  return {
+    holes: [{ from: first.index, to: last.index, anchor: { index, term } }],
+    end: { index: end.index, term: end.term },
+    report: `${first.index} to ${last.index} are missing`,
+  };
+}
+
 /** Does one pending write on the disk; it is not reported yet. */
 export function writeOldest(disk: FakeDisk): WriteEffect | undefined {
   const write = disk.pending.shift();
   if (write === undefined) return undefined;
   if (write.hardState !== undefined) disk.hardState = write.hardState;
+  // Whatever is written begins before what is missing, and takes the place of all that follows.
+  const replaces = write.cutFrom !== undefined || write.entries.length > 0 || write.floor !== undefined;
+  if (replaces || (disk.damage?.tailIsLost && write.hardState !== undefined)) disk.damage = null;
   if (write.cutFrom !== undefined) disk.entries.splice(write.cutFrom - disk.floor.index - 1);
   for (const entry of write.entries) {
     const next = disk.floor.index + disk.entries.length + 1;

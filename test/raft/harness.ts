@@ -19,11 +19,12 @@ import { checkInvariants, checkWholeLog } from '../../src/raft/invariants.ts';
 import type { Envelope, Message } from '../../src/raft/message.ts';
 import type { RaftOptions, RandomSource } from '../../src/raft/options.ts';
 import { defaultRaftOptions } from '../../src/raft/options.ts';
-import { Raft } from '../../src/raft/raft.ts';
+import { Raft, type RaftStart } from '../../src/raft/raft.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
 import type { FakeDisk, StoredSnapshot } from './fake-disk.ts';
 import {
   fakeDisk,
+  foundDamage,
   latestSnapshot,
   noFloor,
   restoredFrom,
@@ -86,6 +87,18 @@ export function runsOf(entries: readonly Entry[]): TermRun[] {
     if (runs.at(-1)?.term !== term) runs.push({ term, firstIndex: index });
   }
   return runs;
+}
+
+/** What an open finds. */
+function recoveredFrom(disk: FakeDisk): RaftStart['recovered'] {
+  return {
+    hardState: disk.hardState,
+    floor: disk.floor,
+    lastIndex: disk.floor.index + disk.entries.length,
+    runs: runsOf(disk.entries),
+    configurations: disk.entries.filter((entry) => entry.kind === 'configuration'),
+    damage: foundDamage(disk),
+  };
 }
 
 /** A clock of its own: it read `reads` at `at`, and runs so many times as fast as the cluster's. */
@@ -221,13 +234,7 @@ export class Cluster {
         clusterId,
         options: { ...this.options, ...this.#optionsOf(id) },
         now: this.timeOf(target),
-        recovered: {
-          hardState: disk.hardState,
-          floor: disk.floor,
-          lastIndex: disk.floor.index + disk.entries.length,
-          runs: runsOf(disk.entries),
-          configurations: disk.entries.filter((entry) => entry.kind === 'configuration'),
-        },
+        recovered: recoveredFrom(disk),
         snapshot: snapshot?.meta ?? null,
         appliedIndex: target.applied.length,
       },
@@ -242,6 +249,48 @@ export class Cluster {
     target.core = null;
     this.paused.delete(id);
     this.#forgetUnfinished(target);
+  }
+
+  /**
+   * The disk of a replica that is down loses entries `from` .. `to`. `unknown`: also any trace of there having been
+   * more, `to` being the last.
+   */
+  damage(id: string, from: Index, to: Index, unknown = false): void {
+    const { disk, core } = this.replica(id);
+    if (core !== null) throw new Error(`${id} is running`);
+    const at = (index: Index): number => index - disk.floor.index - 1;
+    const missing = disk.entries.slice(at(from), at(to + 1));
+    const beyond = disk.entries.slice(at(to + 1));
+    disk.entries.length = at(from);
+    disk.damage = unknown
+      ? { missing: [], beyond: [], tailIsLost: true }
+      : { missing, beyond, tailIsLost: false };
+  }
+
+  /** Asks `peer` for what is missing. @returns whether it has it; then it is durable, and the log whole. */
+  repair(id: string, peer: string): boolean {
+    const target = this.replica(id);
+    const { disk, core } = target;
+    const found = foundDamage(disk);
+    const [hole] = found?.holes ?? [];
+    if (core === null || disk.damage === null || found === null || hole === undefined) return false;
+    const other = this.replica(peer).disk;
+    const held = [...other.entries, ...(other.damage?.beyond ?? [])];
+    const anchor = held.find(({ index }) => index === hole.anchor.index);
+    if (anchor?.term !== hole.anchor.term) return false;
+    const given = held.filter(({ index }) => index >= hole.from && index <= hole.to);
+    if (given.length !== hole.to - hole.from + 1) return false;
+    disk.entries.push(...given, ...disk.damage.beyond);
+    disk.damage = null;
+    core.repaired(this.timeOf(target), recoveredFrom(disk));
+    this.drain(target);
+    return true;
+  }
+
+  abandonRepair(id: string): void {
+    const target = this.replica(id);
+    target.core?.repairAbandoned(this.timeOf(target));
+    this.drain(target);
   }
 
   /** The process dies, its disk is emptied, and it starts again as another incarnation. */

@@ -12,6 +12,9 @@ const nothing = {
   installed: 0,
   granted: 0,
   byLease: 0,
+  repaired: 0,
+  abandoned: 0,
+  whole: 0,
 };
 
 /** What happens at least, in one run of many. */
@@ -33,6 +36,15 @@ describe('a cluster of bare cores, driven by chance', () => {
       truncated: 0.7,
       compacted: 4,
       installed: 0.4,
+    },
+    {
+      name: 'damaged',
+      runs: 40,
+      elections: 2,
+      committed: 10,
+      repaired: 0.4,
+      abandoned: 0.1,
+      whole: 1.5,
     },
     { name: 'leases', runs: 40, elections: 3, committed: 10, granted: 100, byLease: 30 },
   ] as readonly Expected[])('keeps every promise of Raft, and recovers once all heals: $name', (expected) => {
@@ -58,6 +70,9 @@ describe('a cluster of bare cores, driven by chance', () => {
           seen.truncated += count('log-truncated');
           seen.compacted += count('log-compacted');
           seen.installed += count('snapshot-installed');
+          seen.repaired += count('log-repaired');
+          seen.abandoned += count('repair-abandoned');
+          seen.whole += count('log-whole');
         }
       }),
       { numRuns: expected.runs },
@@ -65,6 +80,19 @@ describe('a cluster of bare cores, driven by chance', () => {
     for (const what of Object.keys(nothing) as (keyof typeof nothing)[]) {
       expect(seen[what] / seen.runs, what).toBeGreaterThanOrEqual(expected[what] ?? 0);
     }
+  });
+
+  test('does nothing wrong, however many disks lose what was acknowledged', () => {
+    let stuck = 0;
+    fc.assert(
+      fc.property(fc.nat(), fc.constantFrom(2, 3, 3, 4, 5), (seed, replicas) => {
+        const { cluster } = drive(seed, replicas, 8_000, profiles.ruined);
+        // Where too much is lost nobody leads any more, and nobody makes anything up.
+        if (cluster.leaders.length === 0) stuck += 1;
+      }),
+      { numRuns: 40 },
+    );
+    expect(stuck).toBeGreaterThan(5);
   });
 
   test('does the same, to the last bit, for the same seed', () => {

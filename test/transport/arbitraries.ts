@@ -189,6 +189,15 @@ export const messages = {
       hintIndex: number,
       hintTerm: number,
     }),
+    record({
+      kind: fc.constant('AppendEntriesResponse' as const),
+      accepted: fc.constant(false as const),
+      term: positive,
+      rejectedIndex: number,
+      hintIndex: number,
+      hintTerm: number,
+      incomplete: fc.constant(true as const),
+    }),
   ),
   Heartbeat: record({
     kind: fc.constant('Heartbeat' as const),

@@ -33,6 +33,10 @@ export interface Weights {
   readonly step: number;
   /** The leader is cut off just when it is least welcome. */
   readonly ambush: number;
+  /** A disk loses entries while its replica is down. */
+  readonly damage: number;
+  /** Peers are asked for what one lost. */
+  readonly repair: number;
 }
 
 export interface Profile {
@@ -40,6 +44,8 @@ export interface Profile {
   readonly options: Partial<RaftOptions>;
   /** At most this much time passes at once; milliseconds. */
   readonly tickMs: number;
+  /** More than a minority of the disks may lack something at a time. */
+  readonly damagesAll?: boolean;
 }
 
 const rough: Weights = {
@@ -65,7 +71,11 @@ const rough: Weights = {
   drift: 0,
   step: 0,
   ambush: 0,
+  damage: 0,
+  repair: 0,
 };
+
+const damaging = { ...rough, crash: 6, restart: 40, damage: 6, repair: 80, cut: 8, propose: 140 };
 
 export const profiles = {
   calm: {
@@ -105,6 +115,14 @@ export const profiles = {
     options: { clockDriftMaxRatio: 0.4 },
     tickMs: 40,
   },
+  /** Disks that lose what was acknowledged, on a minority at a time. */
+  damaged: {
+    weights: damaging,
+    options: { clockGapMs: 100_000 },
+    tickMs: 40,
+  },
+  /** The same on as many at a time as chance will have. */
+  ruined: { weights: damaging, options: { clockGapMs: 100_000 }, tickMs: 40, damagesAll: true },
 } satisfies Record<string, Profile>;
 
 /** Drives one cluster by chance alone and compares everything said and done with what Raft promises. */
@@ -115,6 +133,8 @@ export class Chaos {
   readonly votes = new Map<string, string>();
   readonly reads: ReadOracle;
   readonly #cutOff = new Set<string>();
+  /** Entries that once were on a disk: they may have been counted before they were lost. */
+  readonly #lost = new Set<string>();
   readonly #random;
   readonly #profile: Profile;
 
@@ -298,12 +318,38 @@ export class Chaos {
       this.#cutOff.add(leader.id);
       if (this.cluster.replicas.length > 3 && target.id !== other) this.#cutOff.add(target.id);
     },
+    damage: (target) => {
+      const { id, disk } = target;
+      const { replicas } = this.cluster;
+      const others = replicas.filter((one) => one !== target && isIncomplete(one)).length;
+      const tooMany = (others + 1) * 2 >= replicas.length && this.#profile.damagesAll !== true;
+      if (tooMany) return;
+      this.#actions.crash(target);
+      if (disk.entries.length < 2) return;
+      const last = disk.floor.index + disk.entries.length;
+      const from = last - this.#random.integer(0, Math.min(disk.entries.length, 12));
+      const isTail = disk.damage !== null || this.#random.integer(0, 2) === 0;
+      const to = isTail ? last : this.#random.integer(from, last + 1);
+      this.#noteLost(target, from, to);
+      this.cluster.damage(id, from, to, isTail);
+    },
+    repair: ({ id, core }) => {
+      if (core === null || !core.state.repairing) return;
+      const repaired = this.cluster.repair(id, this.#pick(this.cluster.replicas).id);
+      if (!repaired && this.#random.integer(0, 8) === 0) this.cluster.abandonRepair(id);
+    },
     cut: ({ id }) => {
       // Now on the one side, now on the other; now and then nobody is cut off.
       if (this.#cutOff.has(id) || this.#random.integer(0, 3) === 0) this.#cutOff.clear();
       else this.#cutOff.add(id);
     },
   };
+
+  #noteLost({ id, disk }: FakeReplica, from: Index, to: Index): void {
+    for (let index = from; index <= to; index += 1)
+      this.#lost.add(`${id} ${index}/${entryOn(disk, index)?.term}`);
+    for (const { index, term } of disk.damage?.beyond ?? []) this.#lost.add(`${id} ${index}/${term}`);
+  }
 
   /** Its clock went on, or back to before it was stopped; and it is asked to read before it hears anything. */
   #wake(id: string): void {
@@ -341,11 +387,21 @@ export class Chaos {
       cluster.answer(target.id, 'state-machine');
     }
     // Clocks that went ahead or back in the chaos come together in the time that follows.
-    cluster.run(8000);
+    for (let round = 0; round < 8; round += 1) {
+      for (const { id } of cluster.replicas) this.#repairFromAnyone(id);
+      cluster.run(1000);
+    }
     const [leader] = cluster.leaders.sort((a, b) => termOf(b) - termOf(a));
     if (leader === undefined) throw new Error('no leader after healing');
     cluster.propose(leader.id, 'after healing');
     cluster.run(1000);
+  }
+
+  #repairFromAnyone(id: string): void {
+    const { core } = this.cluster.replica(id);
+    if (!core?.state.repairing) return;
+    if (this.cluster.replicas.some((peer) => this.cluster.repair(id, peer.id))) return;
+    if (core.state.leader !== null) this.cluster.abandonRepair(id);
   }
 
   /** Election Safety, the invariants of each state, and State Machine Safety as entries are applied. */
@@ -394,7 +450,11 @@ export class Chaos {
   #checkOnQuorum(index: Index, term: Term): void {
     const { replicas } = this.cluster;
     const holders = replicas.filter(
-      ({ disk }) => entryOn(disk, index)?.term === term || (latestSnapshot(disk)?.meta.index ?? 0) >= index,
+      ({ id, disk }) =>
+        entryOn(disk, index)?.term === term ||
+        (latestSnapshot(disk)?.meta.index ?? 0) >= index ||
+        disk.damage?.beyond.some((entry) => entry.index === index && entry.term === term) ||
+        this.#lost.has(`${id} ${index}/${term}`),
     ).length;
     if (holders * 2 <= replicas.length) {
       throw new Error(`${index}/${term} is committed and on ${holders} of ${replicas.length} disks`);
@@ -473,6 +533,11 @@ export class Chaos {
     if (item === undefined) throw new Error('nothing to pick from');
     return item;
   }
+}
+
+function isIncomplete({ disk, core }: FakeReplica): boolean {
+  const hardState = core?.state.hardState ?? disk.hardState;
+  return disk.damage !== null || hardState.missing !== undefined || disk.hardState.missing !== undefined;
 }
 
 function termOf({ core }: FakeReplica): Term {
