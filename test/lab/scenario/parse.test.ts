@@ -362,6 +362,26 @@ timeline:
     ]);
   });
 
+  it('has a fault that comes again and again once for each time, among all others', () => {
+    const { timeline } = parse(`duration: 1m
+timeline:
+  - {at: 5s, for: 1s, every: 3s, times: 3, crash: {on: all, power: true}}
+  - {at: 8s, pause: n1}
+`);
+    expect(timeline.map(({ atMs, forMs, line, fault }) => [atMs, forMs, line, fault.kind])).toEqual([
+      [5000, 1000, 3, 'crash'],
+      [8000, 1000, 3, 'crash'],
+      [8000, null, 4, 'pause'],
+      [11_000, 1000, 3, 'crash'],
+    ]);
+    expect(Object.keys(timeline[0] ?? {}).sort()).toEqual(['atMs', 'fault', 'forMs', 'line']);
+  });
+
+  it('may last exactly as long as a fault that comes again and again', () => {
+    const repeated = 'duration: 10s\ntimeline: [{at: 1s, for: 1s, every: 4s, times: 3, pause: n1}]';
+    expect(parse(repeated).timeline).toHaveLength(3);
+  });
+
   it.each([
     ['scenarios/partition-leader.yaml', 'partition-leader'],
     ['C:\\cases\\one.yml', 'one'],
