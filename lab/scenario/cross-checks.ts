@@ -243,6 +243,10 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
     fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills');
   if (expect.storageReopened && scenario.timelineComplete && !scenario.timeline.some(isFailing))
     demand('storage-reopened', 'a disk fault in the timeline to test it');
+  const isRotting = ({ step: { fault } }: PartialScenario['timeline'][number]): boolean =>
+    fault.kind === 'disk' && fault.how === 'rots';
+  if (expect.damageRepaired && scenario.timelineComplete && !scenario.timeline.some(isRotting))
+    demand('damage-repaired', 'rot in the timeline to test it');
   if (expect.snapshotResumed && lacks('partition', 'crash', 'pause')) {
     demand('snapshot-resumed', 'a fault in the timeline that takes the leader away from a transfer');
   }

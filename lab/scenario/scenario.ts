@@ -223,6 +223,8 @@ export interface Expectations {
   readonly settlesWithinMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
+  /** Some log was found damaged, and every one that was is whole again at the end. */
+  readonly damageRepaired: boolean;
   /** Some read by a lease was stale: the scenario shows what a drift beyond the declared one does. */
   readonly staleRead: boolean;
   /** A leader went on with a transfer of a snapshot that another had begun. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CommitQuorum } from '../../../lab/checkers/commit-quorum.ts';
 import { ConfigurationOverlap } from '../../../lab/checkers/configuration-overlap.ts';
 import { DamageRemembered } from '../../../lab/checkers/damage-remembered.ts';
+import { DamageRepaired } from '../../../lab/checkers/damage-repaired.ts';
 import { DurableBeforeSend } from '../../../lab/checkers/durable-before-send.ts';
 import { LogMatching } from '../../../lab/checkers/log-matching.ts';
 import { PersistedSurvives } from '../../../lab/checkers/persisted-survives.ts';
@@ -347,6 +348,39 @@ describe('damage-remembered', () => {
           .sent('n2', 'n1', requestVote(5)),
       ),
     ).toBe(null);
+  });
+});
+
+describe('damage-repaired', () => {
+  const found = (tell: (stream: Stream) => Stream): string | null =>
+    sentence(new DamageRepaired(), (stream) => tell(rotten(stream)).finish());
+  const step = (stream: Stream, lacks?: typeof missing): Stream =>
+    stream.step('n2', { term: 3, vote: 'n1', ...(lacks === undefined ? {} : { missing: lacks }) });
+
+  test('wants damage to be found', () => {
+    expect(found((stream) => stream.opened('n2', { ...voted, log: [1, 1, 2, 2, 2, 3] }))).toBe(
+      'no log was ever found damaged',
+    );
+  });
+
+  test('wants all of it back, and the replica to know it', () => {
+    expect(found((stream) => step(stream.opened('n2', holes), missing))).toBe(
+      'n2 lost what it held up to entry 6 of term 3, and never got it back',
+    );
+    expect(found((stream) => step(stream.opened('n2', holes).repaired('n2', 3, 6), missing))).toBe(
+      'n2 holds again as much as it had, and still says that entries are missing',
+    );
+    expect(found((stream) => step(step(stream.opened('n2', holes), missing).repaired('n2', 3, 6)))).toBe(
+      null,
+    );
+  });
+
+  test('misses nothing of a disk that was emptied since', () => {
+    const wiped = (stream: Stream): Stream =>
+      step(stream.opened('n2', holes), missing).crashed('n2').wiped('n2');
+    expect(found((stream) => wiped(stream).opened('n2', { incarnation: 'other' }))).toBe(
+      'no log was ever found damaged',
+    );
   });
 });
 

@@ -66,6 +66,7 @@ interface Seen {
   commit?: Index;
   applied?: Index;
   configuration?: Configuration;
+  missing?: MissingEntries;
 }
 
 /**
@@ -187,13 +188,14 @@ export class Stream {
       vote = null,
       commit = 0,
       applied = 0,
+      missing,
       configuration = this.#configurations.get(id) ?? emptyConfiguration,
     } = seen;
     // What no checker looks at is left out, so that these streams do not change with the core's insides.
     const state: Partial<RaftState> = {
       self: { ...this.#member(id), boot: this.#boot(id) },
       role,
-      hardState: { term, votedFor: vote === null ? null : memberOf(vote) },
+      hardState: hardStateOf({ term, vote, missing }),
       commitIndex: commit,
       appliedIndex: applied,
       configurations: [{ index: Number.parseInt(configuration.id, 10), configuration }],

@@ -315,6 +315,11 @@ describe('one mistake in a scenario is told with its place, what was found and w
       '3:28: expect.storage-reopened: found true, expected a disk fault in the timeline to test it',
     ],
     [
+      'repair demanded where nothing rots',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, fail: write}}]\nexpect: {damage-repaired: true}',
+      '3:27: expect.damage-repaired: found true, expected rot in the timeline to test it',
+    ],
+    [
       'settling where nothing happens',
       'duration: 5s\nexpect: {settles-within: 2s}',
       '2:26: expect.settles-within: found "2s", expected a fault in the timeline to test it',
