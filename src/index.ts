@@ -40,12 +40,14 @@ export {
   TransferFailed,
 } from './node/errors.ts';
 export type { RaftNodeEvents } from './node/events.ts';
+export type { DamageStatus, LogRepaired } from './node/log-repair.ts';
 export type { MembershipOptions } from './node/membership-requests.ts';
 export type { Observation, Observer } from './node/observation.ts';
 export type { BootstrapMember, RaftNodeOptions } from './node/options.ts';
 export type { QuorumStatus } from './node/quorum-status.ts';
 export { RaftNode } from './node/raft-node.ts';
 export type { ReadConsistency, ReadOptions } from './node/read-queue.ts';
+export type { RepairFailure } from './node/repairer.ts';
 export type { ProposeOptions, RequestOptions } from './node/request.ts';
 export type { RequestedChange, RequestedMember } from './node/requested-change.ts';
 export { ClientSession, type RetryOptions } from './node/sessions/client-session.ts';
@@ -62,6 +64,7 @@ export {
 export type { ApplyMeta, CommandCodec, StateMachine } from './node/state-machine.ts';
 export type { NewcomerStatus, NodeStatus, PeerStatus } from './node/status.ts';
 export type { Configuration, ConfigurationId, Member, Metadata } from './raft/configuration.ts';
+export type { MissingEntries } from './raft/effect.ts';
 export type { MembershipProgress, Stalled } from './raft/event.ts';
 export type { ClusterId, GroupId, Incarnation, NodeId } from './raft/identity.ts';
 export type { MembershipRefusal } from './raft/membership-change.ts';

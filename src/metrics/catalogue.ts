@@ -64,6 +64,21 @@ export const metricCatalogue = {
     help: 'Leader: appended and not yet committed; bounded by raft.uncommittedBytesMax.',
   },
   raft_log_cache_bytes: { kind: 'gauge', unit: 'bytes', help: 'Recent entries held in memory.' },
+  raft_log_incomplete: {
+    kind: 'gauge',
+    unit: 'yes=1',
+    help: 'The disk lost entries that may have been acknowledged; until they are back this replica does not campaign.',
+  },
+  raft_damage_found_total: {
+    kind: 'counter',
+    unit: 'count',
+    help: 'Times the storage was opened and its log was damaged.',
+  },
+  raft_repaired_entries_total: {
+    kind: 'counter',
+    unit: 'entries',
+    help: 'Entries that peers gave in place of lost ones.',
+  },
 
   // ---- requests of this process
   raft_proposals_total: {

@@ -4,8 +4,10 @@ import type { ClockAnomaly, RaftEvent, Role, Stalled } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
+import type { LogDamage } from '../storage/contract.ts';
 import type { TransportEvent } from '../transport/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
+import type { LogRepaired } from './log-repair.ts';
 
 /** An event of the core, without its name. */
 type Told<Kind extends RaftEvent['kind']> = Omit<Extract<RaftEvent, { readonly kind: Kind }>, 'kind'>;
@@ -64,6 +66,10 @@ export interface RaftNodeEvents {
   'storage-reopen-failed': [{ readonly error: unknown; readonly retryInMs: number }];
   /** The replica is back from what is really on its disk. */
   'storage-reopened': [{ readonly boot: number }];
+  /** The log lacks entries that may have been acknowledged: the disk lost or changed them. */
+  'damage-found': [LogDamage];
+  /** It lacks nothing any more. */
+  'damage-repaired': [LogRepaired];
   transport: [TransportEvent];
   /** The node is closed (`error` null), or stopped by itself. Nothing follows. */
   stopped: [{ readonly error: Error | null }];

@@ -49,6 +49,8 @@ export class Instruments {
     proposal: noRequests(),
     read: noRequests(),
   };
+  /** That peers gave, in place of what the disk lost. */
+  repairedEntries = 0;
   readonly #appending = new EntryTimes(this.latencies.append);
   readonly #committing = new EntryTimes(this.latencies.commit);
   readonly #applying = new EntryTimes(this.latencies.apply);
@@ -134,6 +136,10 @@ export class Instruments {
   /** The state machine finished this entry. */
   applied(index: Index): void {
     if (this.#applying.hasReached(index)) this.#applying.reach(index, this.clock.now(), null);
+  }
+
+  entriesRepaired(count: number): void {
+    this.repairedEntries += count;
   }
 
   /** Messages that this core and the ones before it did not act upon. */

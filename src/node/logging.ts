@@ -59,6 +59,13 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
     logger.error({ err: error, retryInMs }, 'the storage does not reopen; retrying'),
   );
   node.on('storage-reopened', (event) => logger.info(event, 'the storage is open again'));
+  node.on('damage-found', (event) =>
+    logger.error(event, `the log is damaged and is repaired from the other replicas: ${event.report}`),
+  );
+  node.on('damage-repaired', (event) => {
+    const whence = event.by === 'peers' ? `by ${event.peers.join(', ')}` : "with a leader's log";
+    logger.warn(event, `the log is whole again, ${whence}`);
+  });
   node.on('transport', (event) => {
     if (event.kind === 'refused' || event.kind === 'bad-frame')
       logger.warn(event, `transport: ${event.kind}`);

@@ -16,6 +16,8 @@ export interface EventCounters {
   /** Times this node learnt of another leader; losing one does not count. */
   leaderChanges: number;
   storageFailures: number;
+  /** Openings of the storage at which the log was damaged. */
+  damageFound: number;
   clockAnomalies: number;
   snapshotsTaken: number;
   /** Taken or received, and nothing came of it. */
@@ -27,6 +29,7 @@ export function newCounters(): EventCounters {
   return {
     leaderChanges: 0,
     storageFailures: 0,
+    damageFound: 0,
     clockAnomalies: 0,
     snapshotsTaken: 0,
     snapshotsFailed: 0,
@@ -43,6 +46,7 @@ export function countEvent<Name extends keyof RaftNodeEvents>(
   if (name === 'leader-changed') {
     if ('leader' in event && event.leader !== null) counters.leaderChanges += 1;
   } else if (name === 'storage-failed') counters.storageFailures += 1;
+  else if (name === 'damage-found') counters.damageFound += 1;
   else if (name === 'clock-anomaly') counters.clockAnomalies += 1;
   else if (name === 'snapshot-taken') counters.snapshotsTaken += 1;
   else if (name === 'snapshot-failed') counters.snapshotsFailed += 1;
@@ -90,6 +94,9 @@ export function metricsOf(sources: MetricSources): Metrics {
     raft_floor_index: state.log.floorIndex,
     raft_uncommitted_bytes: running ? uncommittedBytes(state) : 0,
     raft_log_cache_bytes: cacheBytes(state.log),
+    raft_log_incomplete: bit(state.repairing || state.hardState.missing !== undefined),
+    raft_damage_found_total: counters.damageFound,
+    raft_repaired_entries_total: instruments.repairedEntries,
 
     raft_proposals_total: requests.proposal.total,
     raft_proposals_pending: pendingOf(requests.proposal),

@@ -350,7 +350,7 @@ export class RaftNode<Command, Result, Query, Answer>
   status(): NodeStatus {
     // It brings the core's time up to the present, by which all else is judged: an idle replica has no other input.
     const stalenessMs = this.#replica.staleness();
-    const { session, stopped, bootstrapWaiting, lastState } = this.#replica;
+    const { session, stopped, bootstrapWaiting, damage, lastState } = this.#replica;
     return statusOf({
       id: this.id,
       lastState,
@@ -359,6 +359,7 @@ export class RaftNode<Command, Result, Query, Answer>
       appliedIndex: this.#applier.appliedIndex,
       sessions: this.#sessions.applied.table.size,
       stalenessMs,
+      damage,
       bootstrap: bootstrapWaiting,
     });
   }

@@ -17,6 +17,7 @@ import { Closed, NotLeader, Removed, Retired } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
 import type { Instruments } from './instruments.ts';
 import { LeadershipRequests } from './leadership-requests.ts';
+import { type DamageStatus, LogRepair } from './log-repair.ts';
 import { MembershipRequests } from './membership-requests.ts';
 import type { Observation, Observer } from './observation.ts';
 import type { PendingRequests } from './pending-requests.ts';
@@ -61,6 +62,7 @@ interface Running {
   readonly session: Session;
   readonly entry: ClusterEntry;
   readonly work: SessionWork;
+  readonly repair: LogRepair;
 }
 
 /**
@@ -125,6 +127,11 @@ export class Replica {
     return this.#running?.entry.waiting ?? null;
   }
 
+  /** null while the log is whole, and while there is none. */
+  get damage(): DamageStatus | null {
+    return this.#running?.repair.damage ?? null;
+  }
+
   async open(): Promise<void> {
     const { transport, storage } = this.#settings;
     const session = await openSession(storage, this.#settings, this.#parts.applier, null);
@@ -169,9 +176,11 @@ export class Replica {
   }
 
   #begin(session: Session): void {
+    const entry = this.#entryOf(session);
     const running: Running = {
       session,
-      entry: this.#entryOf(session),
+      entry,
+      repair: this.#repairOf(session, entry),
       work: new SessionWork(
         session,
         this.#parts.applier,
@@ -225,7 +234,7 @@ export class Replica {
     if (running === null || this.#stopped !== undefined) return;
     this.#observe({ kind: 'received', envelope });
     try {
-      if (running.entry.receive(envelope)) return;
+      if (running.entry.receive(envelope) || running.repair.receive(envelope)) return;
     } catch (error) {
       this.#stopWith(error);
       return;
@@ -263,6 +272,7 @@ export class Replica {
       this.#parts.taker.look();
       this.#parts.stamps.look(core.state);
       running.entry.look();
+      running.repair.look();
       this.#timer.arm(core.deadline);
       // They waited for leadership to be handed over, and that has just ended: this replica leads on, or another does.
       if (!this.#parts.queue.isEmpty && mayBeProposed(core.state)) this.#scheduleDrain();
@@ -357,6 +367,21 @@ export class Replica {
     });
   }
 
+  #repairOf(session: Session, entry: ClusterEntry): LogRepair {
+    const isOver = (): boolean => session !== this.session;
+    return new LogRepair(session, this.#settings, {
+      input: (give) => {
+        if (!isOver()) this.#input(give);
+      },
+      send: (envelope) => this.#send(envelope),
+      others: () => entry.hints,
+      found: (damage) => this.#parts.emit('damage-found', damage),
+      gained: (count) => this.#parts.instruments.entriesRepaired(count),
+      repaired: (how) => this.#parts.emit('damage-repaired', how),
+      storageFailed: (error) => this.#onStorageFailed(session, error),
+    });
+  }
+
   // ---- a session ends, and the next begins
 
   #onStorageFailed(session: Session, error: unknown): void {
@@ -390,6 +415,7 @@ export class Replica {
     this.#running = null;
     this.#timer.disarm();
     running?.entry.stop();
+    running?.repair.stop();
     running?.work.end();
     this.#parts.stamps.look(null);
   }

@@ -1,11 +1,15 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
+import { emptyConfiguration } from '../raft/configuration.ts';
 import type { GroupId, Incarnation, NodeId, ReplicaId } from '../raft/identity.ts';
+import { sameMember } from '../raft/identity.ts';
+import type { BootstrapMember } from '../raft/message.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import { Raft } from '../raft/raft.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
 import type {
   LogStorage,
+  RecoveredLog,
   SnapshotStorage,
   Storage,
   StorageIdentity,
@@ -33,6 +37,9 @@ export interface SessionSettings {
   readonly raft: RaftOptions;
   readonly clock: Clock;
   readonly random: Random;
+  /** Who founded the cluster, and whom to ask to be let in: others it may still know when its log tells of nobody. */
+  readonly bootstrap: readonly BootstrapMember[] | null;
+  readonly join: readonly BootstrapMember[] | null;
 }
 
 /**
@@ -60,6 +67,8 @@ export async function openSession(
     const snapshots = instance.snapshots(settings.group);
     const snapshot = await snapshots.latest();
     refuseGap(log.recovered.floor.index, snapshot);
+    const self = replicaOf(instance.identity);
+    refuseBeyondRepair(log.recovered, snapshot, self, settings);
     if (applier.isTorn && snapshot === null) throw tornForGood();
     const isBehind = snapshot !== null && (applier.isTorn || applier.appliedIndex < snapshot.index);
     if (isBehind) {
@@ -68,7 +77,6 @@ export async function openSession(
         new SnapshotContent(snapshots, snapshot, settings.raft.snapshotChunkBytes),
       );
     }
-    const self = replicaOf(instance.identity);
     const core = new Raft(
       {
         self,
@@ -97,6 +105,31 @@ function refuseGap(floorIndex: number, snapshot: SnapshotMeta | null): void {
     `the log begins after entry ${floorIndex}, but ` +
       (snapshot === null ? 'there is no whole snapshot' : `the latest snapshot ends at ${snapshot.index}`) +
       '. Keep a copy, then empty the directory: the replica comes back from the others.',
+  );
+}
+
+/** What a sole voter lost nobody else has, and to go on without it would be to forget what was acknowledged. */
+function refuseBeyondRepair(
+  { damage, floor, configurations }: RecoveredLog,
+  snapshot: SnapshotMeta | null,
+  self: ReplicaId,
+  { bootstrap, join }: Pick<SessionSettings, 'bootstrap' | 'join'>,
+): void {
+  if (damage === null) return;
+  const latest = configurations.at(-1);
+  const settled = snapshot?.configuration ?? floor.configuration ?? emptyConfiguration;
+  const isAhead = latest !== undefined && latest.index > (snapshot?.index ?? 0);
+  const { voters, outgoing } = isAhead ? latest.configuration : settled;
+  const isAlone =
+    voters.length > 0
+      ? [...voters, ...outgoing].every((member) => sameMember(member, self))
+      : join === null && bootstrap !== null && bootstrap.every(({ id }) => id === self.id);
+  if (!isAlone) return;
+  throw new StorageRefused(
+    'damaged',
+    `${damage.report}. As far as its log can be read this replica is the only voter, so nobody else has what is ` +
+      'missing. The log was left as it is. Keep a copy, then restore the directory from where it is intact, make a new ' +
+      'cluster of a backup, or, if there are other voters by now, empty the directory: the replica comes back from them.',
   );
 }
 

@@ -6,6 +6,7 @@ import type { ClusterId, Incarnation, NodeId, RequestId } from '../raft/identity
 import type { JoinOutcome } from '../raft/message.ts';
 import type { RaftState } from '../raft/state.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
+import type { DamageStatus } from './log-repair.ts';
 import { noQuorum, type QuorumStatus, quorumOf } from './quorum-status.ts';
 
 /** One replica as it sees itself, at one moment. Plain data. */
@@ -42,6 +43,8 @@ export interface NodeStatus {
   readonly newcomers: readonly NewcomerStatus[];
   /** Leader: how far each other member is; empty otherwise. */
   readonly peers: readonly PeerStatus[];
+  /** null while the log is whole, as far as is known, and while the storage is not open. */
+  readonly damage: DamageStatus | null;
   /** Present while a cluster is to be founded, and something keeps it from being so. */
   readonly bootstrap?: BootstrapWaiting;
 }
@@ -76,11 +79,13 @@ export interface StatusSources {
   readonly appliedIndex: Index;
   readonly sessions: number;
   readonly stalenessMs: number | null;
+  readonly damage: DamageStatus | null;
   readonly bootstrap: BootstrapWaiting | null;
 }
 
 export function statusOf(sources: StatusSources): NodeStatus {
-  const { id, lastState: last, state, isStopped, appliedIndex, sessions, stalenessMs, bootstrap } = sources;
+  const { id, lastState: last, state, isStopped, appliedIndex, sessions, stalenessMs } = sources;
+  const { damage, bootstrap } = sources;
   return {
     id,
     incarnation: last?.self.incarnation ?? '',
@@ -103,6 +108,7 @@ export function statusOf(sources: StatusSources): NodeStatus {
     change: state === null ? null : changeOf(state),
     newcomers: last === null ? [] : newcomersOf(last),
     peers: state === null ? [] : peersOf(state, state.now),
+    damage,
     ...(bootstrap === null ? {} : { bootstrap }),
   };
 }

@@ -26,13 +26,18 @@ export function refusal(state: RaftState, envelope: Envelope): DropReason | null
   return null;
 }
 
-/** Entering a cluster is the embedder's, as far as it takes place before there is anything to agree upon. */
+/**
+ * Entering a cluster is the embedder's, as far as it takes place before there is anything to agree upon; so is mending
+ * what its disk lost.
+ */
 export function isRaftMessage(message: Message): message is RaftMessage {
   switch (message.kind) {
     case 'BootstrapQuery':
     case 'BootstrapAnswer':
     case 'JoinRequest':
     case 'JoinAnswer':
+    case 'RepairRequest':
+    case 'RepairAnswer':
       return false;
     default:
       return true;

@@ -85,6 +85,16 @@ export function describeMessage(message: Message): string {
           ? ''
           : ` other members=${message.otherMembers.map(({ id }) => id).join(',')}`)
       );
+    case 'RepairRequest':
+      return (
+        `RepairRequest id=${describeRequestId(message.requestId)} ${message.from}..${message.to}` +
+        ` anchor=${message.anchor.index}/${message.anchor.term} bytesMax=${message.bytesMax}`
+      );
+    case 'RepairAnswer':
+      return (
+        `RepairAnswer id=${describeRequestId(message.requestId)} ` +
+        (message.held ? `entries=${describeEntries(message.entries)}` : message.reason)
+      );
   }
 }
 

@@ -14,7 +14,14 @@ export interface Envelope {
   readonly message: Message;
 }
 
-export type Message = RaftMessage | JoinRequest | JoinAnswer | BootstrapQuery | BootstrapAnswer;
+export type Message =
+  | RaftMessage
+  | JoinRequest
+  | JoinAnswer
+  | BootstrapQuery
+  | BootstrapAnswer
+  | RepairRequest
+  | RepairAnswer;
 
 /** What the core acts upon; all of it has a term. */
 export type RaftMessage =
@@ -251,3 +258,43 @@ export interface BootstrapAnswer {
   /** The answerer's own list when it differs from the asker's; null when it has none, or the same. */
   readonly otherMembers: readonly BootstrapMember[] | null;
 }
+
+/**
+ * "Which entries did my disk lose?" From whoever holds an entry on both sides of a hole in its log, or the last of the
+ * hole's entries by term and index. Neither promises anything, whatever the terms: who holds the anchor holds, before
+ * it, the very entries that the asker held (Log Matching, paper 5.3).
+ */
+export interface RepairRequest {
+  readonly kind: 'RepairRequest';
+  readonly requestId: RequestId;
+  /** The missing entries, both inclusive. */
+  readonly from: Index;
+  readonly to: Index;
+  /** An entry at or after `to` that the asker's log has. */
+  readonly anchor: { readonly index: Index; readonly term: Term };
+  /** Bytes of entries that one answer may have (at least one entry always fits). */
+  readonly bytesMax: number;
+}
+
+export type RepairAnswer = RepairEntries | RepairRefused;
+
+export interface RepairEntries {
+  readonly kind: 'RepairAnswer';
+  readonly requestId: RequestId;
+  readonly held: true;
+  /** Consecutive, at least one; the last is the last that was asked for. Durable where they come from. */
+  readonly entries: readonly Entry[];
+}
+
+export interface RepairRefused {
+  readonly kind: 'RepairAnswer';
+  readonly requestId: RequestId;
+  readonly held: false;
+  readonly reason: RepairRefusal;
+}
+
+export type RepairRefusal =
+  /** They are in a snapshot. */
+  | 'compacted'
+  /** The answerer's log has no such anchor, or has lost these entries itself. */
+  | 'not-held';

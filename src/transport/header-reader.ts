@@ -1,3 +1,4 @@
+import type { RequestId } from '../raft/identity.ts';
 import { MalformedFrame } from './errors.ts';
 import { digestPattern, hexIdPattern, namePattern } from './header-writer.ts';
 
@@ -81,6 +82,10 @@ export class HeaderReader {
 
   hexIdOrNull(what: string): string | null {
     return this.nothing() ? null : this.hexId(what);
+  }
+
+  requestId(): RequestId {
+    return { boot: this.integer('boot'), sequence: this.integer('sequence') };
   }
 
   /** A SHA-256. */

@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr';
+import type { RequestId } from '../raft/identity.ts';
 import { MalformedFrame } from './errors.ts';
 
 type HeaderValue = string | number | boolean | null | readonly number[] | readonly string[];
@@ -54,6 +55,10 @@ export class HeaderWriter {
 
   hexIdOrNull(what: string, value: string | null): this {
     return value === null ? this.#push(null) : this.hexId(what, value);
+  }
+
+  requestId({ boot, sequence }: RequestId): this {
+    return this.integer('boot', boot).integer('sequence', sequence);
   }
 
   digest(what: string, value: string): this {

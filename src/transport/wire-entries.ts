@@ -1,12 +1,11 @@
 import type { Entry, Index, Term } from '../raft/entry.ts';
 import { decodeEntryPayload, encodeEntryPayload, MalformedEntry } from '../raft/entry-codec.ts';
-import type { AppendEntries } from '../raft/message.ts';
 import { MalformedFrame } from './errors.ts';
 import type { HeaderReader } from './header-reader.ts';
 import type { HeaderWriter } from './header-writer.ts';
 
 /**
- * The entries of an AppendEntries. Two arrays of the header: the bytes of each payload, and runs, each
+ * The entries of an AppendEntries or a RepairAnswer. Two arrays of the header: the bytes of each payload, and runs, each
  * three numbers (how many entries, their term, their kind). The payloads follow the header. Indexes are
  * not written: entries are consecutive.
  */
@@ -14,14 +13,24 @@ import type { HeaderWriter } from './header-writer.ts';
 /** Entries of one message; more are refused on both sides. It bounds what one frame grows to. */
 export const entriesPerMessageMax = 2 ** 20;
 
+/** What entries follow, and the latest term that they may have. */
+export interface EntriesBounds {
+  readonly term: Term;
+  readonly prevLogIndex: Index;
+  readonly prevLogTerm: Term;
+}
+
 /**
  * Writes the two arrays.
  *
  * @returns the payloads, in order.
- * @throws MalformedFrame when the entries are not consecutive, or their terms go back or beyond the message's.
+ * @throws MalformedFrame when the entries are not consecutive, or their terms go back or beyond the latest allowed.
  */
-export function writeEntries(message: AppendEntries, writer: HeaderWriter): Uint8Array[] {
-  const { entries, prevLogIndex, prevLogTerm, term } = message;
+export function writeEntries(
+  entries: readonly Entry[],
+  { term, prevLogIndex, prevLogTerm }: EntriesBounds,
+  writer: HeaderWriter,
+): Uint8Array[] {
   checkCount(entries.length, prevLogIndex);
   const payloads: Uint8Array[] = [];
   const sizes: number[] = [];
@@ -54,11 +63,7 @@ export function writeEntries(message: AppendEntries, writer: HeaderWriter): Uint
  *
  * @throws MalformedFrame
  */
-export function readEntries(
-  at: { readonly term: Term; readonly prevLogIndex: Index; readonly prevLogTerm: Term },
-  reader: HeaderReader,
-  bytes: Uint8Array,
-): Entry[] {
+export function readEntries(at: EntriesBounds, reader: HeaderReader, bytes: Uint8Array): Entry[] {
   const count = reader.arrayLength('payload sizes');
   checkCount(count, at.prevLogIndex);
   const sizes: number[] = [];
@@ -97,7 +102,7 @@ const kinds: readonly Entry['kind'][] = ['command', 'noop', 'configuration', 'se
 
 function readRuns(
   count: number,
-  at: { readonly term: Term; readonly prevLogTerm: Term },
+  at: Pick<EntriesBounds, 'term' | 'prevLogTerm'>,
   reader: HeaderReader,
 ): Run[] {
   const numbers = reader.arrayLength('runs');

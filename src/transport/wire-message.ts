@@ -1,4 +1,3 @@
-import type { RequestId } from '../raft/identity.ts';
 import type { Message, ProvenFreshness, RequestPreVote } from '../raft/message.ts';
 import { MalformedFrame } from './errors.ts';
 import type { HeaderReader } from './header-reader.ts';
@@ -11,6 +10,15 @@ import {
   readJoinRequest,
   writeMembershipMessage,
 } from './wire-membership.ts';
+import {
+  checkRepairRequest,
+  readRepairEntries,
+  readRepairRefused,
+  readRepairRequest,
+  writeRepairEntries,
+  writeRepairRefused,
+  writeRepairRequest,
+} from './wire-repair.ts';
 import { checkChunk, readSnapshotChunk, writeSnapshotChunk } from './wire-snapshot.ts';
 
 /** Kinds by number. A number is never given to another kind. */
@@ -33,6 +41,9 @@ const Code = {
   TimeoutNow: 16,
   ReadIndexRequest: 17,
   ReadIndexResponse: 18,
+  RepairRequest: 19,
+  RepairEntries: 20,
+  RepairRefused: 21,
 } as const;
 
 /**
@@ -64,7 +75,7 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
         .integer('prevLogIndex', message.prevLogIndex)
         .integer('prevLogTerm', message.prevLogTerm)
         .integer('leaderCommit', message.leaderCommit);
-      return writeEntries(message, writer);
+      return writeEntries(message.entries, message, writer);
     case 'AppendEntriesResponse':
       if (message.accepted) {
         writer
@@ -118,16 +129,14 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
       writer
         .integer('kind', Code.ReadIndexRequest)
         .integer('term', message.term, 1)
-        .integer('boot', message.readId.boot)
-        .integer('sequence', message.readId.sequence)
+        .requestId(message.readId)
         .flag(message.lease);
       return noPayloads;
     case 'ReadIndexResponse':
       writer
         .integer('kind', Code.ReadIndexResponse)
         .integer('term', message.term, 1)
-        .integer('boot', message.readId.boot)
-        .integer('sequence', message.readId.sequence)
+        .requestId(message.readId)
         .integer('index', message.index);
       return noPayloads;
     case 'JoinRequest':
@@ -135,6 +144,13 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
     case 'BootstrapQuery':
     case 'BootstrapAnswer':
       writeMembershipMessage(message, writer.integer('kind', Code[message.kind]));
+      return noPayloads;
+    case 'RepairRequest':
+      writeRepairRequest(message, writer.integer('kind', Code.RepairRequest));
+      return noPayloads;
+    case 'RepairAnswer':
+      if (message.held) return writeRepairEntries(message, writer.integer('kind', Code.RepairEntries));
+      writeRepairRefused(message, writer.integer('kind', Code.RepairRefused));
       return noPayloads;
   }
 }
@@ -153,8 +169,7 @@ export function readMessage(reader: HeaderReader, valueCount: number, bytes: Uin
   }
   const message = readFields(code, reader, bytes);
   checkMessage(message);
-  const hasPayloads = message.kind === 'AppendEntries' || message.kind === 'InstallSnapshot';
-  if (!hasPayloads && reader.position !== bytes.length) {
+  if (!WITH_PAYLOADS.includes(code) && reader.position !== bytes.length) {
     throw new MalformedFrame(`${bytes.length - reader.position} bytes after a ${message.kind}`);
   }
   return message;
@@ -180,7 +195,12 @@ const VALUES: Readonly<Record<number, number>> = {
   [Code.TimeoutNow]: 2,
   [Code.ReadIndexRequest]: 5,
   [Code.ReadIndexResponse]: 5,
+  [Code.RepairRequest]: 8,
+  [Code.RepairEntries]: 6,
+  [Code.RepairRefused]: 4,
 };
+
+const WITH_PAYLOADS: readonly number[] = [Code.AppendEntries, Code.InstallSnapshot, Code.RepairEntries];
 
 // The properties below are evaluated, so the values are read, in the order they are written.
 function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Message {
@@ -260,14 +280,14 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
       return {
         kind: 'ReadIndexRequest',
         term: reader.integer('term', 1),
-        readId: readRequestId(reader),
+        readId: reader.requestId(),
         lease: reader.flag('lease'),
       };
     case Code.ReadIndexResponse:
       return {
         kind: 'ReadIndexResponse',
         term: reader.integer('term', 1),
-        readId: readRequestId(reader),
+        readId: reader.requestId(),
         index: reader.integer('index'),
       };
     case Code.JoinRequest:
@@ -278,6 +298,12 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
       return readBootstrapQuery(reader);
     case Code.BootstrapAnswer:
       return readBootstrapAnswer(reader);
+    case Code.RepairRequest:
+      return readRepairRequest(reader);
+    case Code.RepairEntries:
+      return readRepairEntries(reader, bytes);
+    case Code.RepairRefused:
+      return readRepairRefused(reader);
     default:
       throw new MalformedFrame(`unknown message kind ${code}`);
   }
@@ -289,10 +315,6 @@ function readCampaign(reader: HeaderReader): Pick<RequestPreVote, 'term' | 'last
     lastLogIndex: reader.integer('lastLogIndex'),
     lastLogTerm: reader.integer('lastLogTerm'),
   };
-}
-
-function readRequestId(reader: HeaderReader): RequestId {
-  return { boot: reader.integer('boot'), sequence: reader.integer('sequence') };
 }
 
 /** Boot 0 stands for no news: a boot is 1 or more. */
@@ -336,6 +358,9 @@ function checkMessage(message: Message): void {
       return;
     case 'InstallSnapshotResponse':
       checkTermOf('snapshot', message.snapshotTerm, message.term);
+      return;
+    case 'RepairRequest':
+      checkRepairRequest(message);
       return;
     default:
       return;

@@ -5,12 +5,14 @@ import { Applier } from '../../src/node/applier.ts';
 import { msgpackCodec } from '../../src/node/command-codec.ts';
 import { Retired, StateMachineFailed } from '../../src/node/errors.ts';
 import { PendingRequests } from '../../src/node/pending-requests.ts';
-import { openSession } from '../../src/node/session.ts';
+import { openSession, type SessionSettings } from '../../src/node/session.ts';
 import { AppliedSessions } from '../../src/node/sessions/applied-sessions.ts';
 import { SnapshotContent } from '../../src/node/snapshot-content.ts';
 import { emptyConfiguration } from '../../src/raft/configuration.ts';
+import type { Entry } from '../../src/raft/entry.ts';
 import { defaultRaftOptions } from '../../src/raft/options.ts';
-import { memoryStorage } from '../../src/storage/index.ts';
+import { memoryStorage, StorageRefused } from '../../src/storage/index.ts';
+import { DamagedStorage } from './damaged-storage.ts';
 import { emptyHead } from './sessions/snapshot-bytes.ts';
 
 const at = (index: number) => ({ index, term: 1, configuration: emptyConfiguration });
@@ -43,12 +45,14 @@ async function tornAfter(applied: number) {
   return { machine, applier };
 }
 
-const settings = {
+const settings: SessionSettings = {
   id: 'n1',
   group: 'default',
   raft: defaultRaftOptions,
   clock: nodeClock(),
   random: nodeRandom(),
+  bootstrap: null,
+  join: null,
 };
 
 async function storageWithSnapshotAt(index: number) {
@@ -108,5 +112,121 @@ describe('a storage that is reopened while the state machine is whole', () => {
       expect(machine.state).toBe(`state at ${restored ?? 5}`);
       await second.instance.close();
     }
+  });
+});
+
+describe('a damaged log', () => {
+  const clusterId = '00000000000000cc';
+  const stranger = '00000000000000bb';
+
+  /** Entry 1 lists these voters, and a second list follows as entry 4, if given; 5 entries, of which some are lost. */
+  async function damaged(
+    lists: { readonly first: readonly string[]; readonly second?: readonly string[] },
+    ...lost: { from: number; to: number }[]
+  ) {
+    const storage = new DamagedStorage();
+    const instance = await storage.open({ id: 'n1' });
+    const { incarnation } = instance.identity;
+    await instance.adoptCluster(clusterId);
+    const listing = (index: number, ids: readonly string[]): Entry => ({
+      kind: 'configuration',
+      index,
+      term: 1,
+      clusterId,
+      configuration: {
+        ...emptyConfiguration,
+        id: `${index}.1`,
+        voters: ids.map((id) => ({ id, incarnation: id === 'n1' ? incarnation : stranger, address: id })),
+      },
+    });
+    const noop = (index: number): Entry => ({ kind: 'noop', index, term: 1 });
+    await (await instance.openLog('default')).write({
+      writeId: { boot: 1, sequence: 1 },
+      hardState: { term: 1, votedFor: null },
+      entries: [
+        listing(1, lists.first),
+        noop(2),
+        noop(3),
+        lists.second === undefined ? noop(4) : listing(4, lists.second),
+        noop(5),
+      ],
+    });
+    await instance.close();
+    storage.lose(...lost);
+    return storage;
+  }
+
+  const opened = async (storage: DamagedStorage, others: Partial<SessionSettings> = {}): Promise<string> => {
+    const { applier } = await tornAfter(0);
+    const machine = { appliedIndex: 0, isTorn: false, restore: applier.restore.bind(applier) };
+    try {
+      const session = await openSession(storage, { ...settings, ...others }, machine, null);
+      await session.instance.close();
+      return 'opened';
+    } catch (error) {
+      if (!(error instanceof StorageRefused)) throw error;
+      return `${error.reason}: ${error.message}`;
+    }
+  };
+
+  it('of the only voter is refused, with what is lost and what to do, and stays as it is', async () => {
+    const storage = await damaged({ first: ['n1'] }, { from: 3, to: 3 });
+    for (let again = 0; again < 2; again += 1) {
+      expect(await opened(storage)).toMatch(
+        /^damaged: lost 3\.\.3\. .*only voter.*was left as it is.*Keep a copy/,
+      );
+    }
+    const instance = await storage.open({ id: 'n1' });
+    const log = await instance.openLog('default');
+    expect(log.recovered.damage?.holes).toEqual([{ from: 3, to: 3, anchor: { index: 4, term: 1 } }]);
+    expect(log.termAt(5)).toBe(1);
+    await instance.close();
+  });
+
+  it.each<[string, string, Parameters<typeof damaged>, Partial<Record<'bootstrap' | 'join', string[]>>]>([
+    ['of one voter of two', 'opened', [{ first: ['n1', 'n2'] }, { from: 3, to: 3 }], {}],
+    ['of one that is no voter', 'opened', [{ first: ['n2'] }, { from: 3, to: 3 }], {}],
+    [
+      'of one that was alone once',
+      'opened',
+      [
+        { first: ['n1'], second: ['n1', 'n2'] },
+        { from: 5, to: 5 },
+      ],
+      {},
+    ],
+    [
+      'of one that is alone by now',
+      'damaged',
+      [
+        { first: ['n1', 'n2'], second: ['n1'] },
+        { from: 5, to: 5 },
+      ],
+      {},
+    ],
+    [
+      'whose first entry is lost, of one that founded the cluster alone',
+      'damaged',
+      [{ first: ['n1'] }, { from: 1, to: 1 }],
+      { bootstrap: ['n1'] },
+    ],
+    [
+      'whose first entry is lost, of one that was listed with another',
+      'opened',
+      [{ first: ['n1', 'n2'] }, { from: 1, to: 1 }],
+      { bootstrap: ['n1', 'n2'] },
+    ],
+    [
+      'whose first entry is lost, of one that joined',
+      'opened',
+      [{ first: ['n1', 'n2'] }, { from: 1, to: 1 }],
+      { join: ['n2'] },
+    ],
+    ['that is whole after all', 'opened', [{ first: ['n1'] }], {}],
+  ])('%s is %s', async (_what, outcome, [lists, ...lost], named) => {
+    const listOf = (ids: string[] | undefined) => ids?.map((id) => ({ id, address: id })) ?? null;
+    const storage = await damaged(lists, ...lost);
+    const others = { bootstrap: listOf(named.bootstrap), join: listOf(named.join) };
+    expect(await opened(storage, others)).toMatch(new RegExp(`^${outcome}`));
   });
 });

@@ -30,6 +30,32 @@ describe('an envelope is dropped', () => {
       { message: { kind: 'BootstrapAnswer', empty: true, otherMembers: null } },
       'unexpected-in-role',
     ],
+    [
+      'that asks for entries which a disk lost',
+      {
+        message: {
+          kind: 'RepairRequest',
+          requestId: { boot: 1, sequence: 1 },
+          from: 1,
+          to: 1,
+          anchor: { index: 1, term: 9 },
+          bytesMax: 1,
+        },
+      },
+      'unexpected-in-role',
+    ],
+    [
+      'that brings entries which a disk lost',
+      {
+        message: {
+          kind: 'RepairAnswer',
+          requestId: { boot: 1, sequence: 1 },
+          held: true,
+          entries: [{ kind: 'noop', index: 1, term: 9 }],
+        },
+      },
+      'unexpected-in-role',
+    ],
   ])('%s', (_what, change, reason) => {
     const n1 = new Single();
     n1.hearEnvelope({ ...sound, ...change });

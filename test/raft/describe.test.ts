@@ -66,6 +66,30 @@ describe('one line for', () => {
       'ReadIndexResponse term=2 read=3.7 index=9',
     ],
     [{ kind: 'BootstrapAnswer', empty: false, otherMembers: null }, 'BootstrapAnswer not empty'],
+    [
+      {
+        kind: 'RepairRequest',
+        requestId: { boot: 3, sequence: 7 },
+        from: 5,
+        to: 8,
+        anchor: { index: 9, term: 2 },
+        bytesMax: 64,
+      },
+      'RepairRequest id=3.7 5..8 anchor=9/2 bytesMax=64',
+    ],
+    [
+      {
+        kind: 'RepairAnswer',
+        requestId: { boot: 3, sequence: 7 },
+        held: true,
+        entries: [command(7, 1), command(8, 2)],
+      },
+      'RepairAnswer id=3.7 entries=7/1..8/2',
+    ],
+    [
+      { kind: 'RepairAnswer', requestId: { boot: 3, sequence: 7 }, held: false, reason: 'compacted' },
+      'RepairAnswer id=3.7 compacted',
+    ],
   ])('a message: %j', (message, line) => {
     expect(describeMessage(message)).toBe(line);
   });

@@ -9,6 +9,8 @@ import type {
   JoinOutcome,
   Message,
   ProvenFreshness,
+  RepairEntries,
+  RepairRefusal,
 } from '../../src/raft/message.ts';
 
 /** Plain objects only: the decoder makes no others, and comparisons are strict. */
@@ -109,6 +111,25 @@ const appendEntries: fc.Arbitrary<AppendEntries> = fc
       entries,
       leaderCommit,
     };
+  });
+
+const repairEntries: fc.Arbitrary<RepairEntries> = fc
+  .record({
+    requestId: record({ boot: number, sequence: number }),
+    bodies: fc.array(record({ body: entryBody, termStep: fc.constantFrom(0, 0, 0, 1, 300) }), {
+      minLength: 1,
+      maxLength: 40,
+    }),
+    firstIndex: positive.map((index) => Math.min(index, 2 ** 52)),
+    firstTerm: fc.integer({ min: 1, max: 2 ** 33 }),
+  })
+  .map(({ requestId, bodies, firstIndex, firstTerm }) => {
+    let term = firstTerm;
+    const entries = bodies.map(({ body, termStep }, i): Entry => {
+      term += termStep;
+      return { ...body, index: firstIndex + i, term };
+    });
+    return { kind: 'RepairAnswer', requestId, held: true, entries };
   });
 
 const installSnapshot: fc.Arbitrary<InstallSnapshot> = fc
@@ -259,6 +280,25 @@ export const messages = {
     empty: fc.boolean(),
     otherMembers,
   }),
+  RepairRequest: fc
+    .tuple(fc.nat(2 ** 33), fc.nat(70_000), fc.constantFrom(0, 1), positive, positive, readId)
+    .map(([from, count, beyond, term, bytesMax, requestId]) => ({
+      kind: 'RepairRequest' as const,
+      requestId,
+      from: from + 1,
+      to: from + 1 + count,
+      anchor: { index: from + 1 + count + beyond, term },
+      bytesMax,
+    })),
+  RepairAnswer: fc.oneof(
+    repairEntries,
+    record({
+      kind: fc.constant('RepairAnswer' as const),
+      requestId: readId,
+      held: fc.constant(false as const),
+      reason: fc.constantFrom<RepairRefusal[]>('compacted', 'not-held'),
+    }),
+  ),
 } satisfies { readonly [K in Message['kind']]: fc.Arbitrary<Message> };
 
 export const envelopeWith = (message: fc.Arbitrary<Message>): fc.Arbitrary<Envelope> =>
