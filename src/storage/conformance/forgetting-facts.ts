@@ -36,6 +36,7 @@ export function forgettingFacts(inPlace: InPlace): void {
         lastIndex: 0,
         runs: [],
         configurations: [],
+        damage: null,
       });
       strictEqual(await instance.snapshots(group).latest(), null);
       await writer.write({ ...termOf(1), entries: commands(1, 2, 1) });

@@ -49,6 +49,49 @@ export function logFacts(inPlace: InPlace): void {
     sameEntries(await contentOf(third, 2), commands(1, 2, 7));
   });
 
+  inPlace('keeps what the hard state says is missing, until one says nothing of it', async (place) => {
+    const states = [
+      { term: 3, votedFor: null, missing: { term: 3, index: 17 } },
+      { term: 4, votedFor: null, missing: { term: 4, index: null } },
+      { term: 4, votedFor: null },
+    ];
+    for (const hardState of states) {
+      const writer = new Writer(await (await place.reopen()).openLog('a'));
+      await writer.write({ hardState });
+      await writer.write({ entries: [command(writer.log.recovered.lastIndex + 1, hardState.term)] });
+      for (let opening = 0; opening < 2; opening += 1) {
+        const { recovered } = await (await place.reopen()).openLog('a');
+        deepStrictEqual(recovered.hardState, hardState);
+        strictEqual(recovered.damage, null);
+      }
+    }
+  });
+
+  inPlace('tells the terms of durable entries and of the floor, and of no others', async (place) => {
+    const writer = new Writer(await (await place.open()).openLog('a'));
+    strictEqual(writer.log.termAt(0), 0);
+    await writer.write({ ...termOf(5), entries: [...commands(1, 4, 1), ...commands(5, 7, 3)] });
+    await writer.write({ floor: { index: 2, term: 1, configuration } });
+    await writer.write({ cutFrom: 7, entries: commands(7, 8, 5) });
+    const terms = [null, 1, 1, 1, 3, 3, 5, 5, null];
+    const told = (log: Writer['log']) => terms.map((_, i) => log.termAt(i + 1));
+    deepStrictEqual(told(writer.log), terms);
+    deepStrictEqual(told(await (await place.reopen()).openLog('a')), terms);
+  });
+
+  inPlace('has nothing to repair while no entry is missing', async (place) => {
+    const writer = new Writer(await (await place.open()).openLog('a'));
+    strictEqual(await writer.log.repair(commands(1, 2, 1)), null);
+    await writer.write({ ...termOf(1), entries: commands(1, 3, 1) });
+    for (const entries of [commands(2, 3, 1), commands(3, 3, 9), commands(4, 5, 1)]) {
+      strictEqual(await writer.log.repair(entries), null);
+    }
+    await writer.write({ entries: commands(4, 4, 1) });
+    const again = new Writer(await (await place.reopen()).openLog('a'));
+    strictEqual(await again.log.repair(commands(2, 3, 1)), null);
+    sameEntries(await contentOf(again.log, 4), commands(1, 4, 1));
+  });
+
   inPlace('cuts, alone and with other entries in place of those cut', async (place) => {
     const writer = new Writer(await (await place.open()).openLog('a'));
     const sizes = async (to: number, expected: readonly Entry[]): Promise<void> => {

@@ -67,6 +67,7 @@ export function openingFacts(inPlace: InPlace): void {
       lastIndex: 0,
       runs: [],
       configurations: [],
+      damage: null,
     });
     await rejects(instance.openLog('a'));
   });

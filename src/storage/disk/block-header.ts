@@ -17,7 +17,7 @@ export interface LogEnd {
 /**
  * What a block says of itself. Blocks of a group are numbered 1, 2, 3, ... and no number is used twice.
  * The log is the replay of its blocks in the order of their numbers: each cuts the log at its first
- * index and appends its entries.
+ * index and appends its entries. Only a repair does not: its entries were missing, and take their place.
  */
 export interface BlockHeader {
   readonly group: GroupId;
@@ -35,6 +35,8 @@ export interface BlockHeader {
   readonly durableNumber: number;
   /** An open record: blocks `voidFrom` .. `number - 1` never were part of the log. 0 in all others. */
   readonly voidFrom: number;
+  /** Its entries fill a part of a hole; what stands after them stays. */
+  readonly repairs: boolean;
   readonly hasConfiguration: boolean;
   /** How far into the buffer that was written with one sync this block begins. */
   readonly commitOffset: number;
@@ -47,8 +49,14 @@ export interface BlockHeader {
 
 export const headerLengthMin = 104;
 const MAGIC = 0x4b_42_4c_4b;
+/**
+ * Version 2 has repairs, and is written for them only: whoever reads just version 1 would take one for a cut, and so
+ * counts it as damage. All other blocks are of version 1, and those of either are read.
+ */
 const VERSION = 1;
+const VERSION_REPAIRS = 2;
 const FLAG_CONFIGURATION = 1;
+const FLAG_REPAIRS = 2;
 const CHECKSUM_AT = 28;
 const RUN_BYTES = 16;
 
@@ -67,9 +75,9 @@ export function headerLength(group: GroupId, runCount: number): number {
 export function writeHeader(target: Buffer, header: BlockHeader, seed: number): void {
   const length = headerLength(header.group, header.runs.length);
   target.writeUInt32LE(MAGIC, 0);
-  target.writeUInt8(VERSION, 4);
+  target.writeUInt8(header.repairs ? VERSION_REPAIRS : VERSION, 4);
   target.writeUInt8(codecs[header.codec], 5);
-  target.writeUInt8(header.hasConfiguration ? FLAG_CONFIGURATION : 0, 6);
+  target.writeUInt8(flagsOf(header), 6);
   target.writeUInt8(header.group.length, 7);
   target.writeUInt32LE(length, 8);
   target.writeUInt32LE(header.bodyLength, 12);
@@ -101,6 +109,10 @@ export function writeHeader(target: Buffer, header: BlockHeader, seed: number): 
   target.writeUInt32LE(crc32(target.subarray(0, length), seed), CHECKSUM_AT);
 }
 
+function flagsOf({ hasConfiguration, repairs }: BlockHeader): number {
+  return (hasConfiguration ? FLAG_CONFIGURATION : 0) | (repairs ? FLAG_REPAIRS : 0);
+}
+
 /** What the start of some bytes says: a header, or why they hold none. */
 export type ParsedHeader =
   | { readonly valid: true; readonly header: BlockHeader; readonly length: number }
@@ -121,7 +133,9 @@ export function parseHeader(bytes: Buffer, seed: number): ParsedHeader {
   const copy = Buffer.from(bytes.subarray(0, length));
   copy.writeUInt32LE(0, CHECKSUM_AT);
   if (crc32(copy, seed) !== checksum) return invalid("the header's checksum is wrong");
-  if (version !== VERSION) return invalid(`it has format version ${version}; this one reads ${VERSION}`);
+  if (version !== VERSION && version !== VERSION_REPAIRS) {
+    return invalid(`it has format version ${version}; this one reads ${VERSION} and ${VERSION_REPAIRS}`);
+  }
   const codec = codecNames[bytes.readUInt8(5)];
   if (codec === undefined)
     return invalid(`it has codec ${bytes.readUInt8(5)}, which this version does not know`);
@@ -144,6 +158,7 @@ export function parseHeader(bytes: Buffer, seed: number): ParsedHeader {
       hardStateTerm: number(5),
       durableNumber: number(6),
       voidFrom: number(7),
+      repairs: version === VERSION_REPAIRS && (bytes.readUInt8(6) & FLAG_REPAIRS) !== 0,
       hasConfiguration: (bytes.readUInt8(6) & FLAG_CONFIGURATION) !== 0,
       commitOffset: bytes.readUInt32LE(36),
       codec,

@@ -1,32 +1,31 @@
-import type { CleanVerdict, Hole, NumberRange, Verdict } from './recover.ts';
+import type { LogHole, LogPosition } from '../contract.ts';
+import type { NumberRange, OpenVerdict, RefusedVerdict } from './recover.ts';
 
 /** What is wrong, for an operator. */
-export function describeVerdict(verdict: Exclude<Verdict, CleanVerdict>): string {
+export function describeVerdict(verdict: Exclude<OpenVerdict, { kind: 'clean' }> | RefusedVerdict): string {
   switch (verdict.kind) {
     case 'holes':
-      return verdict.why ?? describeHoles(verdict.holes, verdict.end);
+      return describeHoles(verdict.holes, verdict);
     case 'tail-lost':
       return (
         `missing or changed at the end of the log: ${describeRange(verdict.lost)}, after index ` +
-        `${verdict.after.index}. Why: ${verdict.why}`
+        `${verdict.lastIndex}. Why: ${verdict.why}`
       );
     case 'hard-state-lost':
       return `term and vote are lost: ${verdict.why}`;
+    case 'floor-lost':
+      return verdict.why;
   }
 }
 
-function describeHoles(
-  holes: readonly Hole[],
-  end: { readonly number: number; readonly index: number },
+/** @param missing - blocks that are not there, as far as they are known. */
+export function describeHoles(
+  holes: readonly LogHole[],
+  { end, missing }: { readonly end: LogPosition; readonly missing: readonly NumberRange[] },
 ): string {
-  const missing = holes.map(({ entries, ...range }) => {
-    const held = entries === null ? 'no entries' : `entries ${entries.from} to ${entries.to}`;
-    return `${describeRange(range)} (${held})`;
-  });
-  return (
-    `missing or changed in the middle of the log: ${missing.join(', ')}. ` +
-    `It goes on to block ${end.number}, index ${end.index}`
-  );
+  const entries = holes.map(({ from, to }) => `entries ${from} to ${to}`).join(', ');
+  const blocks = missing.length === 0 ? '' : ` (${missing.map(describeRange).join(', ')})`;
+  return `missing or changed in the middle of the log: ${entries}${blocks}. It goes on to index ${end.index}`;
 }
 
 function describeRange({ from, to }: NumberRange): string {

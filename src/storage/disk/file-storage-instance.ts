@@ -4,6 +4,7 @@ import { Histogram } from '../../metrics/histogram.ts';
 import type { HardState } from '../../raft/effect.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
+  LogDamage,
   LogStorage,
   SnapshotStorage,
   StorageIdentity,
@@ -12,9 +13,8 @@ import type {
 } from '../contract.ts';
 import { StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
-import type { Backend } from './backends/backend.ts';
 import { makeBackend } from './backends/make-backend.ts';
-import { sealPlain } from './block.ts';
+import { damagedLog } from './damaged-log.ts';
 import { describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, readFloor, writeFloor } from './floor-file.ts';
@@ -22,13 +22,14 @@ import { FoundBlocks } from './found-blocks.ts';
 import { GroupLog } from './group-log.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
-import { LiveBlocks } from './live-blocks.ts';
 import { MarkFile } from './mark-file.ts';
-import { readConfigurations } from './read-configurations.ts';
-import { type CleanVerdict, recover, type Verdict } from './recover.ts';
+import { type OpenVerdict, type RefusedVerdict, recover, type Verdict } from './recover.ts';
+import { recoveredLog } from './recovered-log.ts';
+import { replay } from './replay.ts';
 import { scanShard } from './scan-shard.ts';
 import { Shard, type ShardHost } from './shard.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
+import type { StoredBlock } from './stored-block.ts';
 
 interface OpenedShard {
   readonly shard: Shard;
@@ -123,35 +124,12 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#opened.add(group);
     const { shard, found } = this.#shardOf(group);
     const { verdict, floor } = await this.#judge(group);
-    if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
-    const blocks = LiveBlocks.replay(found.of(group), verdict.live);
-    const configurations = await readConfigurations(shard.backend, blocks, {
-      floorIndex: floor?.index ?? 0,
-      work: this.work,
-    });
-    const log = new GroupLog(shard, group, {
-      recovered: {
-        hardState: verdict.hardState,
-        floor: {
-          index: floor?.index ?? 0,
-          term: floor?.term ?? 0,
-          configuration: floor?.configuration ?? null,
-        },
-        lastIndex: verdict.end.index,
-        runs: verdict.runs,
-        configurations,
-        damage: null,
-      },
-      blocks,
-      end: verdict.end,
-      nextNumber: verdict.nextNumber,
-    });
-    await shard.inTurn(async () => {
-      if (verdict.nextNumber > 1) await this.#writeOpenRecord(shard.backend, log, verdict);
-      // A crash may have come between a floor and the end of the blocks below it.
-      if (floor !== null) await this.#dropBelow(shard.backend, group, floor.lowestNumber);
-    });
-    if (floor !== null) await this.#snapshotsOf(group).dropBelow(floor.index);
+    if (isRefused(verdict)) throw this.#refusal(group, verdict);
+    const log = await this.#makeLog(group, verdict, floor);
+    if (verdict.kind === 'clean') {
+      await shard.inTurn(() => shard.begin(log));
+      if (floor !== null) await this.#snapshotsOf(group).dropBelow(floor.index);
+    }
     found.forget(group);
     return log;
   }
@@ -270,7 +248,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async #refuseDamage(): Promise<void> {
     for (const group of this.groups) {
       const { verdict } = await this.#judge(group);
-      if (verdict.kind !== 'clean') throw this.#damaged(group, verdict);
+      if (isRefused(verdict)) throw this.#refusal(group, verdict);
     }
   }
 
@@ -284,7 +262,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { found } = this.#shardOf(group);
     const verdict = recover({
       blocks: found.of(group).map((block) => (block.intact ? { intact: true, ...block.header } : block)),
-      stray: found.stray,
+      stray: found.stray.after(group),
       hardState: hardStates.find(group),
       markedNumber: mark.durableNumber,
       floor,
@@ -292,50 +270,51 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     return { verdict, floor: floor === 'damaged' ? null : floor };
   }
 
-  #damaged(group: GroupId, verdict: Exclude<Verdict, CleanVerdict>): StorageRefused {
-    const { directory } = this.#settings;
-    const place = `shard ${this.#shardNumberOf(group)}, group ${group}`;
-    return new StorageRefused(
-      'damaged',
-      `${directory}: ${place}: ${describeVerdict(verdict)}. A crash cannot do this. Keep a copy; restore the ` +
-        'directory from where it is intact, or replace this replica.',
-    );
+  /** Reads what the log needs; nothing on disk is changed by it. */
+  async #makeLog(group: GroupId, verdict: OpenVerdict, floor: FloorRecord | null): Promise<GroupLog> {
+    const { shard, found } = this.#shardOf(group);
+    const { hardState, end, lastIndex, cutFrom, nextNumber, voidFrom } = verdict;
+    const live = new Set(verdict.live);
+    const stored = found
+      .of(group)
+      .filter((block) => block.intact)
+      .filter(({ header }) => live.has(header.number))
+      .sort((a, b) => a.header.number - b.header.number);
+    const { blocks } = replay<StoredBlock>(stored, floor);
+    blocks.cutFrom(cutFrom);
+    const { index, term, configuration } = floor ?? { index: 0, term: 0, configuration: null };
+    const recovered = await recoveredLog(shard, blocks, {
+      hardState,
+      floor: { index, term, configuration },
+      lastIndex,
+      damage: this.#damageOf(group, verdict),
+    });
+    const openRecord = { cutFrom, voidFrom, lowestNumber: floor?.lowestNumber ?? 0 };
+    return new GroupLog(shard, group, {
+      recovered,
+      place: this.#placeOf(group),
+      blocks,
+      end,
+      nextNumber,
+      // A log that never was has nothing to void.
+      openRecord: nextNumber > 1 ? openRecord : null,
+    });
   }
 
-  /**
-   * Before anything is promised on what was found: a block above every number ever seen, that voids what
-   * was cut. Were a cut block's number taken again without it, a later scan could not tell the two apart.
-   */
-  async #writeOpenRecord(backend: Backend, log: GroupLog, verdict: CleanVerdict): Promise<void> {
-    const number = log.nextNumber;
-    const content = {
-      group: log.group,
-      number,
-      firstIndex: verdict.end.index + 1,
-      predecessor: verdict.end,
-      hardStateTerm: verdict.hardState.term,
-      durableNumber: verdict.voidFrom - 1,
-      voidFrom: verdict.voidFrom,
-      commitOffset: 0,
-      entries: [],
-    };
-    try {
-      await backend.append([sealPlain(content, this.seed)]);
-    } catch (cause) {
-      throw this.fail('the open record could not be written', cause);
-    }
-    log.nextNumber = number + 1;
-    log.durableNumber = number;
-    log.end = { ...log.end, number };
-    this.mark(log.group, number);
+  #damageOf(group: GroupId, verdict: OpenVerdict): LogDamage | null {
+    if (verdict.kind === 'clean') return null;
+    const report = `${this.#placeOf(group)}: ${describeVerdict(verdict)}`;
+    if (verdict.kind === 'tail-lost') return { holes: [], end: null, report };
+    const { index, term } = verdict.end;
+    return { holes: verdict.holes, end: { index, term }, report };
   }
 
-  async #dropBelow(backend: Backend, group: GroupId, number: number): Promise<void> {
-    try {
-      await backend.dropBelow(group, number);
-    } catch (cause) {
-      throw this.fail('blocks below the floor could not be removed', cause);
-    }
+  #refusal(group: GroupId, verdict: RefusedVerdict): StorageRefused {
+    return damagedLog(this.#settings.directory, `${this.#placeOf(group)}: ${describeVerdict(verdict)}`);
+  }
+
+  #placeOf(group: GroupId): string {
+    return `shard ${this.#shardNumberOf(group)}, group ${group}`;
   }
 
   // ---- closing
@@ -381,4 +360,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   #shardNumberOf(group: GroupId): number {
     return crc32(Buffer.from(group, 'latin1')) % this.#settings.shards;
   }
+}
+
+function isRefused(verdict: Verdict): verdict is RefusedVerdict {
+  return verdict.kind === 'hard-state-lost' || verdict.kind === 'floor-lost';
 }

@@ -1,13 +1,13 @@
 import type { GroupId } from '../../raft/identity.ts';
 import type { Scan, ScannedBlock } from './backends/backend.ts';
-import type { Stray } from './recover.ts';
+import type { StrayBytes } from './stray-bytes.ts';
 
 /**
  * What the scan of one shard found, by group. A group's blocks are forgotten once its log is open: from then
  * on it keeps account of its own, and most of these will be compacted away.
  */
 export class FoundBlocks {
-  readonly stray: Stray;
+  readonly stray: StrayBytes;
   readonly #byGroup = new Map<GroupId, ScannedBlock[]>();
 
   constructor({ blocks, stray }: Scan) {
@@ -25,7 +25,7 @@ export class FoundBlocks {
   }
 
   get isEmpty(): boolean {
-    return this.#byGroup.size === 0 && this.stray === 'none';
+    return this.#byGroup.size === 0 && this.stray.all === 'none';
   }
 
   of(group: GroupId): readonly ScannedBlock[] {

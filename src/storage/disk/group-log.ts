@@ -3,13 +3,15 @@ import type { HardState } from '../../raft/effect.ts';
 import type { Entry, Index, Term } from '../../raft/entry.ts';
 import { entryBytes } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
-import type { LogFloor, LogStorage, RecoveredLog, WriteRequest } from '../contract.ts';
+import type { LogFloor, LogHole, LogStorage, RecoveredLog, WriteRequest } from '../contract.ts';
 import { EntriesGone, type StorageFailed } from '../errors.ts';
 import { mistakeIn } from '../write-mistake.ts';
 import type { Backend } from './backends/backend.ts';
 import { bodyIsIntact, readEntries } from './block.ts';
 import { headerLength, type LogEnd } from './block-header.ts';
-import type { LiveBlock, LiveBlocks } from './live-blocks.ts';
+import { isHole, type LiveBlock, type LiveBlocks } from './live-blocks.ts';
+import type { OpenRecord } from './open-record.ts';
+import type { StoredBlock } from './stored-block.ts';
 import { TermRuns } from './term-runs.ts';
 
 /** What a log asks of the shard it lives in. */
@@ -17,6 +19,7 @@ export interface LogShard {
   readonly backend: Backend;
   readonly work: Work;
   submit(log: GroupLog, request: WriteRequest): Promise<void>;
+  submitRepair(log: GroupLog, entries: readonly Entry[]): Promise<RecoveredLog | null>;
   /** Why everything fails from now on; null while all is well. */
   readonly failure: StorageFailed | null;
   fail(what: string, cause: unknown): StorageFailed;
@@ -26,12 +29,18 @@ export interface LogShard {
 export class GroupLog implements LogStorage {
   readonly group: GroupId;
   readonly recovered: RecoveredLog;
-  readonly blocks: LiveBlocks;
+  /** Shard and group, for an operator. */
+  readonly place: string;
+  readonly blocks: LiveBlocks<StoredBlock>;
   readonly #shard: LogShard;
-  /** The log's terms, and the hard state's, once everything handed over is written. */
+  /** The log's terms up to the first entry that is missing, and the hard state, once everything handed over is written. */
   #queued: TermRuns;
-  #queuedTerm: Term;
-  /** As of the last block submitted. */
+  #queuedHardState: HardState;
+  /** Whether anything will still be missing then. */
+  #isQueuedDamaged: boolean;
+  /** null once it is written. A damaged log is left as it is until something is to be written. */
+  openRecord: OpenRecord | null;
+  /** As of the last block submitted, whether that entry is held or not. */
   end: LogEnd;
   hardState: HardState;
   floor: LogFloor;
@@ -43,39 +52,71 @@ export class GroupLog implements LogStorage {
     group: GroupId,
     opened: {
       readonly recovered: RecoveredLog;
-      readonly blocks: LiveBlocks;
+      readonly place: string;
+      readonly blocks: LiveBlocks<StoredBlock>;
       readonly end: LogEnd;
       readonly nextNumber: number;
+      readonly openRecord: OpenRecord | null;
     },
   ) {
     this.#shard = shard;
     this.group = group;
     this.recovered = opened.recovered;
+    this.place = opened.place;
     this.blocks = opened.blocks;
+    this.openRecord = opened.openRecord;
     this.hardState = opened.recovered.hardState;
     this.floor = opened.recovered.floor;
     this.end = opened.end;
     this.nextNumber = opened.nextNumber;
     this.durableNumber = opened.nextNumber - 1;
     this.#queued = TermRuns.of(opened.recovered);
-    this.#queuedTerm = opened.recovered.hardState.term;
+    this.#queuedHardState = opened.recovered.hardState;
+    this.#isQueuedDamaged = opened.recovered.damage !== null;
   }
 
   write(request: WriteRequest): Promise<void> {
     const queued = this.#queued;
-    const mistake = mistakeIn(request, {
-      ownTerm: this.#queuedTerm,
-      floorIndex: queued.floorIndex,
-      lastIndex: queued.lastIndex,
-      termAt: (index) => queued.termAt(index),
-    });
+    const mistake =
+      this.#mistakeInForgetting(request) ??
+      mistakeIn(request, {
+        ownTerm: this.#queuedHardState.term,
+        floorIndex: queued.floorIndex,
+        lastIndex: queued.lastIndex,
+        termAt: (index) => queued.termAt(index),
+      });
     if (mistake !== null) return Promise.reject(this.#shard.fail(mistake, undefined));
     const { hardState, cutFrom, entries, floor } = request;
-    if (hardState !== undefined) this.#queuedTerm = hardState.term;
+    if (this.#endsDamage(request)) this.#isQueuedDamaged = false;
+    if (hardState !== undefined) this.#queuedHardState = hardState;
     if (cutFrom !== undefined) queued.cutFrom(cutFrom);
     for (const entry of entries) queued.append(entry);
     if (floor !== undefined) this.#queued = queued.withFloor(floor);
     return this.#shard.submit(this, request);
+  }
+
+  repair(entries: readonly Entry[]): Promise<RecoveredLog | null> {
+    return this.#shard.submitRepair(this, entries);
+  }
+
+  /** It is durable; what was handed over meanwhile is not. */
+  onRepaired(recovered: RecoveredLog): void {
+    if (!this.#isQueuedDamaged) return;
+    const { floorIndex: index, floorTerm: term } = this.#queued;
+    this.#queued = TermRuns.of(recovered).withFloor({ index, term });
+    this.#isQueuedDamaged = recovered.damage !== null;
+  }
+
+  /** None where the end is missing: what stands before it has to be written anew. */
+  holes(): LogHole[] {
+    if (this.openRecord !== null && this.openRecord.cutFrom <= this.end.index) return [];
+    return this.blocks.gaps({ floorIndex: this.floor.index, lastIndex: this.end.index }).filter(isHole);
+  }
+
+  /** The log's last entry before the first that is missing. */
+  lastIndexBefore(holes: readonly LogHole[]): Index {
+    const [first] = holes;
+    return first === undefined ? this.end.index : first.from - 1;
   }
 
   async read({ from, to, bytesMax }: { from: Index; to: Index; bytesMax: number }): Promise<Entry[]> {
@@ -101,23 +142,29 @@ export class GroupLog implements LogStorage {
   }
 
   termAt(index: Index): Term | null {
-    if (index === this.floor.index) return this.floor.term;
-    const block = this.#blockOf(index);
-    let term: Term | null = null;
-    for (const run of block?.header.runs ?? []) if (run.firstIndex <= index) term = run.term;
-    return term;
+    if (index <= this.floor.index) return index === this.floor.index ? this.floor.term : null;
+    return this.blocks.termAt(index);
   }
 
-  async repair(): Promise<null> {
-    return null;
+  /** What is missing must be durable before anything behind it may be overwritten. */
+  #mistakeInForgetting({ hardState }: WriteRequest): string | null {
+    if (!this.#isQueuedDamaged || (hardState ?? this.#queuedHardState).missing !== undefined) return null;
+    return 'a write to a damaged log whose hard state does not say that entries are missing';
   }
 
-  #blockOf(index: Index): LiveBlock | null {
+  /** A write that begins at or before a hole; at a lost end, any does. */
+  #endsDamage({ cutFrom, entries, floor }: WriteRequest): boolean {
+    if (this.recovered.damage?.end === null) return true;
+    return entries.length > 0 || cutFrom !== undefined || (floor?.index ?? 0) > this.#queued.lastIndex;
+  }
+
+  #blockOf(index: Index): LiveBlock<StoredBlock> | null {
     return index > this.floor.index ? this.blocks.find(index) : null;
   }
 
   /** null when the block was compacted away while it was being read: then its bytes say nothing of the disk. */
-  async #entriesOf({ header, location }: LiveBlock, index: Index): Promise<Entry[] | null> {
+  async #entriesOf({ block }: LiveBlock<StoredBlock>, index: Index): Promise<Entry[] | null> {
+    const { header, location } = block;
     if (this.#shard.failure !== null) throw this.#shard.failure;
     try {
       const bytes = await this.#shard.backend.read(location);
@@ -125,7 +172,7 @@ export class GroupLog implements LogStorage {
       if (!bodyIsIntact(header, start, bytes)) throw new Error('its checksum is wrong');
       return await readEntries(header, start, bytes, this.#shard.work);
     } catch (cause) {
-      if (this.#blockOf(index)?.header.number !== header.number) return null;
+      if (this.#blockOf(index)?.block.header.number !== header.number) return null;
       const last = header.firstIndex + header.entryCount - 1;
       throw this.#shard.fail(
         `block ${header.number} of group ${this.group}, entries ${header.firstIndex} to ${last}, cannot be read`,

@@ -1,74 +1,223 @@
-import type { Index } from '../../raft/entry.ts';
-import type { BlockLocation, ScannedBlock } from './backends/backend.ts';
+import type { Index, Term, TermRun } from '../../raft/entry.ts';
+import type { LogHole, LogPosition } from '../contract.ts';
 import type { BlockHeader } from './block-header.ts';
 
-/** A block with entries that are still part of the log. */
-export interface LiveBlock {
-  readonly header: BlockHeader;
-  readonly location: BlockLocation;
-  /** Which of its entries are: from its first to this one. */
+/** What of a block says which entries it brings. */
+export type ReplayedHeader = Pick<
+  BlockHeader,
+  'number' | 'firstIndex' | 'entryCount' | 'runs' | 'predecessor' | 'repairs'
+>;
+
+/** Entries `firstIndex` .. `lastIndex` of a block, both inclusive, that are part of the log, or may be. */
+export interface LiveBlock<B extends { readonly header: ReplayedHeader }> {
+  readonly block: B;
+  readonly firstIndex: Index;
   readonly lastIndex: Index;
+  /** The last age in which they were part of the log for sure. */
+  readonly age: number;
 }
 
-/** Which block holds which entry: blocks in the order of their indexes, without gaps between. */
-export class LiveBlocks {
-  #blocks: LiveBlock[] = [];
+/** Entries that no block gives. `anchor` is null where nothing tells their terms. */
+export interface Gap {
+  readonly from: Index;
+  readonly to: Index;
+  readonly anchor: LogPosition | null;
+}
 
-  /** What blocks of these numbers, as a scan found them, leave of the log. */
-  static replay(found: readonly ScannedBlock[], live: readonly number[]): LiveBlocks {
-    const numbers = new Set(live);
-    const blocks = new LiveBlocks();
-    found
-      .filter((block) => block.intact)
-      .filter(({ header }) => numbers.has(header.number))
-      .sort((a, b) => a.header.number - b.header.number)
-      .forEach(({ header, location }) => {
-        blocks.add(header, location);
-      });
-    return blocks;
-  }
+export function isHole(gap: Gap): gap is Gap & LogHole {
+  return gap.anchor !== null;
+}
+
+/**
+ * Which block holds which entry of a log: pieces of blocks in the order of their indexes.
+ *
+ * Blocks that are lost may have cut the log, and nobody knows how deep: what was held before them is in doubt, and
+ * another *age* begins. But the block after them names the last entry of the log that it was written upon, and later
+ * ones bring entries of that log. By Log Matching (paper 5.3) two logs with an entry of the same index and term agree
+ * up to it; and all entries of one term come from one leader, which only appends. So an entry in doubt is
+ * part of the log, with all that stood before it in its age, if its term is that of the next entry known above it.
+ */
+export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
+  #pieces: LiveBlock<B>[] = [];
+  #age = 0;
+  /** Of this age, in order: entries that no block gives, whose terms are known all the same. */
+  #named: LogPosition[] = [];
+  /** Some piece is in doubt, and nothing above it is known. */
+  #isUnanchored = false;
+  #hasDoubts = false;
 
   /** A block cuts at its first index, then brings its entries. */
-  add(header: BlockHeader, location: BlockLocation): void {
-    let last = this.#blocks.at(-1);
-    while (last !== undefined && last.header.firstIndex >= header.firstIndex) {
-      this.#blocks.pop();
-      last = this.#blocks.at(-1);
+  add(block: B): void {
+    const { firstIndex, entryCount } = block.header;
+    const hasCut = this.cutFrom(firstIndex);
+    if (entryCount > 0) {
+      this.#pieces.push({ block, firstIndex, lastIndex: firstIndex + entryCount - 1, age: this.#age });
     }
-    if (last !== undefined && last.lastIndex >= header.firstIndex) {
-      this.#blocks[this.#blocks.length - 1] = { ...last, lastIndex: header.firstIndex - 1 };
-    }
-    if (header.entryCount > 0) {
-      this.#blocks.push({ header, location, lastIndex: header.firstIndex + header.entryCount - 1 });
-    }
+    if (this.#hasDoubts && (hasCut || this.#isUnanchored)) this.#settleDoubts();
   }
 
-  /** The block that holds an entry; null when none does. */
-  find(index: Index): LiveBlock | null {
+  /** A repair takes its place, whatever in doubt stands there, and leaves the rest. */
+  fill(block: B): void {
+    const { firstIndex, entryCount } = block.header;
+    const lastIndex = firstIndex + entryCount - 1;
+    const below = this.#pieces
+      .filter((piece) => piece.firstIndex < firstIndex)
+      .map((piece) => ({ ...piece, lastIndex: Math.min(piece.lastIndex, firstIndex - 1) }));
+    const above = this.#pieces
+      .filter((piece) => piece.lastIndex > lastIndex)
+      .map((piece) => ({ ...piece, firstIndex: Math.max(piece.firstIndex, lastIndex + 1) }));
+    this.#pieces = [...below, { block, firstIndex, lastIndex, age: this.#age }, ...above];
+    this.#settleDoubts();
+  }
+
+  /** @returns whether there was anything from there on. */
+  cutFrom(index: Index): boolean {
+    let hasCut = (this.#named.at(-1)?.index ?? 0) >= index;
+    if (hasCut) this.#named = this.#named.filter((position) => position.index < index);
+    let last = this.#pieces.at(-1);
+    while (last !== undefined && last.firstIndex >= index) {
+      hasCut = true;
+      this.#pieces.pop();
+      last = this.#pieces.at(-1);
+    }
+    if (last !== undefined && last.lastIndex >= index) {
+      hasCut = true;
+      this.#pieces[this.#pieces.length - 1] = { ...last, lastIndex: index - 1 };
+    }
+    return hasCut;
+  }
+
+  /** Blocks are lost here. After them the log ended with `end`; term 0 says that its term is not known. */
+  lose(end: LogPosition): void {
+    this.#age += 1;
+    this.#named = [];
+    this.cutFrom(end.index + 1);
+    this.name(end);
+  }
+
+  /** The log has this entry, though no block may give it. */
+  name({ index, term }: LogPosition): void {
+    if (term > 0) this.#named.push({ index, term });
+    this.#settleDoubts();
+  }
+
+  /** The piece that holds an entry; null when none does, or none for sure. */
+  find(index: Index): LiveBlock<B> | null {
     let low = 0;
-    let high = this.#blocks.length - 1;
+    let high = this.#pieces.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const block = this.#blocks[middle];
-      if (block === undefined) break;
-      if (index < block.header.firstIndex) high = middle - 1;
-      else if (index > block.lastIndex) low = middle + 1;
-      else return block;
+      const piece = this.#pieces[middle];
+      if (piece === undefined) break;
+      if (index < piece.firstIndex) high = middle - 1;
+      else if (index > piece.lastIndex) low = middle + 1;
+      else return piece.age === this.#age ? piece : null;
     }
     return null;
   }
 
-  all(): readonly LiveBlock[] {
-    return this.#blocks;
+  /** The term of an entry that is held; null when it is not. */
+  termAt(index: Index): Term | null {
+    const piece = this.find(index);
+    return piece === null ? null : termIn(piece, index);
   }
 
-  /** Forgets blocks whose entries all lie at or below the floor. @returns the lowest number still needed. */
+  /** Also of an entry that is only named. */
+  knownTermAt(index: Index): Term | null {
+    return this.termAt(index) ?? this.#named.find((position) => position.index === index)?.term ?? null;
+  }
+
+  /** What is held for sure, in the order of indexes. */
+  held(): LiveBlock<B>[] {
+    return this.#pieces.filter(({ age }) => age === this.#age);
+  }
+
+  /** What is missing between the floor and the log's last entry. Only the last of them may be without an anchor. */
+  gaps({ floorIndex, lastIndex }: { readonly floorIndex: Index; readonly lastIndex: Index }): Gap[] {
+    const gaps: Gap[] = [];
+    const named = new Map(this.#named.map((position) => [position.index, position]));
+    let next = floorIndex + 1;
+    for (const piece of this.held()) {
+      if (piece.firstIndex > next) {
+        const after = { index: piece.firstIndex, term: termIn(piece, piece.firstIndex) };
+        const to = piece.firstIndex - 1;
+        gaps.push({ from: next, to, anchor: named.get(to) ?? after });
+      }
+      next = Math.max(next, piece.lastIndex + 1);
+    }
+    if (next <= lastIndex) gaps.push({ from: next, to: lastIndex, anchor: named.get(lastIndex) ?? null });
+    return gaps;
+  }
+
+  /** Terms of the entries after the floor up to `lastIndex`, all of which are held. */
+  runs({ floorIndex, lastIndex }: { readonly floorIndex: Index; readonly lastIndex: Index }): TermRun[] {
+    const runs: TermRun[] = [];
+    for (const piece of this.held()) {
+      for (const [position, run] of piece.block.header.runs.entries()) {
+        const end = (piece.block.header.runs[position + 1]?.firstIndex ?? piece.lastIndex + 1) - 1;
+        const firstIndex = Math.max(run.firstIndex, piece.firstIndex, floorIndex + 1);
+        if (firstIndex > Math.min(end, piece.lastIndex, lastIndex)) continue;
+        if (runs.at(-1)?.term !== run.term) runs.push({ term: run.term, firstIndex });
+      }
+    }
+    return runs;
+  }
+
+  /**
+   * Forgets blocks whose entries all lie at or below the floor.
+   *
+   * @returns the lowest number still needed. A repair has a high one and low indexes, so it is not that of the first.
+   */
   dropThrough(floorIndex: Index, nextNumber: number): number {
-    this.#blocks = this.#blocks.filter(({ lastIndex }) => lastIndex > floorIndex);
-    return this.#blocks[0]?.header.number ?? nextNumber;
+    this.#pieces = this.#pieces.filter(({ lastIndex }) => lastIndex > floorIndex);
+    let lowest = nextNumber;
+    for (const { block } of this.#pieces) lowest = Math.min(lowest, block.header.number);
+    return lowest;
   }
 
   clear(): void {
-    this.#blocks = [];
+    this.#pieces = [];
+    this.#named = [];
+    this.#hasDoubts = false;
   }
+
+  /** From the top down: whatever is found to be part of the log takes all of its age below it along. */
+  #settleDoubts(): void {
+    if (this.#age === 0) return;
+    const sure = new Set([this.#age]);
+    const named = [...this.#named];
+    const settled: LiveBlock<B>[] = [];
+    let above: Term | null = null;
+    this.#hasDoubts = false;
+    this.#isUnanchored = false;
+    for (const piece of this.#pieces.toReversed()) {
+      while ((named.at(-1)?.index ?? 0) >= piece.lastIndex) above = named.pop()?.term ?? above;
+      const upTo: Index | null = sure.has(piece.age) ? piece.lastIndex : lastOfTerm(piece, above);
+      if (upTo === null || upTo < piece.lastIndex) {
+        settled.push(upTo === null ? piece : { ...piece, firstIndex: upTo + 1 });
+        this.#hasDoubts = true;
+        if (above === null) this.#isUnanchored = true;
+      }
+      if (upTo === null) continue;
+      sure.add(piece.age);
+      settled.push({ ...piece, lastIndex: upTo, age: this.#age });
+      above = termIn(piece, piece.firstIndex);
+    }
+    this.#pieces = settled.reverse();
+  }
+}
+
+function termIn(piece: LiveBlock<{ readonly header: ReplayedHeader }>, index: Index): Term {
+  let term: Term = 0;
+  for (const run of piece.block.header.runs) if (run.firstIndex <= index) term = run.term;
+  return term;
+}
+
+function lastOfTerm(piece: LiveBlock<{ readonly header: ReplayedHeader }>, term: Term | null): Index | null {
+  const { runs } = piece.block.header;
+  const position = runs.findIndex((run) => run.term === term);
+  const run = runs[position];
+  if (run === undefined) return null;
+  const end = Math.min((runs[position + 1]?.firstIndex ?? piece.lastIndex + 1) - 1, piece.lastIndex);
+  return end >= Math.max(run.firstIndex, piece.firstIndex) ? end : null;
 }

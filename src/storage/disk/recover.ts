@@ -1,13 +1,15 @@
 import type { HardState } from '../../raft/effect.ts';
 import type { Index, Term, TermRun } from '../../raft/entry.ts';
+import type { LogHole, LogPosition } from '../contract.ts';
 import type { BlockHeader, LogEnd } from './block-header.ts';
-import { type Replay, replay } from './replay.ts';
+import { isHole } from './live-blocks.ts';
+import { replay } from './replay.ts';
 
 /** What the disk shows of one group. Facts only; `recover` says what they mean. */
 export interface Records {
   /** In any order. A number may be found twice, once whole and once not. */
   readonly blocks: readonly FoundBlock[];
-  /** Bytes of the shard that belong to no block that can be named. */
+  /** Bytes that belong to no block that can be named, and may be one of this group after its last whole one. */
   readonly stray: Stray;
   readonly hardState: FoundHardState;
   /** The highest block that the mark says was durable; 0 without a mark. */
@@ -26,6 +28,7 @@ export type FoundBlock =
       | 'entryCount'
       | 'runs'
       | 'predecessor'
+      | 'repairs'
       | 'hardStateTerm'
       | 'durableNumber'
       | 'voidFrom'
@@ -55,42 +58,47 @@ export interface NumberRange {
   readonly to: number;
 }
 
-/** Blocks that are not there, and the entries that they held at least; null when they held none. */
-export interface Hole extends NumberRange {
-  readonly entries: { readonly from: Index; readonly to: Index } | null;
-}
+/** What a disk means. Whatever is not there is never guessed at. */
+export type Verdict = OpenVerdict | RefusedVerdict;
 
-/** What a disk means. Whatever is not `clean` is never guessed at. */
-export type Verdict =
-  | CleanVerdict
-  /** Blocks in the middle are missing or changed: a crash cannot do that. The end of the log is known. */
-  | {
-      readonly kind: 'holes';
-      readonly holes: readonly Hole[];
-      readonly end: LogEnd;
-      readonly why: string | null;
-    }
-  /** The end is missing, or may be: this replica may have promised more than it knows. */
-  | {
-      readonly kind: 'tail-lost';
-      readonly lost: NumberRange;
-      /** The end of what is left in one piece. */
-      readonly after: LogEnd;
-      readonly why: string;
-    }
+/** The log can be opened: at least a part of it, from its floor on, is known. */
+export type OpenVerdict = Opening &
+  (
+    | { readonly kind: 'clean' }
+    /** Entries in the middle are missing: a crash cannot do that. The end of the log is known. */
+    | {
+        readonly kind: 'holes';
+        readonly holes: readonly LogHole[];
+        readonly end: LogPosition;
+        /** The blocks that are not there. Empty when a floor made their numbers dead. */
+        readonly missing: readonly NumberRange[];
+      }
+    /** The end is missing, or may be: this replica may have promised more than it knows. */
+    | { readonly kind: 'tail-lost'; readonly lost: NumberRange; readonly why: string }
+  );
+
+export type RefusedVerdict =
   /** It may have voted, and does not know how. */
-  | { readonly kind: 'hard-state-lost'; readonly why: string };
+  | { readonly kind: 'hard-state-lost'; readonly why: string }
+  /** It is not known where the log begins. */
+  | { readonly kind: 'floor-lost'; readonly why: string };
 
-export interface CleanVerdict {
-  readonly kind: 'clean';
+/** How a log is opened: what it is, and the open record that is to be written first. */
+export interface Opening {
   readonly hardState: HardState;
   /** Numbers of the blocks that make up the log, in order. */
   readonly live: readonly number[];
+  /** The log's end as these blocks tell it, held or not: what the open record is written upon. */
   readonly end: LogEnd;
+  /** The last entry before the first that is missing. */
+  readonly lastIndex: Index;
+  /** Terms of the entries up to there. */
   readonly runs: readonly TermRun[];
-  /** Above every number ever seen: the next open record takes it. */
+  /** Where the open record cuts: after `end`; after `lastIndex` when nothing behind it is sure. */
+  readonly cutFrom: Index;
+  /** Above every number ever seen: the open record takes it. */
   readonly nextNumber: number;
-  /** Blocks `voidFrom` .. `nextNumber - 1` were proven unacknowledged, and are cut. */
+  /** Blocks `voidFrom` .. `nextNumber - 1` are none of the log: they were not acknowledged, or are given up. */
   readonly voidFrom: number;
 }
 
@@ -127,46 +135,88 @@ export function recover(records: Records): Verdict {
     const block = intact.get(number);
     if (block !== undefined && !voided(number)) live.push(block);
   }
-  const replayed = replay(live, floor === 'damaged' ? null : floor);
+  const replayed = replay(live.map(asBlock), floor === 'damaged' ? null : floor);
 
   const hardState = recoverHardState(records.hardState, live, replayed.end);
   if ('why' in hardState) return { kind: 'hard-state-lost', ...hardState };
+  if (floor === 'damaged') {
+    const why = 'the floor file is damaged or missing, so it is not known where the log begins';
+    return { kind: 'floor-lost', why };
+  }
 
+  const seen = blocks.reduce((highest, { number }) => Math.max(highest, number), kept);
+  const found = { live, floor, hardState, nextNumber: seen + 1 };
   const missing = missingRanges(first, durable, isThere);
   const highest = live.at(-1)?.number ?? first - 1;
   const lastMissing = missing.at(-1);
   if (lastMissing !== undefined && lastMissing.to > highest) {
     const why = `block ${durable} was durable, and the last one found is ${highest}`;
-    return { kind: 'tail-lost', lost: lastMissing, after: pieceBefore(live, lastMissing.from, floor), why };
+    return { kind: 'tail-lost', lost: lastMissing, why, ...openingWithoutTail(lastMissing.from, found) };
   }
-  const seen = Math.max(kept, ...blocks.map(({ number }) => number));
   const changed = blocks.some((block) => !block.intact && !block.torn && block.number > kept);
-  const strayDamage = records.stray === 'damaged' && missing.length === 0;
+  // Without a hard state there never was a block.
+  const strayDamage = records.stray === 'damaged' && records.hardState.kind === 'found';
   if (changed || strayDamage) {
-    return {
-      kind: 'tail-lost',
-      lost: { from: kept + 1, to: Math.max(kept + 1, seen) },
-      after: replayed.end,
-      why: 'what follows the last whole block was changed after it was written, and may have been acknowledged',
-    };
-  }
-  const holes = holesIn(missing, { live, replayed, floor });
-  if (holes.length > 0 || floor === 'damaged') {
+    const lost = { from: kept + 1, to: Math.max(kept + 1, seen) };
     const why =
-      floor === 'damaged'
-        ? 'the floor file is damaged or missing, so it is not known where the log begins'
-        : null;
-    return { kind: 'holes', holes, end: replayed.end, why };
+      'what follows the last whole block was changed after it was written, and may have been acknowledged';
+    return { kind: 'tail-lost', lost, why, ...openingWithoutTail(lost.from, found) };
   }
-  return {
-    kind: 'clean',
+  const holes = replayed.gaps.filter(isHole);
+  if (holes.length < replayed.gaps.length) {
+    const lost = lastMissing ?? { from: kept, to: kept };
+    const why = 'the blocks after it cut into what is missing, and do not tell where that ends';
+    return { kind: 'tail-lost', lost, why, ...openingWithoutTail(kept + 1, found) };
+  }
+  const { end } = replayed;
+  const lastIndex = lastBefore(holes, end);
+  const opening: Opening = {
     hardState,
     live: live.map(({ number }) => number),
-    end: replayed.end,
-    runs: replayed.runs,
+    end,
+    lastIndex,
+    runs: replayed.blocks.runs({ floorIndex: floor?.index ?? 0, lastIndex }),
+    cutFrom: end.index + 1,
     nextNumber: seen + 1,
     voidFrom: kept + 1,
   };
+  if (holes.length > 0) return { ...opening, kind: 'holes', holes, missing };
+  return { ...opening, kind: 'clean' };
+}
+
+/** Everything from one block on is given up, and whatever stands behind a hole before it. */
+function openingWithoutTail(
+  lost: number,
+  found: {
+    readonly live: readonly IntactBlock[];
+    readonly floor: FoundFloor | null;
+    readonly hardState: HardState;
+    readonly nextNumber: number;
+  },
+): Opening {
+  const { floor, hardState, nextNumber } = found;
+  const live = found.live.filter(({ number }) => number < lost);
+  const { blocks, end, gaps } = replay(live.map(asBlock), floor);
+  const lastIndex = lastBefore(gaps, end);
+  return {
+    hardState,
+    live: live.map(({ number }) => number),
+    end,
+    lastIndex,
+    runs: blocks.runs({ floorIndex: floor?.index ?? 0, lastIndex }),
+    cutFrom: lastIndex + 1,
+    nextNumber,
+    voidFrom: lost,
+  };
+}
+
+function lastBefore(gaps: readonly { readonly from: Index }[], end: LogEnd): Index {
+  const [first] = gaps;
+  return first === undefined ? end.index : first.from - 1;
+}
+
+function asBlock(header: IntactBlock): { readonly header: IntactBlock } {
+  return { header };
 }
 
 function voidedBy(blocks: readonly IntactBlock[]): (number: number) => boolean {
@@ -198,34 +248,6 @@ function missingRanges(from: number, to: number, isThere: (number: number) => bo
     else ranges.push({ from: number, to: number });
   }
   return ranges;
-}
-
-/** A block says where the log ended before it, so the entries of a hole are known as far as the log kept them. */
-function holesIn(
-  missing: readonly NumberRange[],
-  found: {
-    readonly live: readonly IntactBlock[];
-    readonly replayed: Replay;
-    readonly floor: Records['floor'];
-  },
-): Hole[] {
-  const { live, replayed, floor } = found;
-  const begin = floor === null || floor === 'damaged' ? 1 : floor.index + 1;
-  // Where a block is missing, those that followed it cannot fit.
-  const ranges =
-    missing.length > 0 ? missing : replayed.misfits.map((number) => ({ from: number, to: number }));
-  return ranges.map((range) => {
-    const before = live.findLast(({ number }) => number < range.from);
-    const after = live.find(({ number }) => number > range.to);
-    const from = before === undefined ? begin : before.firstIndex + before.entryCount;
-    const to = after?.predecessor.index ?? from - 1;
-    return { ...range, entries: from <= to ? { from, to } : null };
-  });
-}
-
-function pieceBefore(live: readonly IntactBlock[], lost: number, floor: Records['floor']): LogEnd {
-  const piece = live.filter(({ number }) => number < lost);
-  return replay(piece, floor === 'damaged' ? null : floor).end;
 }
 
 /** A block of a term is submitted only after that term's hard state is durable: one ahead of it proves it lost. */

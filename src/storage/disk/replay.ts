@@ -1,32 +1,55 @@
-import type { Index, TermRun } from '../../raft/entry.ts';
+import type { Index } from '../../raft/entry.ts';
 import type { LogEnd } from './block-header.ts';
-import type { FoundFloor, IntactBlock } from './recover.ts';
+import { type Gap, LiveBlocks, type ReplayedHeader } from './live-blocks.ts';
 
 /** What blocks make when they are replayed. */
-export interface Replay {
+export interface Replay<B extends { readonly header: ReplayedHeader }> {
+  readonly blocks: LiveBlocks<B>;
+  /** The log's last entry, whether a block gives it or not. Its term is 0 when nothing tells it. */
   readonly end: LogEnd;
-  /** Terms of the entries after the floor. */
-  readonly runs: readonly TermRun[];
-  /** Blocks that do not continue what stands before them, though they are whole. */
-  readonly misfits: readonly number[];
+  /** Entries after the floor that no block gives for sure. */
+  readonly gaps: readonly Gap[];
 }
 
-/** Each block, in the order of numbers, cuts the log at its first index and appends its entries. */
-export function replay(live: readonly IntactBlock[], floor: FoundFloor | null): Replay {
-  const floorIndex = floor?.index ?? 0;
-  const floorTerm = floor?.term ?? 0;
-  const misfits: number[] = [];
-  const runs: TermRun[] = [];
-  let end: LogEnd = { number: 0, index: floorIndex, term: floorTerm };
+/**
+ * Each block, in the order of numbers, cuts the log at its first index and appends its entries; a repair only puts
+ * entries where some are missing. A block that does not continue what stands before it was written upon
+ * others, which are lost.
+ */
+export function replay<B extends { readonly header: ReplayedHeader }>(
+  live: readonly B[],
+  floor: { readonly index: Index; readonly term: number } | null,
+): Replay<B> {
+  const { index: floorIndex, term: floorTerm } = floor ?? { index: 0, term: 0 };
+  const blocks = new LiveBlocks<B>();
+  const atFloor = (number: number): LogEnd => ({ number, index: floorIndex, term: floorTerm });
+  let end = atFloor(0);
   for (const [position, block] of live.entries()) {
-    if (!continues(block, end, { isFirst: position === 0, floorIndex })) misfits.push(block.number);
-    while ((runs.at(-1)?.firstIndex ?? 0) >= block.firstIndex) runs.pop();
-    for (const run of block.runs) if (runs.at(-1)?.term !== run.term) runs.push(run);
-    const index = Math.max(floorIndex, block.firstIndex + block.entryCount - 1);
-    const term = index === floorIndex ? floorTerm : (runs.at(-1)?.term ?? floorTerm);
-    end = { number: block.number, index, term };
+    const { number, firstIndex, entryCount, predecessor, repairs } = block.header;
+    if (!continues(block.header, end, { isFirst: position === 0, floorIndex })) {
+      blocks.lose(predecessor);
+      end = predecessor.index > floorIndex ? predecessor : atFloor(predecessor.number);
+    } else if (isNameless(end, floorIndex) && predecessor.index === end.index && predecessor.term > 0) {
+      blocks.name(predecessor);
+      end = predecessor;
+    }
+    if (repairs) {
+      blocks.fill(block);
+      end = { ...end, number };
+      continue;
+    }
+    const index = firstIndex + entryCount - 1;
+    const isSame = entryCount === 0 && index === end.index;
+    blocks.add(block);
+    if (index <= floorIndex) end = atFloor(number);
+    else end = { number, index, term: isSame ? end.term : (blocks.knownTermAt(index) ?? 0) };
   }
-  return { end, runs: afterFloor(runs, floorIndex, end.index), misfits };
+  return { blocks, end, gaps: blocks.gaps({ floorIndex, lastIndex: end.index }) };
+}
+
+/** A block that cut into what is missing left an end of which nothing tells the term. */
+function isNameless({ index, term }: LogEnd, floorIndex: Index): boolean {
+  return term === 0 && index > floorIndex;
 }
 
 /**
@@ -34,24 +57,16 @@ export function replay(live: readonly IntactBlock[], floor: FoundFloor | null): 
  * blocks that the floor has made dead since.
  */
 function continues(
-  block: IntactBlock,
+  { predecessor, firstIndex, entryCount, repairs }: ReplayedHeader,
   end: LogEnd,
   { isFirst, floorIndex }: { readonly isFirst: boolean; readonly floorIndex: Index },
 ): boolean {
-  const { predecessor, firstIndex } = block;
   if (!isFirst && predecessor.number !== end.number) return false;
+  // It does not say where the log ends: its predecessor does.
+  if (isFirst && repairs) return false;
   if (isFirst || predecessor.index <= floorIndex) {
-    return firstIndex <= end.index + 1 || firstIndex + block.entryCount - 1 <= floorIndex;
+    return firstIndex <= end.index + 1 || firstIndex + entryCount - 1 <= floorIndex;
   }
-  return predecessor.index === end.index && predecessor.term === end.term && firstIndex <= end.index + 1;
-}
-
-function afterFloor(runs: readonly TermRun[], floorIndex: Index, lastIndex: Index): TermRun[] {
-  const kept: TermRun[] = [];
-  for (const [position, run] of runs.entries()) {
-    const to = (runs[position + 1]?.firstIndex ?? lastIndex + 1) - 1;
-    const firstIndex = Math.max(run.firstIndex, floorIndex + 1);
-    if (firstIndex <= to) kept.push({ term: run.term, firstIndex });
-  }
-  return kept;
+  const agrees = predecessor.term === end.term || isNameless(end, floorIndex);
+  return predecessor.index === end.index && agrees && firstIndex <= end.index + 1;
 }

@@ -1,10 +1,11 @@
 import type { Configuration } from '../../raft/configuration.ts';
 import { emptyConfiguration } from '../../raft/configuration.ts';
-import type { HardState } from '../../raft/effect.ts';
+import type { HardState, MissingEntries } from '../../raft/effect.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { SnapshotMeta } from '../../raft/snapshot.ts';
 import { reconcile } from '../../raft/start.ts';
 import type { LogStorage, SnapshotStorage } from '../contract.ts';
+import { damagedLog } from '../disk/damaged-log.ts';
 import { openDirectory, SEGMENT_BYTES } from '../disk/file-storage.ts';
 import { type FoundIdentity, type IdentityRecord, readIdentity } from '../disk/identity-file.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
@@ -79,6 +80,9 @@ export async function withCopy<T>(
     try {
       const group = onlyGroup(directory, instance.groups);
       const log = await instance.openLog(group);
+      const { damage, hardState } = log.recovered;
+      if (damage !== null) throw damagedLog(scratch, damage.report);
+      if (hardState.missing !== undefined) throw damagedLog(scratch, lackOf(hardState.missing));
       const snapshots = instance.snapshots(group);
       const held = heldBy(group, log.recovered, await snapshots.latest());
       return await use({ held, log, snapshots });
@@ -108,6 +112,12 @@ export async function inspect(
     // It was the copy that was opened; the operator knows the directory.
     return { directory, identity, held: null, damage: error.message.replaceAll(by.scratch, directory) };
   }
+}
+
+/** Its log is whole as far as it goes, but a replica may have acknowledged more than it holds. */
+function lackOf({ term, index }: MissingEntries): string {
+  const upTo = index === null ? `of terms up to ${term}` : `up to entry ${index} of term ${term}`;
+  return `entries ${upTo} were lost to earlier damage, and were not yet replaced by the other members`;
 }
 
 /** A block may turn out to be unreadable only when it is read. */

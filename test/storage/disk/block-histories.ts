@@ -1,7 +1,7 @@
 import type { FoundBlock, FoundFloor } from '../../../src/storage/disk/recover.ts';
 
-/** `reopen`: a block that was under way is lost in a crash, and the open record voids its number. */
-export type Step = 'append' | 'cut' | 'reopen';
+/** `deep`: two entries in place of the last two, of terms that nothing tells of. `reopen`: a block that was under way is lost in a crash, and the open record voids its number. */
+export type Step = 'append' | 'cut' | 'deep' | 'reopen';
 type IntactBlock = Extract<FoundBlock, { intact: true }>;
 
 /** What one group wrote, block by block, told by the simplest means: whole logs as lists of terms. */
@@ -46,6 +46,7 @@ export function writeHistory(
       hardStateTerm: term,
       durableNumber: upon,
       voidFrom,
+      repairs: false,
     });
     logs.push(log);
   };
@@ -54,6 +55,9 @@ export function writeHistory(
     else if (step === 'cut') {
       term += 1;
       write(Math.max((floor?.index ?? 0) + 1, log.length), [term]);
+    } else if (step === 'deep') {
+      term += 2;
+      write(Math.max((floor?.index ?? 0) + 1, log.length - 1), [term - 1, term]);
     } else {
       const kept = log;
       write(log.length + 1, [term]);

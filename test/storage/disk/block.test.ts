@@ -55,14 +55,16 @@ const content: fc.Arbitrary<BlockContent> = fc
       { maxLength: 12 },
     ),
     commitOffset: fc.nat(),
+    repairs: fc.boolean(),
   })
-  .map(({ firstTerm, steps, ...rest }) => ({
+  .map(({ firstTerm, steps, repairs, ...rest }) => ({
     ...rest,
     entries: entriesOf(rest.firstIndex, firstTerm, steps),
     predecessor: { number: rest.number - 1, index: rest.firstIndex + 3, term: firstTerm },
     hardStateTerm: firstTerm + 20,
     durableNumber: rest.number - 1,
     voidFrom: 0,
+    repairs,
   }));
 
 const sample: BlockContent = {
@@ -79,6 +81,7 @@ const sample: BlockContent = {
   hardStateTerm: 4,
   durableNumber: 6,
   voidFrom: 0,
+  repairs: false,
   commitOffset: 0,
 };
 
@@ -150,6 +153,14 @@ describe('a block', () => {
     const payload = Buffer.from('put x 1');
     sealPlain({ ...sample, entries: [{ kind: 'command', index: 10, term: 3, payload }] }, seed);
     expect(payload.toString()).toBe('put x 1');
+  });
+
+  it('is of the first version, except for a repair, which no older reader may take for a cut', () => {
+    const versionOf = (repairs: boolean): number =>
+      sealPlain({ ...sample, repairs }, seed).bytes.readUInt8(4);
+    expect([versionOf(false), versionOf(true)]).toEqual([1, 2]);
+    const { bytes } = sealPlain({ ...sample, repairs: true }, seed);
+    expect(parseHeader(bytes, seed)).toMatchObject({ valid: true, header: { repairs: true, number: 7 } });
   });
 
   it('of an unknown version or codec says so, though its checksum is right', () => {

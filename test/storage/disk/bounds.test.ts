@@ -72,7 +72,7 @@ describe.each(['files', 'level'] as const)(
               sizes.push({
                 ...(await sizeOf(disk)),
                 records: machine.recordsIn('/data/shard-0'),
-                blocks: log.blocks.all().length,
+                blocks: log.blocks.held().length,
                 runs: log.recovered.runs.length,
               });
             }

@@ -16,6 +16,7 @@ function block(group: string, number: number, payload: Buffer, commitOffset = 0)
       hardStateTerm: 1,
       durableNumber: number - 1,
       voidFrom: 0,
+      repairs: false,
       commitOffset,
       entries: [{ kind: 'command', index: number, term: 1, payload }],
     },
@@ -49,7 +50,7 @@ describe('the files backend', () => {
     expect(await disk.list('/s')).toHaveLength(5);
     const { scan } = await open(disk, 1000);
     expect(found(scan)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `a${number}`));
-    expect(scan.stray).toBe('none');
+    expect(scan.stray.all).toBe('none');
   });
 
   it('removes a segment once every group in it has moved on, and goes on reading the others', async () => {
@@ -87,7 +88,7 @@ describe('the files backend', () => {
         found(second.scan).filter((name) => !name.endsWith('torn')),
         `${length} bytes`,
       ).toEqual(['a1']);
-      expect(second.scan.stray, `${length} bytes`).not.toBe('damaged');
+      expect(second.scan.stray.all, `${length} bytes`).not.toBe('damaged');
       await second.backend.append([block('a', 3, text(300))]);
       expect(await disk.list('/s'), `${length} bytes`).toHaveLength(length === 0 ? 1 : 2);
       const third = await open(disk);
@@ -121,7 +122,7 @@ describe('the files backend', () => {
     const second = block('a', 1, text(50)).bytes.length;
     bytes.writeUInt8(bytes.readUInt8(second + 45) ^ 1, second + 45);
     const { scan } = await open(disk);
-    expect([found(scan), scan.stray]).toEqual([['a1', 'a3'], 'damaged']);
+    expect([found(scan), scan.stray.all]).toEqual([['a1', 'a3'], 'damaged']);
   });
 
   it('believes no length of a block that is not whole', async () => {

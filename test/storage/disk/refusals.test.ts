@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
 import { nodeDisk } from '../../../src/doors/node-disk.ts';
+import type { RecoveredLog } from '../../../src/storage/contract.ts';
 import { readIdentity, writeIdentity } from '../../../src/storage/disk/identity-file.ts';
 import { StorageRefused } from '../../../src/storage/errors.ts';
 import { type FileStorageOptions, fileStorage } from '../../../src/storage/index.ts';
@@ -29,6 +30,13 @@ async function fill(options: Omit<FileStorageOptions, 'directory'> = {}): Promis
     await log.write({ writeId: { boot: 1, sequence: 1 + index }, entries: [entry] });
   }
   await instance.close();
+}
+
+async function recoveredFrom(place: string): Promise<RecoveredLog> {
+  const instance = await fileStorage({ directory: place, backend: 'level' }).open({ id: 'n1' });
+  const { recovered } = await instance.openLog('orders');
+  await instance.close();
+  return recovered;
 }
 
 describe('the options of a storage', () => {
@@ -93,7 +101,7 @@ describe('a place that cannot be written', () => {
 });
 
 describe('the level backend', () => {
-  it('is refused when LevelDB lost any one of its blocks, with shard, block and entries', async () => {
+  it('tells which entries are missing when LevelDB lost any one of its blocks', async () => {
     await fill({ backend: 'level' });
     for (let number = 1; number <= 5; number += 1) {
       const copy = `${directory}-${number}`;
@@ -104,14 +112,17 @@ describe('the level backend', () => {
       if (key === undefined) throw new Error('too few blocks');
       await database.del(key);
       await database.close();
-      const opening = fileStorage({ directory: copy, backend: 'level' }).open({ id: 'n1' });
-      await expect(opening).rejects.toMatchObject({ reason: 'damaged' });
-      await expect(opening).rejects.toThrow(new RegExp(`shard 0, group orders: .*block ${number}[ ,]`));
+      const { lastIndex, damage } = await recoveredFrom(copy);
+      expect(lastIndex).toBe(number - 1);
+      const anchor = { index: number, term: 1 };
+      const known = { holes: [{ from: number, to: number, anchor }], end: { index: 5, term: 1 } };
+      expect(damage).toMatchObject(number < 5 ? known : { holes: [], end: null });
+      expect(damage?.report).toMatch(new RegExp(`^shard 0, group orders: .*block ${number}[ ,)]`));
       await rm(copy, { recursive: true });
     }
   });
 
-  it('is refused when a database comes up empty, or does not come up', async () => {
+  it('is refused when a database does not come up, and has lost its tail when it comes up empty', async () => {
     await fill({ backend: 'level' });
     const shard = join(directory, 'shard-0');
     const files = await readdir(shard);
@@ -121,9 +132,10 @@ describe('the level backend', () => {
       message: expect.stringContaining('the database does not open'),
     });
     for (const name of files) await rm(join(shard, name));
-    await expect(fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).rejects.toMatchObject({
-      reason: 'damaged',
-      message: expect.stringContaining('block'),
+    expect(await recoveredFrom(directory)).toMatchObject({
+      hardState: { term: 1 },
+      lastIndex: 0,
+      damage: { holes: [], end: null, report: expect.stringContaining('blocks 1 to 5') },
     });
   });
 

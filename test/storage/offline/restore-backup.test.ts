@@ -49,6 +49,7 @@ describe('a restored cluster', () => {
         lastIndex: 42,
         runs: [],
         configurations: [],
+        damage: null,
       });
     }
   });

@@ -1,7 +1,7 @@
 import type { GroupId } from '../../../raft/identity.ts';
 import type { SealedBlock } from '../block.ts';
 import type { BlockHeader } from '../block-header.ts';
-import type { Stray } from '../recover.ts';
+import type { StrayBytes } from '../stray-bytes.ts';
 
 /** Where a backend keeps a block. Opaque to all others. */
 export type BlockLocation = { readonly backendLocation: unknown };
@@ -13,8 +13,7 @@ export type ScannedBlock =
 
 export interface Scan {
   readonly blocks: readonly ScannedBlock[];
-  /** Bytes that belong to no block that can be named. */
-  readonly stray: Stray;
+  readonly stray: StrayBytes;
 }
 
 /** Keeps the blocks of one shard. One append is under way at a time. */

@@ -1,7 +1,7 @@
 import type { Disk, DiskFile } from '../../../doors/disk.ts';
 import type { GroupId } from '../../../raft/identity.ts';
 import type { SealedBlock } from '../block.ts';
-import type { Stray } from '../recover.ts';
+import { StrayBytes } from '../stray-bytes.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
 
@@ -12,8 +12,10 @@ interface Segment {
   readonly name: string;
   readonly file: DiskFile;
   size: number;
-  /** The highest number it holds of each group. */
+  /** The highest number it holds of each group, be that block whole or not. */
   readonly highest: Map<GroupId, number>;
+  /** Some of it was changed so that nobody can say whose it was: it stays, as evidence. */
+  hasStrayDamage: boolean;
   readonly reads: Set<Promise<unknown>>;
   isDropped: boolean;
 }
@@ -49,16 +51,16 @@ export class FilesBackend implements Backend {
   async scan(): Promise<Scan> {
     const names = (await this.#disk.list(this.#directory)).filter((name) => NAME.test(name));
     const blocks: ScannedBlock[] = [];
-    let stray: Stray = 'none';
+    const stray = new StrayBytes();
     for (const name of names) {
       const file = await this.#disk.open(this.#path(name));
       const size = await file.size();
-      const segment: Segment = { name, file, size, highest: new Map(), reads: new Set(), isDropped: false };
+      const segment = makeSegment(name, file, size);
       this.#segments.push(segment);
       this.#lastName = Number.parseInt(name, 10);
       const found = scanSegment(asBuffer(await file.read(0, size)), this.#seed);
       this.#take(segment, found, blocks);
-      if (stray !== 'damaged' && found.stray !== 'none') stray = found.stray;
+      passThrough(found, stray);
       this.#needsSegment = !found.endsClean;
     }
     return { blocks, stray };
@@ -110,6 +112,7 @@ export class FilesBackend implements Backend {
   async dropBelow(group: GroupId, number: number): Promise<void> {
     this.#lowest.set(group, number);
     const isDead = (segment: Segment): boolean =>
+      !segment.hasStrayDamage &&
       [...segment.highest].every(([of, highest]) => highest < (this.#lowest.get(of) ?? 0));
     // The last segment stays: appends go there, and its name keeps names from being used twice.
     const dead = this.#segments.slice(0, -1).filter(isDead);
@@ -150,15 +153,17 @@ export class FilesBackend implements Backend {
   }
 
   #take(segment: Segment, found: SegmentScan, blocks: ScannedBlock[]): void {
+    segment.hasStrayDamage = found.strays.some(({ stray }) => stray === 'damaged');
     for (const block of found.blocks) {
+      const { group, number } = block.intact ? block.header : block;
+      segment.highest.set(group, Math.max(number, segment.highest.get(group) ?? 0));
       if (!block.intact) {
-        blocks.push({ intact: false, group: block.group, number: block.number, torn: block.torn });
+        blocks.push({ intact: false, group, number, torn: block.torn });
         continue;
       }
       const { header, offset, length } = block;
       const place: Place = { segment, offset, length };
       blocks.push({ intact: true, header, location: { backendLocation: place } });
-      segment.highest.set(header.group, Math.max(header.number, segment.highest.get(header.group) ?? 0));
       this.#lastCommit = { segment, from: Math.max(0, offset - header.commitOffset), to: offset + length };
     }
   }
@@ -170,7 +175,7 @@ export class FilesBackend implements Backend {
     const name = `${String(this.#lastName).padStart(12, '0')}.blocks`;
     const file = await this.#disk.open(this.#path(name), { create: true, exclusive: true });
     await this.#disk.syncDirectory(this.#directory);
-    const segment: Segment = { name, file, size: 0, highest: new Map(), reads: new Set(), isDropped: false };
+    const segment = makeSegment(name, file, 0);
     this.#segments.push(segment);
     this.#needsSegment = false;
     return segment;
@@ -179,6 +184,24 @@ export class FilesBackend implements Backend {
   #path(name: string): string {
     return `${this.#directory}/${name}`;
   }
+}
+
+function makeSegment(name: string, file: DiskFile, size: number): Segment {
+  const [highest, reads] = [new Map<GroupId, number>(), new Set<Promise<unknown>>()];
+  return { name, file, size, highest, hasStrayDamage: false, reads, isDropped: false };
+}
+
+/** In the order of their places. */
+function passThrough({ blocks, strays }: SegmentScan, stray: StrayBytes): void {
+  const whole = blocks.filter((block) => block.intact);
+  let next = 0;
+  for (const { offset, stray: kind } of strays) {
+    for (; (whole[next]?.offset ?? Number.POSITIVE_INFINITY) < offset; next += 1) {
+      stray.passWhole(whole[next]?.header.group ?? '');
+    }
+    stray.pass(kind);
+  }
+  for (const { header } of whole.slice(next)) stray.passWhole(header.group);
 }
 
 interface Place {

@@ -3,6 +3,7 @@ import type { Database, OpenDatabase } from '../../../doors/database.ts';
 import type { GroupId } from '../../../raft/identity.ts';
 import { bodyIsIntact, type SealedBlock } from '../block.ts';
 import { parseHeader } from '../block-header.ts';
+import { StrayBytes } from '../stray-bytes.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
 
 /** Frozen: abstract-level copies any other options object for each batch, at thirty times the cost. */
@@ -33,7 +34,7 @@ export class LevelBackend implements Backend {
       const named = parseKey(key);
       if (named !== null) blocks.push(this.#judge(named, key, asBuffer(value)));
     }
-    return { blocks, stray: 'none' };
+    return { blocks, stray: new StrayBytes() };
   }
 
   /** LevelDB replays its log when it opens, and writes what it found anew. */

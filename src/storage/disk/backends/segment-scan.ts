@@ -11,7 +11,8 @@ const HEADER_LENGTH_AT = 8;
 /** What stands in the bytes of one segment. */
 export interface SegmentScan {
   readonly blocks: readonly SegmentBlock[];
-  readonly stray: Stray;
+  /** Bytes that belong to no block that can be named, in the order of their places. */
+  readonly strays: readonly { readonly offset: number; readonly stray: Stray }[];
   /** Its last commit is whole, or it is empty: another may be appended. */
   readonly endsClean: boolean;
 }
@@ -60,17 +61,17 @@ export function scanSegment(bytes: Buffer, seed: number): SegmentScan {
     gaps.push({ from: at, to, named: parsed.valid ? { header: parsed.header, end } : null });
     at = to;
   }
-  let stray: Stray = 'none';
+  const strays: { offset: number; stray: Stray }[] = [];
   for (const gap of gaps) {
     const torn = gap.from >= lastCommit && looksTorn(bytes, gap);
     if (gap.named !== null) {
       const { group, number } = gap.named.header;
       blocks.push({ intact: false, group, number, torn });
     } else if (!continuesNamed(gap, gaps)) {
-      stray = torn && stray === 'none' ? 'torn' : torn ? stray : 'damaged';
+      strays.push({ offset: gap.from, stray: torn ? 'torn' : 'damaged' });
     }
   }
-  return { blocks, stray, endsClean: gaps.every(({ from }) => from < lastCommit) };
+  return { blocks, strays, endsClean: gaps.every(({ from }) => from < lastCommit) };
 }
 
 /** The bytes of a command may look like a block's beginning: that piece of a gap is part of the block it is in. */
