@@ -45,7 +45,7 @@ export class ConfigurationOverlap implements Checker {
     const { replica, atMs } = world;
     const sentence = this.#judge(world);
     this.#books.observe(world);
-    if (world.kind !== 'replica') this.#seen.delete(replica);
+    if (world.kind !== 'replica' && world.kind !== 'rotted') this.#seen.delete(replica);
     if (world.kind === 'wiped' || world.kind === 'rolled-back') this.#logs.delete(replica);
     return sentence === null ? null : { checker: this.name, sentence, atMs };
   }

@@ -83,8 +83,12 @@ export class Stream {
   #atMs = 0;
   #sequence = 0;
 
-  constructor(checker: Checker) {
+  readonly #rots: boolean;
+
+  /** @param options.rots - before each observation the disk of that replica rots, and nobody reads there. */
+  constructor(checker: Checker, options: { readonly rots?: boolean } = {}) {
     this.#checker = checker;
+    this.#rots = options.rots ?? false;
   }
 
   /**
@@ -289,6 +293,7 @@ export class Stream {
   }
 
   #observe(world: WithoutTime<WorldObservation>): this {
+    if (this.#rots && world.kind !== 'rotted') this.rotted(world.replica);
     this.#atMs += 1;
     this.violation ??= this.#checker.observe({ atMs: this.#atMs, ...world });
     return this;
