@@ -32,6 +32,7 @@ export class AcknowledgedWrites implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
+    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
       this.#applied.delete(replica);
       return null;

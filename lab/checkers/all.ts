@@ -4,6 +4,7 @@ import { AcknowledgedWrites } from './acknowledged-writes.ts';
 import type { Checker } from './checker.ts';
 import { CommitQuorum } from './commit-quorum.ts';
 import { ConfigurationOverlap } from './configuration-overlap.ts';
+import { DamageRemembered } from './damage-remembered.ts';
 import { DurableBeforeSend } from './durable-before-send.ts';
 import { ElectionSafety } from './election-safety.ts';
 import { ExactlyOnce } from './exactly-once.ts';
@@ -39,6 +40,7 @@ export interface StandardCheckersOptions {
  * | monotone              | term, vote, commit, applied never go back   | paper 5.1 to 5.3  |
  * | durable-before-send   | no promise before it is durable             | paper, figure 2   |
  * | persisted-survives    | a reopened storage holds what it said       | paper, figure 2   |
+ * | damage-remembered     | what a disk lost still binds its replica    | paper 5.4.1       |
  * | commit-quorum         | committed by a durable quorum, own term     | paper 5.3, 5.4.2  |
  * | configuration-overlap | no two quorums decide apart, same everywhere | dissertation 4    |
  * | replica-equality      | equal state at equal index                  | paper 2           |
@@ -52,6 +54,7 @@ export function standardCheckers(options: StandardCheckersOptions): Checker[] {
   const { decodeResult } = options;
   return [
     new PersistedSurvives(),
+    new DamageRemembered(),
     new DurableBeforeSend(),
     new Monotone(),
     new ElectionSafety(),

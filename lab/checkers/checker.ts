@@ -1,5 +1,6 @@
 import type { Observation } from '../../src/node/observation.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
+import type { RottenFiles } from '../scenario/scenario.ts';
 
 /**
  * One thing that happened in the world, in the one order the world has. `replica` names the machine it
@@ -14,6 +15,14 @@ export type WorldObservation =
     }
   /** The process died; everything in its memory is gone. `power`: unsynced bytes too. */
   | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'crashed'; readonly power: boolean }
+  /** Durable places of these files changed on the disk. Whatever was there may be found missing from now on. */
+  | {
+      readonly atMs: number;
+      readonly replica: NodeId;
+      readonly kind: 'rotted';
+      readonly what: RottenFiles;
+      readonly places: number;
+    }
   /** After a crash: the disk was emptied. Whoever opens a storage there next is another server. */
   | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'wiped' }
   /** After a crash: the disk holds again what it held at an earlier moment. What came later never was. */

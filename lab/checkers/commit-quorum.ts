@@ -29,6 +29,7 @@ export class CommitQuorum implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
+    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
       this.#previous.delete(replica);
       return null;

@@ -12,10 +12,21 @@ export interface LoggedConfiguration {
 export class ConfigurationLog {
   #floor: Configuration | null;
   #entries: LoggedConfiguration[];
+  /** Those of a damaged log that lie after the first thing missing. */
+  #missing: LoggedConfiguration[] = [];
 
-  constructor({ floor, configurations }: Pick<RecoveredLog, 'floor' | 'configurations'>) {
+  /** @param earlier - of the same disk, before it was opened anew. */
+  constructor({ floor, configurations, lastIndex, damage }: RecoveredLog, earlier?: ConfigurationLog) {
     this.#floor = floor.configuration;
     this.#entries = configurations.map(({ index, configuration }) => ({ index, configuration }));
+    if (damage === null || earlier === undefined) return;
+    this.#missing = [...earlier.#entries, ...earlier.#missing].filter(({ index }) => index > lastIndex);
+  }
+
+  /** Peers gave back what was missing, up to this entry. */
+  repaired(through: Index): void {
+    this.#entries.push(...this.#missing.filter(({ index }) => index <= through));
+    this.#missing = [];
   }
 
   /** The one in force, committed or not (dissertation 4.1); null before the first. */
@@ -34,6 +45,7 @@ export class ConfigurationLog {
       this.#floor = floor.configuration;
       this.#entries = floorReplaces ? [] : this.#entries.filter(({ index }) => index > floor.index);
     }
+    if (cutFrom !== undefined || entries.length > 0 || floorReplaces) this.#missing = [];
     if (cutFrom !== undefined) this.#entries = this.#entries.filter(({ index }) => index < cutFrom);
     for (const entry of entries) {
       if (entry.kind === 'configuration') {

@@ -45,7 +45,8 @@ export class ConfigurationOverlap implements Checker {
     const { replica, atMs } = world;
     const sentence = this.#judge(world);
     this.#books.observe(world);
-    if (world.kind !== 'replica') this.#seen.delete(replica);
+    if (world.kind !== 'replica' && world.kind !== 'rotted') this.#seen.delete(replica);
+    if (world.kind === 'wiped' || world.kind === 'rolled-back') this.#logs.delete(replica);
     return sentence === null ? null : { checker: this.name, sentence, atMs };
   }
 
@@ -59,7 +60,7 @@ export class ConfigurationOverlap implements Checker {
     switch (observation.kind) {
       case 'opened': {
         const { recovered, appliedIndex } = observation;
-        this.#logs.set(replica, new ConfigurationLog(recovered));
+        this.#logs.set(replica, new ConfigurationLog(recovered, this.#logs.get(replica)));
         this.#seen.set(replica, { commitIndex: appliedIndex, leads: '' });
         const { index, configuration } = recovered.floor;
         return this.#checkCopy(`${replica} recovered a log that begins`, index, configuration);
@@ -69,6 +70,11 @@ export class ConfigurationOverlap implements Checker {
       case 'snapshot-stored': {
         const { index, configuration } = observation.meta;
         return this.#checkCopy(`${replica} stored a snapshot`, index, configuration);
+      }
+      case 'raft-event': {
+        const { event } = observation;
+        if (event.kind === 'log-repaired') this.#logs.get(replica)?.repaired(event.to);
+        return null;
       }
       case 'sent':
         this.#noteVote(observation.envelope);

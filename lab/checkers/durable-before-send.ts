@@ -27,6 +27,7 @@ export class DurableBeforeSend implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
+    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
       this.#leading.delete(replica);
       return null;

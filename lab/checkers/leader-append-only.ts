@@ -19,6 +19,7 @@ export class LeaderAppendOnly implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
+    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
       this.#leading.delete(replica);
       return null;

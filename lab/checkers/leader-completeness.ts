@@ -26,6 +26,7 @@ export class LeaderCompleteness implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
+    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
       this.#leaders.delete(replica);
       return null;

@@ -79,13 +79,13 @@ export class LeadershipBounds {
   }
 }
 
-/** Where a leader still sees some, it may well go on; one whose disk hangs has to hand over. */
+/** Where a leader still sees some, it may well go on; one whose disk hangs or is full cannot. */
 function takesAway(fault: Fault): boolean {
   switch (fault.kind) {
     case 'partition':
       return fault.shape === 'cut-off' && fault.from === null;
     case 'disk':
-      return fault.how === 'hangs';
+      return fault.how === 'hangs' || (fault.how === 'fills' && fault.bytesLeft === 0);
     default:
       return fault.kind === 'crash' || fault.kind === 'pause' || fault.kind === 'wipe';
   }

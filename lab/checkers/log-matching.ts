@@ -39,7 +39,8 @@ export class LogMatching implements Checker {
     let sentence: string | null = null;
     if (observation.kind === 'opened') {
       const recovered = new LogTerms(observation.recovered);
-      this.#forgetLost(replica, recovered);
+      // What is missing may be given back, or be held by others.
+      if (observation.recovered.damage === null) this.#forgetLost(replica, recovered);
       sentence = this.#checkRecovered(replica, recovered);
     } else if (observation.kind === 'write') {
       sentence = this.#checkWrite(replica, observation.write);

@@ -1,5 +1,5 @@
 import type { Index, Term, TermRun } from '../../src/raft/entry.ts';
-import type { RecoveredLog } from '../../src/storage/contract.ts';
+import type { LogPosition, RecoveredLog } from '../../src/storage/contract.ts';
 
 /**
  * The terms of one log, as runs: what is enough to compare logs, since (index, term) names an entry
@@ -24,6 +24,10 @@ export class LogTerms {
 
   get lastTerm(): Term {
     return this.#runs.at(-1)?.term ?? this.floorTerm;
+  }
+
+  get last(): LogPosition {
+    return { index: this.lastIndex, term: this.lastTerm };
   }
 
   copy(): LogTerms {
@@ -100,6 +104,11 @@ export class LogTerms {
     }
     return low;
   }
+}
+
+/** Which of two logs is the less up-to-date one, by their last entries (paper, 5.4.1). */
+export function isBefore(one: LogPosition, other: LogPosition): boolean {
+  return one.term < other.term || (one.term === other.term && one.index < other.index);
 }
 
 const emptyLog = { floor: { index: 0, term: 0, configuration: null }, lastIndex: 0, runs: [] };

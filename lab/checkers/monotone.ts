@@ -43,6 +43,7 @@ export class Monotone implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
+    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
       this.#reached.delete(replica);
       if (world.kind === 'rolled-back') this.#forget(replica);

@@ -1,12 +1,13 @@
-import type { HardState } from '../../src/raft/effect.ts';
+import type { HardState, MissingEntries } from '../../src/raft/effect.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import { sameMember } from '../../src/raft/identity.ts';
 import type { Envelope } from '../../src/raft/message.ts';
-import type { RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
+import type { LogDamage, LogPosition, RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
-import { LogTerms } from './log-terms.ts';
+import { falseClaim } from './damage-claim.ts';
+import { isBefore, LogTerms } from './log-terms.ts';
 import type { ReplicaBook } from './replica-book.ts';
-import { ReplicaBooks, replay } from './replica-book.ts';
+import { ReplicaBooks } from './replica-book.ts';
 
 /**
  * Holds what a storage recovers against what it acknowledged. Writes are atomic and ordered, so the log
@@ -14,8 +15,13 @@ import { ReplicaBooks, replay } from './replica-book.ts';
  * acknowledged missing, nothing cut come back, nothing invented. The hard state may be of any of them from
  * the last acknowledged on (it may reach the disk before its write's entries).
  *
+ * A disk that rotted may have lost anything. It must say so (docs/decisions/0010): what it says it holds is true, and
+ * what was acknowledged and is not held is within what it says is missing, at this opening and every one after it
+ * until as much is held again. Term and vote are not let go for that. Nothing may be missing where nothing rotted.
+ *
  * A disk that was emptied makes another server, with an incarnation never seen before; and so does a replica
- * that gives its disk up, which it may do only when the cluster has told it that it does not take it any more.
+ * that gives its disk up, which it may do only when the cluster has told it that it does not take it any more, or
+ * when its hard state rotted.
  *
  * Does not check: the bytes of entries (log-matching and state-machine-safety know them by their digests,
  * once they are applied), and disks that were set back on purpose.
@@ -29,18 +35,24 @@ export class PersistedSurvives implements Checker {
   /** Who was told, in its present boot, that its pair is taken no more, by machine. */
   readonly #mayForget = new Set<NodeId>();
   readonly #setBack = new Set<NodeId>();
+  readonly #rotten = new Map<NodeId, Rotten>();
   readonly #incarnations = new Set<string>();
 
   observe(world: WorldObservation): Violation | null {
     const { replica } = world;
     let sentence: string | null = null;
     if (world.kind === 'rolled-back') this.#setBack.add(replica);
-    else if (world.kind === 'replica' && world.observation.kind === 'opened') {
+    else if (world.kind === 'wiped') this.#rotten.delete(replica);
+    else if (world.kind === 'rotted') {
+      const isHardState = world.what === 'hard-state' || this.#rotten.get(replica)?.isHardState === true;
+      this.#rotten.set(replica, { isHardState, isOver: false });
+    } else if (world.kind === 'replica' && world.observation.kind === 'opened') {
       const { identity, recovered } = world.observation;
       sentence = this.#checkOpened(replica, identity, recovered);
       this.#incarnations.add(identity.incarnation);
       this.#mayForget.delete(replica);
       this.#setBack.delete(replica);
+      if (recovered.damage === null) this.#noteWhole(replica);
     } else if (world.kind === 'replica' && world.observation.kind === 'received') {
       if (tellsToForget(world.observation.envelope, this.#books.of(replica))) this.#mayForget.add(replica);
     }
@@ -52,16 +64,41 @@ export class PersistedSurvives implements Checker {
     return null;
   }
 
+  /** Twice, since what rots while a storage is being opened shows at the opening after it. */
+  #noteWhole(replica: NodeId): void {
+    const rotten = this.#rotten.get(replica);
+    if (rotten === undefined) return;
+    if (rotten.isOver) this.#rotten.delete(replica);
+    else this.#rotten.set(replica, { ...rotten, isOver: true });
+  }
+
   #checkOpened(replica: NodeId, identity: StorageIdentity, recovered: RecoveredLog): string | null {
     const book = this.#books.of(replica);
     if (!book || this.#setBack.has(replica)) return null;
     const { incarnation } = identity;
     if (book.identity.incarnation === incarnation) {
-      return checkHardState(replica, book, recovered.hardState) ?? checkLog(replica, book, recovered);
+      const { damage } = recovered;
+      if (damage !== null && !this.#rotten.has(replica)) {
+        return `${replica} says that its log is damaged, and nothing rotted on its disk: ${damage.report}`;
+      }
+      const log =
+        damage === null
+          ? checkLog(replica, book, recovered)
+          : checkDamaged(replica, book, { ...recovered, damage });
+      return (
+        checkHardState(replica, book, recovered.hardState) ?? checkRemembered(replica, book, recovered) ?? log
+      );
     }
-    if (this.#mayForget.has(replica) && !this.#incarnations.has(incarnation)) return null;
+    const mayBeLost = this.#mayForget.has(replica) || this.#rotten.get(replica)?.isHardState === true;
+    if (mayBeLost && !this.#incarnations.has(incarnation)) return null;
     return `${replica} came back as incarnation ${incarnation}, having lost the disk of ${book.identity.incarnation}`;
   }
+}
+
+interface Rotten {
+  readonly isHardState: boolean;
+  /** Found whole since: what rotted is not part of the log, or was while the storage was being opened. */
+  readonly isOver: boolean;
 }
 
 /** What is said to another incarnation or boot, however late it comes, excuses nothing. */
@@ -80,21 +117,24 @@ function checkHardState(replica: NodeId, book: ReplicaBook, recovered: HardState
 
 function sameHardState(a: HardState, b: HardState): boolean {
   if (a.term !== b.term) return false;
+  if (a.missing?.term !== b.missing?.term || a.missing?.index !== b.missing?.index) return false;
   if (a.votedFor === null || b.votedFor === null) return a.votedFor === b.votedFor;
   return sameMember(a.votedFor, b.votedFor);
 }
 
-function describeHardState({ term, votedFor }: HardState): string {
-  return `term ${term} with ${votedFor ? `a vote for ${votedFor.id}` : 'no vote'}`;
+function describeHardState({ term, votedFor, missing }: HardState): string {
+  const lacks = missing
+    ? `, missing up to ${missing.index ?? 'an unknown entry'} of term ${missing.term}`
+    : '';
+  return `term ${term} with ${votedFor ? `a vote for ${votedFor.id}` : 'no vote'}${lacks}`;
 }
 
 function checkLog(replica: NodeId, book: ReplicaBook, recovered: RecoveredLog): string | null {
   const found = new LogTerms(recovered);
-  const possible = book.persisted.copy();
-  if (sameLog(possible, found)) return null;
-  for (const write of book.pending) {
-    replay(write, possible);
-    if (sameLog(possible, found)) return null;
+  const saysMissing = recovered.hardState.missing !== undefined;
+  for (const possible of book.possible()) {
+    if (sameLog(possible.promised, found)) return null;
+    if (saysMissing && sameLog(possible.persisted, found)) return null;
   }
   const { persisted, durableEnd, issued } = book;
   const lost = persisted.firstDifference(found, durableEnd);
@@ -106,6 +146,44 @@ function checkLog(replica: NodeId, book: ReplicaBook, recovered: RecoveredLog): 
       : `${had}, never cut it, and recovered one of term ${instead} in its place`;
   }
   return `${replica} recovered a log it never had: ${describeLog(found)}; persisted was ${describeLog(persisted)}, the last write issued would make it ${describeLog(issued)}`;
+}
+
+/** Of every possible log the claim may be true of one. */
+function checkDamaged(
+  replica: NodeId,
+  book: ReplicaBook,
+  recovered: RecoveredLog & { readonly damage: LogDamage },
+): string | null {
+  let claimed: string | null = null;
+  const saysMissing = recovered.hardState.missing !== undefined;
+  for (const { promised, persisted } of book.possible()) {
+    const claim = falseClaim(recovered, promised, book.former);
+    if (claim === null) return null;
+    if (saysMissing && falseClaim(recovered, persisted, book.former) === null) return null;
+    claimed ??= claim;
+  }
+  return `${replica} recovered a damaged log and claims ${claimed}`;
+}
+
+/** What is missing stays missing over a restart, until as much is held. */
+function checkRemembered(replica: NodeId, book: ReplicaBook, recovered: RecoveredLog): string | null {
+  const { hardState, damage } = recovered;
+  const found = new LogTerms(recovered);
+  if (book.lost === null || !isBefore(found.last, book.lost.last)) return null;
+  const said = [
+    ...(hardState.missing === undefined ? [] : [hardState.missing]),
+    ...(damage === null ? [] : [damage.end ?? { term: hardState.term, index: null }]),
+  ];
+  const reaches = ({ term, index }: MissingEntries): LogPosition => ({
+    term,
+    index: index ?? Number.POSITIVE_INFINITY,
+  });
+  const { last } = book.lost;
+  if (said.some((missing) => !isBefore(reaches(missing), last))) return null;
+  return (
+    `${replica} lost what it held up to entry ${last.index} of term ${last.term}, recovered a log that ends at ` +
+    `${found.lastIndex}, and does not say that so much is missing`
+  );
 }
 
 function sameLog(a: LogTerms, b: LogTerms): boolean {

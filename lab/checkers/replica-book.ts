@@ -2,19 +2,11 @@ import type { HardState, WriteEffect } from '../../src/raft/effect.ts';
 import type { Index, Term } from '../../src/raft/entry.ts';
 import type { MemberId, NodeId, RequestId } from '../../src/raft/identity.ts';
 import { sameMember } from '../../src/raft/identity.ts';
-import type { RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
+import type { LogPosition, RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
 import type { WorldObservation } from './checker.ts';
-import { LogTerms } from './log-terms.ts';
-
-/** A write handed to the storage and not yet durable: some, all or none of it is on the disk. */
-export interface PendingWrite {
-  readonly writeId: RequestId;
-  readonly hardState: HardState | null;
-  readonly cutFrom: Index | null;
-  /** Terms of its entries, which follow the log's end after the cut. */
-  readonly terms: readonly Term[];
-  readonly floor: { readonly index: Index; readonly term: Term } | null;
-}
+import { isBefore, LogTerms } from './log-terms.ts';
+import { cuts, type PendingWrite, replay } from './pending-write.ts';
+import { PossibleLog } from './possible-log.ts';
 
 /**
  * What one disk was given to write and what of it is durable, kept by us from what its replica was seen to
@@ -26,9 +18,18 @@ export class ReplicaBook {
   readonly machine: NodeId;
   readonly identity: StorageIdentity;
   /** The log with every write issued so far. */
-  readonly issued: LogTerms;
-  /** The log as the last persisted write left it. */
-  readonly persisted: LogTerms;
+  issued: LogTerms;
+  /** The log as the last persisted write left it; of a damaged one, the part before what is missing. */
+  persisted: LogTerms;
+  /** With what is missing, and with what stands after it. The very same as `persisted` of a log that is whole. */
+  promised: LogTerms;
+  /**
+   * The log that was promised when damage was found, until as much is held again, by (term, index): up to there it
+   * is what votes are given by (docs/decisions/0010), so it counts as held.
+   */
+  lost: LogTerms | null = null;
+  /** What was ever durable here and cut off again, which a disk that loses the cut shows once more. */
+  former: LogTerms[] = [];
   persistedHardState: HardState;
   /** The vote of each term that was ever durable here. */
   readonly persistedVotes = new Map<Term, MemberId | null>();
@@ -41,6 +42,7 @@ export class ReplicaBook {
     this.identity = identity;
     this.issued = new LogTerms(recovered);
     this.persisted = new LogTerms(recovered);
+    this.promised = this.persisted;
     this.persistedHardState = recovered.hardState;
     this.persistedVotes.set(recovered.hardState.term, recovered.hardState.votedFor);
   }
@@ -70,7 +72,32 @@ export class ReplicaBook {
   /** Whether a crash at this moment leaves this entry here. A snapshot stands for what it covers. */
   holds(index: Index, term: Term): boolean {
     if (index < Math.max(this.snapshot.index, this.persisted.floorIndex)) return true;
-    return this.durableTermAt(index) === term;
+    return this.durableTermAt(index) === term || this.lost?.termAt(index) === term;
+  }
+
+  /** The page after this one, of the same disk. */
+  continueIn(next: ReplicaBook, { damage }: Pick<RecoveredLog, 'damage'>): void {
+    next.snapshot = this.snapshot;
+    for (const [term, vote] of this.persistedVotes) {
+      if (!next.persistedVotes.has(term)) next.persistedVotes.set(term, vote);
+    }
+    next.former = [...this.former, ...this.#cutByPending()];
+    next.lost = this.lost;
+    if (damage !== null) {
+      next.promised = this.#promisedWithEnd(damage.end).copy();
+      if (next.lost === null || isBefore(next.lost.last, next.promised.last))
+        next.lost = next.promised.copy();
+    }
+    next.#noteHeld();
+  }
+
+  /** Peers gave back what was missing, up to this entry. */
+  repaired(through: Index): void {
+    this.promised.cut(through + 1);
+    this.persisted = this.promised;
+    this.issued = this.persisted.copy();
+    for (const write of this.pending) replay(write, this.issued);
+    this.#noteHeld();
   }
 
   write(write: WriteEffect): void {
@@ -84,7 +111,7 @@ export class ReplicaBook {
   persist(writeId: RequestId): void {
     let next = this.pending[0];
     while (next && next.writeId.boot === writeId.boot && next.writeId.sequence <= writeId.sequence) {
-      replay(next, this.persisted);
+      this.#persist(next);
       if (next.hardState) {
         this.persistedHardState = next.hardState;
         this.persistedVotes.set(next.hardState.term, next.hardState.votedFor);
@@ -92,14 +119,50 @@ export class ReplicaBook {
       this.pending.shift();
       next = this.pending[0];
     }
+    this.#noteHeld();
   }
-}
 
-/** Does to a log what a write does. */
-export function replay(write: PendingWrite, log: LogTerms): void {
-  if (write.floor !== null) log.beginAfter(write.floor.index, write.floor.term);
-  if (write.cutFrom !== null) log.cut(write.cutFrom);
-  for (const term of write.terms) log.append(term);
+  /** What a crash may leave: the log as of the last acknowledged write, or with some first few of those under way. */
+  *possible(): Generator<PossibleLog> {
+    let log = new PossibleLog(this.persisted.copy(), this.promised.copy());
+    if (this.promised === this.persisted) log = new PossibleLog(log.persisted, log.persisted);
+    yield log;
+    for (const write of this.pending) {
+      log.write(write);
+      yield log;
+    }
+  }
+
+  #persist(write: PendingWrite): void {
+    if (cuts(write, this.persisted)) this.former.push(this.persisted.copy());
+    const log = new PossibleLog(this.persisted, this.promised);
+    log.write(write);
+    this.promised = log.promised;
+    this.former = this.former.filter(({ lastIndex }) => lastIndex > this.persisted.floorIndex);
+  }
+
+  #noteHeld(): void {
+    if (this.lost !== null && !isBefore(this.persisted.last, this.lost.last)) this.lost = null;
+  }
+
+  #promisedWithEnd(end: LogPosition | null): LogTerms {
+    for (const possible of this.possible()) {
+      for (const log of [possible.promised, possible.persisted]) {
+        if (log.lastIndex === end?.index && log.lastTerm === end.term) return log;
+      }
+    }
+    return this.promised;
+  }
+
+  /** Whatever a write under way cuts off may have been cut off on the disk. */
+  #cutByPending(): LogTerms[] {
+    const log = this.promised.copy();
+    return this.pending.flatMap((write) => {
+      const before = cuts(write, log) ? [log.copy()] : [];
+      replay(write, log);
+      return before;
+    });
+  }
 }
 
 /**
@@ -130,7 +193,7 @@ export class ReplicaBooks {
     const { observation, replica } = world;
     switch (observation.kind) {
       case 'opened':
-        this.#open(new ReplicaBook(replica, observation.identity, observation.recovered));
+        this.#open(replica, observation.identity, observation.recovered);
         break;
       case 'write':
         this.#present.get(replica)?.write(observation.write);
@@ -138,6 +201,11 @@ export class ReplicaBooks {
       case 'persisted':
         this.#present.get(replica)?.persist(observation.writeId);
         break;
+      case 'raft-event': {
+        const { event } = observation;
+        if (event.kind === 'log-repaired') this.#present.get(replica)?.repaired(event.to);
+        break;
+      }
       case 'snapshot-stored': {
         const book = this.#present.get(replica);
         const { index, term } = observation.meta;
@@ -147,15 +215,10 @@ export class ReplicaBooks {
     }
   }
 
-  #open(book: ReplicaBook): void {
-    const { machine, identity } = book;
+  #open(machine: NodeId, identity: StorageIdentity, recovered: RecoveredLog): void {
+    const book = new ReplicaBook(machine, identity, recovered);
     const earlier = this.#present.get(machine);
-    if (earlier && sameMember(earlier.identity, identity)) {
-      book.snapshot = earlier.snapshot;
-      for (const [term, vote] of earlier.persistedVotes) {
-        if (!book.persistedVotes.has(term)) book.persistedVotes.set(term, vote);
-      }
-    }
+    if (earlier && sameMember(earlier.identity, identity)) earlier.continueIn(book, recovered);
     this.#present.set(machine, book);
     const key = `${identity.id}/${identity.incarnation}`;
     const books = this.#ofMembers.get(key) ?? new Map<NodeId, ReplicaBook>();

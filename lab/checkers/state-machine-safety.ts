@@ -28,6 +28,7 @@ export class StateMachineSafety implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
+    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
       this.#last.delete(replica);
       return null;

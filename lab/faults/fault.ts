@@ -40,7 +40,7 @@ export function resolveTargets(fault: StrikingFault, world: World, random: Rando
 
 /** Whether it is over as soon as it struck. */
 export function isMomentary(fault: StrikingFault): boolean {
-  return fault.kind === 'disk' && fault.how === 'fails';
+  return fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'rots');
 }
 
 /** Lets a fault strike these replicas, now. */

@@ -11,6 +11,8 @@ function describeWorld(seen: WorldObservation): string {
   switch (seen.kind) {
     case 'crashed':
       return seen.power ? 'loses its power' : 'is killed';
+    case 'rotted':
+      return `has ${seen.places} ${seen.places === 1 ? 'place' : 'places'} of its ${seen.what} rot`;
     case 'wiped':
       return 'has its disk emptied';
     case 'rolled-back':
@@ -27,7 +29,8 @@ function describe(observation: Observation): string {
       const { hardState, lastIndex, floor } = recovered;
       const vote = hardState.votedFor === null ? 'nobody' : hardState.votedFor.id;
       const log = floor.index === 0 ? `log to ${lastIndex}` : `log after ${floor.index} to ${lastIndex}`;
-      return `opens boot ${identity.boot}: term ${hardState.term}, voted for ${vote}, ${log}, applied ${appliedIndex}`;
+      const damaged = recovered.damage === null ? '' : `; damaged: ${recovered.damage.report}`;
+      return `opens boot ${identity.boot}: term ${hardState.term}, voted for ${vote}, ${log}, applied ${appliedIndex}${damaged}`;
     }
     case 'write':
       return describeEffect(observation.write);

@@ -3,8 +3,8 @@ import { formatDuration } from './durations.ts';
 import { faultKinds } from './fault-settings.ts';
 import { checkLeases } from './lease-checks.ts';
 import { checkMembership, idsUpTo, rangeOf } from './membership-checks.ts';
-import type { PartialScenario } from './partial-scenario.ts';
-import type { Expectations, PartitionShape, Selector, TimelineStep } from './scenario.ts';
+import type { PartialScenario, RepeatedStep } from './partial-scenario.ts';
+import type { Expectations, Fault, PartitionShape, Selector, TimelineStep } from './scenario.ts';
 import type { Path } from './yaml-document.ts';
 
 /** What only shows when two settings are seen together. */
@@ -75,15 +75,20 @@ function checkOverload({ overload, durationMs }: PartialScenario): Contradiction
   return [{ path: ['workload', 'overload'], expected }];
 }
 
-function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): Contradiction[] {
-  const { fault } = step;
-  const fails = fault.kind === 'disk' && fault.how === 'fails';
-  if ((fails || fault.kind === 'membership') && step.forMs !== null) {
-    const expected =
-      fault.kind === 'disk'
-        ? 'no `for`: a disk fault ends by itself after `times` operations'
-        : 'no `for`: a change of the membership ends when it is done';
-    return [{ path: [...path, 'for'], expected }];
+function checkTimes(path: Path, step: RepeatedStep, durationMs: number | null): Contradiction[] {
+  const { fault, everyMs, times } = step;
+  const momentary = whyMomentary(fault);
+  if (momentary !== null && step.forMs !== null) {
+    return [{ path: [...path, 'for'], expected: `no \`for\`: ${momentary}` }];
+  }
+  if (times > 1 && fault.kind === 'membership') {
+    return [
+      { path: [...path, 'every'], expected: 'no `every`: a membership is changed to another one once' },
+    ];
+  }
+  if (times > 1 && step.forMs !== null && step.forMs >= everyMs) {
+    const expected = `longer than \`for\` (${formatDuration(step.forMs)}): each time ends before the next begins`;
+    return [{ path: [...path, 'every'], expected }];
   }
   if (durationMs === null) return [];
   if (step.atMs >= durationMs) {
@@ -93,6 +98,14 @@ function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): 
         expected: `a moment before the end of the run at ${formatDuration(durationMs)}`,
       },
     ];
+  }
+  const lasts = step.forMs ?? 0;
+  const lastAtMs = step.atMs + (times - 1) * everyMs;
+  if (times > 1 && (lastAtMs >= durationMs || lastAtMs + lasts > durationMs)) {
+    const expected =
+      `fewer: the last one starts at ${formatDuration(lastAtMs)}` +
+      `${lasts === 0 ? '' : ` and ends at ${formatDuration(lastAtMs + lasts)}`}, and the run ends at ${formatDuration(durationMs)}`;
+    return [{ path: [...path, 'times'], expected }];
   }
   if (step.forMs !== null && step.atMs + step.forMs > durationMs) {
     return [
@@ -105,6 +118,14 @@ function checkTimes(path: Path, step: TimelineStep, durationMs: number | null): 
     ];
   }
   return [];
+}
+
+/** Why a fault has no end to be written; null when it has one. */
+function whyMomentary(fault: Fault): string | null {
+  if (fault.kind === 'membership') return 'a change of the membership ends when it is done';
+  if (fault.kind !== 'disk') return null;
+  if (fault.how === 'rots') return 'what has rotten stays so, until it is repaired';
+  return fault.how === 'fails' ? 'a disk fault ends by itself after `times` operations' : null;
 }
 
 /** How large a cluster is. */
@@ -219,9 +240,13 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
     found.push({ path: ['expect', key], expected });
   };
   const isFailing = ({ step: { fault } }: PartialScenario['timeline'][number]): boolean =>
-    fault.kind === 'disk' && fault.how === 'fails';
+    fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills');
   if (expect.storageReopened && scenario.timelineComplete && !scenario.timeline.some(isFailing))
     demand('storage-reopened', 'a disk fault in the timeline to test it');
+  const isRotting = ({ step: { fault } }: PartialScenario['timeline'][number]): boolean =>
+    fault.kind === 'disk' && fault.how === 'rots';
+  if (expect.damageRepaired && scenario.timelineComplete && !scenario.timeline.some(isRotting))
+    demand('damage-repaired', 'rot in the timeline to test it');
   if (expect.snapshotResumed && lacks('partition', 'crash', 'pause')) {
     demand('snapshot-resumed', 'a fault in the timeline that takes the leader away from a transfer');
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { disk } from './disk-settings.ts';
 import type { Fault, Selector } from './scenario.ts';
 import { type PartitionShapeName, partitionShapes, selectorExpected } from './selectors.ts';
 import {
@@ -13,6 +14,7 @@ import {
   replicaIds,
   section,
   selector,
+  wellFormed,
   wholeNumber,
   word,
 } from './settings.ts';
@@ -110,38 +112,6 @@ const network = section({
   )
   .describe('Worse links from and to the selected replicas; what is left out stays as it is.');
 
-const diskTroubles = ['fail', 'hang', 'latency'] as const;
-
-const disk = section({
-  on: selector,
-  fail: word(['write', 'sync'])
-    .optional()
-    .describe('Which operation of the disk fails. It ends by itself: no `for`.'),
-  times: wholeNumber(1, 1_000_000)
-    .optional()
-    .describe('How many of the next such operations fail. Default: 1.'),
-  hang: flag().optional().describe('Nothing that is asked of the disk is answered before the end.'),
-  latency: durationRange().optional().describe('Of each of its operations, until the end.'),
-})
-  .refine((fault) => diskTroubles.filter((one) => fault[one] !== undefined).length === 1, {
-    error: `exactly one of ${diskTroubles.join(', ')}`,
-    when: wellFormed,
-  })
-  .refine(({ hang }) => hang !== false, { error: 'true', path: ['hang'], when: wellFormed })
-  .refine(({ fail, times }) => times === undefined || fail !== undefined, {
-    error: 'no `times` without `fail`',
-    path: ['times'],
-    when: wellFormed,
-  })
-  .transform(({ on, fail, times, latency }): Fault => {
-    if (fail !== undefined) return { kind: 'disk', on, how: 'fails', operation: fail, times: times ?? 1 };
-    return latency === undefined
-      ? { kind: 'disk', on, how: 'hangs' }
-      : { kind: 'disk', on, how: 'slows', latency };
-  })
-  .meta({ oneOf: diskTroubles.map((one) => ({ required: [one] })) })
-  .describe('The disks of the selected replicas fail, hang or are slow.');
-
 const clock = section({
   on: selector,
   offset: offset().optional().describe('How far both clocks of the replica jump; back again at the end.'),
@@ -227,6 +197,10 @@ export const step = section({
   for: duration({ positive: true })
     .optional()
     .describe('How long it lasts. Left out: until the end of the run, or momentary by nature.'),
+  every: duration({ positive: true })
+    .optional()
+    .describe('From one time it starts to the next, where it comes several `times`.'),
+  times: wholeNumber(2, 10_000).optional().describe('How often it comes, once `every` so long.'),
   partition: partition.optional(),
   network: network.optional(),
   disk: disk.optional(),
@@ -240,11 +214,23 @@ export const step = section({
     error: `exactly one fault: ${faultKinds.join(', ')}`,
     when: wellFormed,
   })
+  .refine(({ every, times }) => every === undefined || times !== undefined, {
+    error: '`times` beside `every`',
+    path: ['every'],
+    when: wellFormed,
+  })
+  .refine(({ every, times }) => times === undefined || every !== undefined, {
+    error: '`every` beside `times`',
+    path: ['times'],
+    when: wellFormed,
+  })
   .transform((item) => {
     const kind = faultKinds.find((one) => item[one] !== undefined);
     const fault = kind && item[kind];
     // The refinement above has complained where there is none.
-    return fault === undefined ? z.NEVER : { atMs: item.at, forMs: item.for ?? null, fault };
+    if (fault === undefined) return z.NEVER;
+    const { at: atMs, for: forMs = null, every: everyMs = 0, times = 1 } = item;
+    return { atMs, forMs, everyMs, times, fault };
   })
   .meta({ oneOf: faultKinds.map((kind) => ({ required: [kind] })) });
 
@@ -255,16 +241,4 @@ function strikes<Full extends z.ZodType<{ on: Selector }>, Defaults extends obje
 ) {
   const short = selector.transform((on) => ({ on, ...defaults }));
   return z.union([short, full], { error: 'a selector such as leader, or a mapping with `on`' });
-}
-
-/**
- * Whether a mapping is sound enough to judge its keys together. By default zod asks only when nothing at
- * all is wrong in it, which would hide a mistake behind another one.
- */
-function wellFormed(payload: z.core.ParsePayload): boolean {
-  return (
-    typeof payload.value === 'object' &&
-    payload.value !== null &&
-    !payload.issues.some((issue) => issue.code === 'unrecognized_keys' || (issue.path ?? []).length === 0)
-  );
 }

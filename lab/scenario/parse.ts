@@ -34,7 +34,10 @@ export function parseScenario(source: { readonly text: string; readonly file: st
     file: source.file,
     durationMs: duration,
     timeline: timeline
-      .map((item, index): TimelineStep => ({ ...item, line: document.locate(['timeline', index]).line }))
+      .flatMap(({ everyMs, times, ...item }, index): TimelineStep[] => {
+        const { line } = document.locate(['timeline', index]);
+        return Array.from({ length: times }, (_, at) => ({ ...item, atMs: item.atMs + at * everyMs, line }));
+      })
       .sort((a, b) => a.atMs - b.atMs),
   };
 }

@@ -12,6 +12,9 @@ import type {
 import { clusterSettings, networkSettings, sections, workloadSettings } from './schema.ts';
 import type { Path } from './yaml-document.ts';
 
+/** A step as it is written: it comes `times` times, `everyMs` apart. */
+export type RepeatedStep = TimelineStep & { readonly everyMs: number; readonly times: number };
+
 /**
  * What of a scenario is sound, setting by setting: a mistake in one must not hide the contradictions
  * between others. null where a setting is wrong in itself.
@@ -30,7 +33,7 @@ export interface PartialScenario {
   readonly overload: OverloadSpec | null | undefined;
   readonly durationMs: number | null;
   /** With its place in the file; items that are wrong in themselves are missing. */
-  readonly timeline: readonly { readonly path: Path; readonly step: TimelineStep }[];
+  readonly timeline: readonly { readonly path: Path; readonly step: RepeatedStep }[];
   readonly timelineComplete: boolean;
   readonly expect: Expectations | null;
 }

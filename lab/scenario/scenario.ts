@@ -169,12 +169,21 @@ export type PartitionShape =
   | { readonly shape: 'ring'; readonly on: Selector };
 
 export type DiskTrouble =
-  /** The next `times` writes or syncs fail. It ends by itself. */
-  | { readonly how: 'fails'; readonly operation: 'write' | 'sync'; readonly times: number }
+  /** The next `times` such operations fail. It ends by itself. */
+  | { readonly how: 'fails'; readonly operation: DiskOperation; readonly times: number }
+  /** Only so many bytes more fit, until the end. */
+  | { readonly how: 'fills'; readonly bytesLeft: number }
+  /** So many durable places change, for good. */
+  | { readonly how: 'rots'; readonly what: RottenFiles; readonly places: number }
   /** Nothing that is asked of it is answered, until the end; then all of it is. */
   | { readonly how: 'hangs' }
   /** Each of its operations takes this long. */
   | { readonly how: 'slows'; readonly latency: DurationRange };
+
+export type DiskOperation = 'read' | 'write' | 'sync';
+
+/** Which files of a replica rot. Not the identity: a directory without one is refused whatever is in it. */
+export type RottenFiles = 'blocks' | 'hard-state' | 'mark' | 'floor' | 'snapshots';
 
 /** What an operator wants to become of the membership: all of it in one change. */
 export interface MembershipWish {
@@ -214,6 +223,8 @@ export interface Expectations {
   readonly settlesWithinMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
+  /** Some log was found damaged, and every one that was is whole again at the end. */
+  readonly damageRepaired: boolean;
   /** Some read by a lease was stale: the scenario shows what a drift beyond the declared one does. */
   readonly staleRead: boolean;
   /** A leader went on with a transfer of a snapshot that another had begun. */

@@ -220,6 +220,9 @@ export const sections = {
     'storage-reopened': flag()
       .default(false)
       .describe('Every replica struck by a disk fault reopened its storage.'),
+    'damage-repaired': flag()
+      .default(false)
+      .describe('Some log is found damaged, and every one that is holds again at the end what it promised.'),
     'stale-read': flag()
       .default(false)
       .describe('A read by a lease was stale, because a clock drifted beyond the declared bound.'),
@@ -247,6 +250,7 @@ export const sections = {
       unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
       settlesWithinMs: expect['settles-within'] ?? null,
       storageReopened: expect['storage-reopened'],
+      damageRepaired: expect['damage-repaired'],
       staleRead: expect['stale-read'],
       snapshotResumed: expect['snapshot-resumed'],
       memoryBounded: expect['memory-bounded'],

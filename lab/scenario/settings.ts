@@ -167,3 +167,15 @@ function expectedInsteadOf(
   const read = typeof input === 'number' ? parse(String(input)) : null;
   return read === null || read.ok ? expected : read.expected;
 }
+
+/**
+ * Whether a mapping is sound enough to judge its keys together. By default zod asks only when nothing at
+ * all is wrong in it, which would hide a mistake behind another one.
+ */
+export function wellFormed(payload: z.core.ParsePayload): boolean {
+  return (
+    typeof payload.value === 'object' &&
+    payload.value !== null &&
+    !payload.issues.some((issue) => issue.code === 'unrecognized_keys' || (issue.path ?? []).length === 0)
+  );
+}

@@ -1,5 +1,5 @@
 import type { NodeId } from '../../src/raft/identity.ts';
-import type { DurationRange } from '../scenario/scenario.ts';
+import type { DiskOperation, DurationRange, RottenFiles } from '../scenario/scenario.ts';
 
 /** What a link does to messages while a fault worsens it; null leaves that as it was. */
 export interface LinkTrouble {
@@ -26,12 +26,16 @@ export interface World {
   cut(links: readonly Link[]): () => void;
   /** Worsens these links, until the returned function is called. The latest counts. */
   trouble(links: readonly Link[], trouble: LinkTrouble): () => void;
-  /** The next `times` writes (or syncs) of the replica's disk fail. */
-  failDisk(replica: NodeId, operation: 'write' | 'sync', times: number): void;
+  /** The next `times` reads (or writes, or syncs) of the replica's disk fail. */
+  failDisk(replica: NodeId, operation: DiskOperation, times: number): void;
   /** Nothing that is or will be asked of the replica's disk is answered until the returned function is called. */
   hangDisk(replica: NodeId): () => void;
   /** Each operation of the replica's disk takes this long until the returned function is called. The latest counts. */
   slowDisk(replica: NodeId, latency: DurationRange): () => void;
+  /** Only so many bytes more fit on the replica's disk until the returned function is called. */
+  fillDisk(replica: NodeId, bytesLeft: number): () => void;
+  /** So many durable places of these files change on the replica's disk, whether it runs or not. */
+  rotDisk(replica: NodeId, what: RottenFiles, places: number): void;
   /** Sets both clocks of the replica's machine. */
   jumpClock(replica: NodeId, byMs: number): void;
   setClockRate(replica: NodeId, perMille: number): void;

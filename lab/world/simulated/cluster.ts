@@ -7,7 +7,7 @@ import type { RaftState } from '../../../src/raft/state.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../../src/transport/wire.ts';
 import type { Violation, WorldObservation } from '../../checkers/checker.ts';
 import { idsUpTo } from '../../scenario/membership-checks.ts';
-import type { DurationRange, Scenario } from '../../scenario/scenario.ts';
+import type { DiskOperation, DurationRange, RottenFiles, Scenario } from '../../scenario/scenario.ts';
 import { Operator } from '../operator.ts';
 import type { Link, LinkTrouble, OrderedChange, World } from '../world.ts';
 import { type DiskCopy, type EntryFlags, SimulatedMachine } from './machine.ts';
@@ -164,7 +164,7 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
     return this.#network.override(links, qualityOf(trouble));
   }
 
-  failDisk(replica: NodeId, operation: 'write' | 'sync', times: number): void {
+  failDisk(replica: NodeId, operation: DiskOperation, times: number): void {
     this.machine(replica).device.failNext(operation, times);
   }
 
@@ -175,6 +175,15 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   slowDisk(replica: NodeId, latency: DurationRange): () => void {
     const operation = rangeUs(latency);
     return this.machine(replica).device.slow({ read: operation, write: operation, sync: operation });
+  }
+
+  fillDisk(replica: NodeId, bytesLeft: number): () => void {
+    return this.machine(replica).device.fill(bytesLeft);
+  }
+
+  rotDisk(replica: NodeId, what: RottenFiles, places: number): void {
+    const hit = this.machine(replica).rotDisk(what, places);
+    if (hit > 0) this.#options.observe({ atMs: this.nowMs, replica, kind: 'rotted', what, places: hit });
   }
 
   jumpClock(replica: NodeId, byMs: number): void {

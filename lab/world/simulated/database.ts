@@ -140,6 +140,10 @@ export class SimulatedDatabase extends AbstractLevel<string | Buffer | Uint8Arra
         // One that was under way when another failed fails too.
         if (this.#writeFailure !== null) throw this.#writeFailure;
         this.#recordBatch(batch);
+        if (bytesOf(batch) > this.#host.device.room) {
+          this.#writeFailure = noSpaceIn(this.#host.directory);
+          throw this.#writeFailure;
+        }
         content.write(batch, sync);
       },
       (by, random) => {
@@ -177,6 +181,16 @@ export class SimulatedDatabase extends AbstractLevel<string | Buffer | Uint8Arra
 /** An error shaped like classic-level's. */
 export function levelError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
+}
+
+/** What LevelDB says of a full disk, in words only. */
+export function noSpaceIn(directory: string): Error {
+  return levelError('LEVEL_IO_ERROR', `IO error: ${directory}: No space left on device`);
+}
+
+/** That its log grows by. */
+function bytesOf(batch: readonly TableChange[]): number {
+  return batch.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
 }
 
 interface WriteOptions {

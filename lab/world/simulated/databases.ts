@@ -1,10 +1,11 @@
 import type { OpenDatabase } from '../../../src/doors/database.ts';
-import { levelError, SimulatedDatabase } from './database.ts';
+import { levelError, noSpaceIn, SimulatedDatabase } from './database.ts';
 import { DatabaseContent, type DatabaseEntry } from './database-content.ts';
 import { tableKey } from './database-cursor.ts';
 import type { SimulatedDevice } from './device.ts';
 import { normalizePath } from './file-tree.ts';
 import type { SimulatedProcess } from './process.ts';
+import type { SimulatedRandom } from './random.ts';
 
 /** All databases of one machine at one moment, by folder. */
 export type DatabasesCopy = readonly (readonly [directory: string, entries: readonly DatabaseEntry[]])[];
@@ -18,6 +19,7 @@ export class SimulatedDatabases {
 
   constructor(device: SimulatedDevice) {
     this.#device = device;
+    device.holds(() => this.size);
   }
 
   /** LevelDB as one process sees it. */
@@ -85,6 +87,16 @@ export class SimulatedDatabases {
     return this.#databases.get(normalizePath(directory))?.entries() ?? null;
   }
 
+  /** The medium rots in so many durable places. @returns how many places it found to rot. */
+  rot(places: number, random: SimulatedRandom): number {
+    const contents = [...this.#databases.keys()].sort().flatMap((name) => this.#databases.get(name) ?? []);
+    let hit = 0;
+    for (let place = 0; place < places && contents.length > 0; place += 1) {
+      if (contents[random.integer(0, contents.length)]?.rot(random)) hit += 1;
+    }
+    return hit;
+  }
+
   #requireDead(): void {
     const [living] = this.#processes;
     if (living !== undefined) throw new Error(`process ${living.name} still lives: kill it first`);
@@ -98,6 +110,8 @@ export class SimulatedDatabases {
     if (this.#holders.has(directory)) {
       throw levelError('LEVEL_LOCKED', `IO error: lock ${directory}/LOCK: already held by process`);
     }
+    // It begins a new manifest and a new log each time.
+    if (this.#device.room === 0) throw noSpaceIn(directory);
     let content = this.#databases.get(directory);
     if (content === undefined) {
       if (!options.createIfMissing) {

@@ -58,6 +58,9 @@ export class SimulatedDevice {
   #faults: { readonly kind: DeviceOperationKind; readonly code: string; times: number }[] = [];
   #stalls = 0;
   #failed = 0;
+  readonly #holders: (() => number)[] = [];
+  /** How many bytes fit on it; of several bounds the least counts. */
+  #capacities: { readonly bytes: number }[] = [];
 
   constructor(options: {
     readonly simulation: Simulation;
@@ -101,6 +104,26 @@ export class SimulatedDevice {
     return () => {
       this.#faults = this.#faults.filter((other) => other !== fault);
     };
+  }
+
+  /** Whoever keeps bytes on this device says how many. */
+  holds(bytes: () => number): void {
+    this.#holders.push(bytes);
+  }
+
+  /** Only so many bytes more fit, until the returned function is called. What is removed makes room. */
+  fill(bytesLeft: number): () => void {
+    const capacity = { bytes: this.#used() + bytesLeft };
+    this.#capacities.push(capacity);
+    return () => {
+      this.#capacities = this.#capacities.filter((other) => other !== capacity);
+    };
+  }
+
+  /** How many bytes more fit. */
+  get room(): number {
+    if (this.#capacities.length === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(0, Math.min(...this.#capacities.map(({ bytes }) => bytes)) - this.#used());
   }
 
   /** Operations that faults made fail so far. */
@@ -155,6 +178,10 @@ export class SimulatedDevice {
       if (one.event !== null) this.simulation.cancel(one.event);
       one.interrupt();
     }
+  }
+
+  #used(): number {
+    return this.#holders.reduce((sum, bytes) => sum + bytes(), 0);
   }
 
   #strike<T>(operation: DeviceOperation<T>, code: string, reject: (error: Error) => void): () => void {

@@ -21,6 +21,9 @@ export function openFile(
   const guard = (what: string): void => {
     if (!open) throw deviceError('EBADF', what);
   };
+  /** What lies within the file has its room. */
+  const bytesThatFit = (offset: number, length: number): number =>
+    Math.min(length, Math.max(0, content.size - offset) + device.room);
   /** `at` is asked when the write happens: appends under way together land in the order they complete. */
   const write = async (at: () => number, data: Uint8Array): Promise<void> => {
     guard(labels.write);
@@ -29,11 +32,14 @@ export function openFile(
       label: labels.write,
       apply: () => {
         device.simulation.recordBytes(data);
+        const offset = at();
+        const fits = bytesThatFit(offset, data.length);
         // Not slice(): that of a Buffer copies nothing.
-        content.write(at(), new Uint8Array(data));
+        content.write(offset, new Uint8Array(data.subarray(0, fits)));
+        if (fits < data.length) throw deviceError('ENOSPC', labels.write);
       },
       interrupt: (_by, random) => {
-        const length = interruptedLength(data.length, random);
+        const length = Math.min(interruptedLength(data.length, random), bytesThatFit(at(), data.length));
         if (length > 0) content.write(at(), new Uint8Array(data.subarray(0, length)));
       },
     });
@@ -64,7 +70,10 @@ export function openFile(
       await device.submit(process, {
         kinds: WRITE,
         label: labels.write,
-        apply: () => content.truncate(length),
+        apply: () => {
+          if (length > content.size + device.room) throw deviceError('ENOSPC', labels.write);
+          content.truncate(length);
+        },
         interrupt: (_by, random) => {
           if (random.chance(500)) content.truncate(length);
         },

@@ -3,6 +3,7 @@ import { deviceError, NAME, READ, type SimulatedDevice, SYNC } from './device.ts
 import { openFile, readOnlyFile } from './disk-file.ts';
 import { FileTree, normalizePath, type TreeCopy } from './file-tree.ts';
 import type { SimulatedProcess } from './process.ts';
+import type { SimulatedRandom } from './random.ts';
 
 /**
  * The file system of one machine; it outlives the processes there. It promises what the `Disk` door
@@ -17,6 +18,7 @@ export class SimulatedDisk {
 
   constructor(device: SimulatedDevice) {
     this.#device = device;
+    device.holds(() => this.size);
   }
 
   /** The disk as one process sees it. */
@@ -141,6 +143,27 @@ export class SimulatedDisk {
   /** Flips the bits of `xor` in one byte of a file, as a failing medium does. @throws ENOENT, RangeError. */
   damage(path: string, offset: number, xor: number): void {
     this.#tree.file(normalizePath(path)).damage(offset, xor);
+  }
+
+  /**
+   * The medium rots in so many durable places, each byte of the files as likely as any other.
+   *
+   * @returns how many places it found to rot.
+   */
+  rot(of: (path: string) => boolean, places: number, random: SimulatedRandom): number {
+    const files = this.#tree.durableFiles().filter(([path]) => of(path));
+    const bytes = files.reduce((sum, [, { durableSize }]) => sum + durableSize, 0);
+    let hit = 0;
+    for (let place = 0; place < places && bytes > 0; place += 1) {
+      let offset = random.integer(0, bytes);
+      const file = files.find(([, { durableSize }]) => {
+        if (offset < durableSize) return true;
+        offset -= durableSize;
+        return false;
+      });
+      if (file?.[1].rot(offset, random)) hit += 1;
+    }
+    return hit;
   }
 
   #requireDead(): void {

@@ -13,6 +13,8 @@ export class FileContent {
   #lastChange = 0;
   /** A failed sync dropped changes that the cache still shows. */
   #cacheLies = false;
+  /** What the last sync made durable, `to` exclusive. */
+  #lastSynced: ByteRange = { from: 0, to: 0 };
 
   get size(): number {
     return this.#cached.length;
@@ -39,11 +41,17 @@ export class FileContent {
   /** Makes durable every change up to this one. */
   sync(upToChange: number): void {
     const later: NumberedChange[] = [];
+    let synced: ByteRange | null = null;
     for (const one of this.#unsynced) {
-      if (one.number <= upToChange) applyChange(this.#durable, one);
-      else later.push(one);
+      if (one.number > upToChange) {
+        later.push(one);
+        continue;
+      }
+      applyChange(this.#durable, one);
+      synced = around(synced, rangeOf(one));
     }
     this.#unsynced = later;
+    if (synced !== null) this.#lastSynced = synced;
   }
 
   /**
@@ -90,6 +98,32 @@ export class FileContent {
     }
   }
 
+  get durableSize(): number {
+    return this.#durable.length;
+  }
+
+  /**
+   * The medium changes what lies around a durable byte, and every program that reads it sees so: bits flip, or
+   * a whole sector reads as zeros. A sector of what the last sync made durable does not: that is how an
+   * interrupted write looks, and perhaps nothing else tells of that sync yet (docs/decisions/0005).
+   *
+   * @returns false when a write that was not synced yet covers the byte: it would change it anyway.
+   */
+  rot(offset: number, random: SimulatedRandom): boolean {
+    const isZeroed = random.chance(300);
+    const xor = 1 << random.integer(0, 8);
+    const sector = { from: offset - (offset % SECTOR_BYTES), to: 0 };
+    sector.to = Math.min(sector.from + SECTOR_BYTES, this.#durable.length);
+    if (this.#unsynced.some((one) => overlap(rangeOf(one), { from: offset, to: offset + 1 }))) return false;
+    const isOurs = !this.#unsynced.some((one) => overlap(rangeOf(one), sector));
+    const bytes = this.#durable.slice(sector.from, sector.to);
+    if (isZeroed && isOurs && !overlap(this.#lastSynced, sector) && bytes.some((byte) => byte !== 0)) {
+      for (const content of [this.#cached, this.#durable])
+        content.write(sector.from, new Uint8Array(bytes.length));
+    } else this.damage(offset, xor);
+    return true;
+  }
+
   #change(change: Change): void {
     this.#lastChange += 1;
     const numbered = { ...change, number: this.#lastChange };
@@ -101,6 +135,27 @@ export class FileContent {
 type Change = WriteChange | { readonly kind: 'resize'; readonly length: number };
 type WriteChange = { readonly kind: 'write'; readonly offset: number; readonly data: Uint8Array };
 type NumberedChange = Change & { readonly number: number };
+
+/** `to` exclusive. */
+interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The bytes that a change is about. */
+function rangeOf(change: Change): ByteRange {
+  if (change.kind === 'resize') return { from: change.length, to: Number.POSITIVE_INFINITY };
+  return { from: change.offset, to: change.offset + change.data.length };
+}
+
+function around(one: ByteRange | null, other: ByteRange): ByteRange {
+  if (one === null) return other;
+  return { from: Math.min(one.from, other.from), to: Math.max(one.to, other.to) };
+}
+
+function overlap(one: ByteRange, other: ByteRange): boolean {
+  return one.from < other.to && other.from < one.to;
+}
 
 function applyChange(bytes: GrowingBytes, change: Change): void {
   if (change.kind === 'write') bytes.write(change.offset, change.data);

@@ -144,6 +144,21 @@ export class FileTree {
     this.#unsynced = [];
   }
 
+  /** Files with a name that no power cut takes away, by path. */
+  durableFiles(): [path: string, content: FileContent][] {
+    const files: [string, FileContent][] = [];
+    const walk = (folder: Folder, path: string): void => {
+      for (const name of [...folder.durable.keys()].sort()) {
+        const node = folder.durable.get(name);
+        if (node === undefined || folder.names.get(name) !== node) continue;
+        if (node instanceof Folder) walk(node, `${path}/${name}`);
+        else files.push([`${path}/${name}`, node]);
+      }
+    };
+    walk(this.#root, '');
+    return files;
+  }
+
   /** Bytes of all files. */
   get size(): number {
     return this.#root.size;

@@ -6,7 +6,7 @@ import { snapshotPolicy } from '../../../src/node/snapshot-policy.ts';
 import type { StateMachine } from '../../../src/node/state-machine.ts';
 import type { NodeId } from '../../../src/raft/identity.ts';
 import { fileStorage } from '../../../src/storage/index.ts';
-import type { ClusterSpec, DiskSpec } from '../../scenario/scenario.ts';
+import type { ClusterSpec, DiskSpec, RottenFiles } from '../../scenario/scenario.ts';
 import { SimulatedClock } from './clock.ts';
 import { type DatabasesCopy, SimulatedDatabases } from './databases.ts';
 import { SimulatedDevice } from './device.ts';
@@ -14,6 +14,7 @@ import { SimulatedDisk } from './disk.ts';
 import type { TreeCopy } from './file-tree.ts';
 import type { SimulatedNetwork } from './network.ts';
 import { SimulatedProcess } from './process.ts';
+import type { SimulatedRandom } from './random.ts';
 import type { Simulation } from './simulation.ts';
 import { simulatedTransport } from './transport.ts';
 import { simulatedWork } from './work.ts';
@@ -45,6 +46,15 @@ export interface DiskCopy {
   readonly databases: DatabasesCopy;
 }
 
+const DIRECTORY = '/data';
+const PATHS: Readonly<Record<RottenFiles, RegExp>> = {
+  blocks: /\.blocks$/,
+  'hard-state': /\/hard-state-[12]$/,
+  mark: /\/mark$/,
+  floor: /\/floor-[^/]*$/,
+  snapshots: /\/snapshots-[^/]*\/[^/]*$/,
+};
+
 /**
  * One machine of a simulated cluster: its clock and its disk outlive the processes that run the replica
  * there, one after another. The replica is the production RaftNode on the production storage.
@@ -55,6 +65,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
   readonly clock: SimulatedClock;
   readonly device: SimulatedDevice;
   readonly #options: MachineOptions<Command, Result, Query, Answer>;
+  readonly #rotRandom: SimulatedRandom;
   readonly #disk: SimulatedDisk;
   readonly #databases: SimulatedDatabases;
   #process: SimulatedProcess | null = null;
@@ -71,10 +82,12 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
     this.name = name;
     this.clock = new SimulatedClock({ simulation, name });
     const operation = { fromUs: disk.latency.fromMs * 1000, toUs: disk.latency.toMs * 1000 };
+    const random = simulation.random.stream(`disk of ${name}`);
+    this.#rotRandom = random.stream('rot');
     this.device = new SimulatedDevice({
       simulation,
       name,
-      random: simulation.random.stream(`disk of ${name}`),
+      random,
       latency: { read: operation, write: operation, sync: operation },
     });
     this.#disk = new SimulatedDisk(this.device);
@@ -140,6 +153,14 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
     this.#databases.replace(databases);
   }
 
+  /** Durable places of these files rot. @returns how many: none where nothing is durable there. */
+  rotDisk(what: RottenFiles, places: number): number {
+    if (what === 'blocks' && this.#options.cluster.backend === 'level') {
+      return this.#databases.rot(places, this.#rotRandom);
+    }
+    return this.#disk.rot((path) => PATHS[what].test(path), places, this.#rotRandom);
+  }
+
   /** Bytes on the disk. */
   get diskBytes(): number {
     return this.#disk.size + this.#databases.size;
@@ -189,7 +210,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
       id,
       doors: { clock, random: random.stream('node') },
       storage: fileStorage({
-        directory: '/data',
+        directory: DIRECTORY,
         backend: cluster.backend,
         codec: cluster.codec,
         shards: cluster.shards,

@@ -1,5 +1,6 @@
 import { nodeClock } from '../../../src/doors/node-clock.ts';
 import type { Violation } from '../../checkers/checker.ts';
+import { DamageRepaired } from '../../checkers/damage-repaired.ts';
 import { LeadershipBounds } from '../../checkers/leadership-bounds.ts';
 import { findOverloadNotRefused, overloadRefused } from '../../checkers/overload-refused.ts';
 import { recoveryAfter } from '../../checkers/recovery.ts';
@@ -58,6 +59,7 @@ class ScenarioRun {
       checkers: [
         ...(scenario.expect.storageReopened ? [storageReopened] : []),
         ...(scenario.expect.snapshotResumed ? [new SnapshotResumed()] : []),
+        ...(scenario.expect.damageRepaired ? [new DamageRepaired()] : []),
       ],
     });
     this.#checked = checked;
@@ -80,7 +82,9 @@ class ScenarioRun {
         );
         this.#bounds.onStrike(struck);
         const { fault } = struck.step;
-        if (fault.kind === 'disk' && fault.how === 'fails') storageReopened.onStrike(struck.on);
+        if (fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills')) {
+          storageReopened.onStrike(struck.on);
+        }
       },
       onMissed: (step, why) =>
         checked.found({

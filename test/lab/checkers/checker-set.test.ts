@@ -57,6 +57,6 @@ test('the standard checkers have names of their own', () => {
     decodeResult: null,
     digestOf: () => null,
   }).map(({ name }) => name);
-  expect(new Set(names).size).toBe(13);
+  expect(new Set(names).size).toBe(14);
   for (const name of names) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
 });

@@ -30,6 +30,17 @@ describe('a correct cluster', () => {
       expect(story(new Stream(checker)).violation).toBe(null);
     }
   });
+
+  test.each(standard().map(({ name }, at) => [name, at] as const))(
+    'passes %s while disks rot where nobody reads: whose disk rots runs on',
+    (_name, at) => {
+      for (const story of [knownGood, knownGoodChanges]) {
+        const checker = standard()[at];
+        if (!checker) throw new Error('no such checker');
+        expect(story(new Stream(checker, { rots: true })).violation).toBe(null);
+      }
+    },
+  );
 });
 
 describe('election-safety', () => {

@@ -1,14 +1,16 @@
 import type { Checker, Violation, WorldObservation } from '../../../lab/checkers/checker.ts';
+import type { RottenFiles } from '../../../lab/scenario/scenario.ts';
 import type { Observation } from '../../../src/node/observation.ts';
 import type { Configuration } from '../../../src/raft/configuration.ts';
 import { emptyConfiguration } from '../../../src/raft/configuration.ts';
-import type { LogFloor, WriteEffect } from '../../../src/raft/effect.ts';
+import type { HardState, LogFloor, MissingEntries, WriteEffect } from '../../../src/raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../../../src/raft/entry.ts';
 import type { Role } from '../../../src/raft/event.ts';
 import type { MemberId, NodeId } from '../../../src/raft/identity.ts';
 import type { Message } from '../../../src/raft/message.ts';
 import type { SnapshotMeta } from '../../../src/raft/snapshot.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
+import type { LogDamage } from '../../../src/storage/contract.ts';
 
 /** The member of a node whose disk was never emptied. */
 export function memberOf(id: NodeId): MemberId {
@@ -64,6 +66,7 @@ interface Seen {
   commit?: Index;
   applied?: Index;
   configuration?: Configuration;
+  missing?: MissingEntries;
 }
 
 /**
@@ -80,8 +83,12 @@ export class Stream {
   #atMs = 0;
   #sequence = 0;
 
-  constructor(checker: Checker) {
+  readonly #rots: boolean;
+
+  /** @param options.rots - before each observation the disk of that replica rots, and nobody reads there. */
+  constructor(checker: Checker, options: { readonly rots?: boolean } = {}) {
     this.#checker = checker;
+    this.#rots = options.rots ?? false;
   }
 
   /**
@@ -101,11 +108,15 @@ export class Stream {
       applied?: Index;
       boot?: number;
       incarnation?: string;
+      /** By the hard state that was recovered. */
+      missing?: MissingEntries;
+      damage?: Omit<LogDamage, 'report'>;
     } = {},
   ): this {
     const { as: id = machine, term = 0, vote = null, log = [], applied = 0 } = seen;
     const { incarnation = memberOf(id).incarnation, floor = { index: 0, term: 0, configuration: null } } =
       seen;
+    const { missing, damage } = seen;
     const boot = seen.boot ?? (this.#boots.get(machine) ?? 0) + 1;
     this.#boots.set(machine, boot);
     this.#members.set(machine, { id, incarnation });
@@ -123,12 +134,12 @@ export class Stream {
       kind: 'opened',
       identity: { id, incarnation, boot, clusterId: 'c1' },
       recovered: {
-        hardState: { term, votedFor: vote === null ? null : memberOf(vote) },
+        hardState: hardStateOf({ term, vote, missing }),
         floor,
         lastIndex: floor.index + log.length,
         runs,
         configurations,
-        damage: null,
+        damage: damage === undefined ? null : { ...damage, report: 'block 2' },
       },
       appliedIndex: applied,
     });
@@ -140,20 +151,21 @@ export class Stream {
     what: {
       term?: Term;
       vote?: NodeId | null;
+      missing?: MissingEntries;
       cutFrom?: Index;
       entries?: readonly Entry[];
       floor?: LogFloor;
     },
   ): this {
     this.#sequence += 1;
-    const { term, vote = null, cutFrom, entries = [], floor } = what;
+    const { term, vote = null, missing, cutFrom, entries = [], floor } = what;
     const brought = entries.findLast((entry) => entry.kind === 'configuration');
     const inForce = brought?.configuration ?? floor?.configuration;
     if (inForce) this.#configurations.set(id, inForce);
     const write: WriteEffect = {
       kind: 'write',
       writeId: { boot: this.#boot(id), sequence: this.#sequence },
-      ...(term === undefined ? {} : { hardState: { term, votedFor: vote === null ? null : memberOf(vote) } }),
+      ...(term === undefined ? {} : { hardState: hardStateOf({ term, vote, missing }) }),
       ...(cutFrom === undefined ? {} : { cutFrom }),
       entries,
       ...(floor === undefined ? {} : { floor }),
@@ -180,13 +192,14 @@ export class Stream {
       vote = null,
       commit = 0,
       applied = 0,
+      missing,
       configuration = this.#configurations.get(id) ?? emptyConfiguration,
     } = seen;
     // What no checker looks at is left out, so that these streams do not change with the core's insides.
     const state: Partial<RaftState> = {
       self: { ...this.#member(id), boot: this.#boot(id) },
       role,
-      hardState: { term, votedFor: vote === null ? null : memberOf(vote) },
+      hardState: hardStateOf({ term, vote, missing }),
       commitIndex: commit,
       appliedIndex: applied,
       configurations: [{ index: Number.parseInt(configuration.id, 10), configuration }],
@@ -242,6 +255,15 @@ export class Stream {
     return this.#tell(id, { kind: 'raft-event', event });
   }
 
+  /** Peers gave back what was missing, up to this entry. */
+  repaired(id: NodeId, from: Index, to: Index): this {
+    return this.#tell(id, { kind: 'raft-event', event: { kind: 'log-repaired', from, to } });
+  }
+
+  rotted(id: NodeId, what: RottenFiles = 'blocks'): this {
+    return this.#observe({ replica: id, kind: 'rotted', what, places: 1 });
+  }
+
   stopped(id: NodeId): this {
     return this.#tell(id, { kind: 'stopped', error: null });
   }
@@ -271,6 +293,7 @@ export class Stream {
   }
 
   #observe(world: WithoutTime<WorldObservation>): this {
+    if (this.#rots && world.kind !== 'rotted') this.rotted(world.replica);
     this.#atMs += 1;
     this.violation ??= this.#checker.observe({ atMs: this.#atMs, ...world });
     return this;
@@ -283,6 +306,19 @@ export class Stream {
   #member(machine: NodeId): MemberId {
     return this.#members.get(machine) ?? memberOf(machine);
   }
+}
+
+function hardStateOf({
+  term,
+  vote,
+  missing,
+}: {
+  readonly term: Term;
+  readonly vote: NodeId | null;
+  readonly missing: MissingEntries | undefined;
+}): HardState {
+  const votedFor = vote === null ? null : memberOf(vote);
+  return missing === undefined ? { term, votedFor } : { term, votedFor, missing };
 }
 
 type WithoutTime<One> = One extends unknown ? Omit<One, 'atMs'> : never;

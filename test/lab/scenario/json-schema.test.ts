@@ -47,7 +47,7 @@ describe('the JSON Schema', () => {
     );
     text.properties.timeline.items = item;
     const { oneOf: troubles, ...disk } = item.properties.disk;
-    expect(troubles).toEqual(['fail', 'hang', 'latency'].map((one) => ({ required: [one] })));
+    expect(troubles).toEqual(['fail', 'hang', 'latency', 'full', 'rot'].map((one) => ({ required: [one] })));
     item.properties.disk = disk;
     const schema = z.fromJSONSchema(text);
     const timeline = (item: object): object => ({ duration: '1m', timeline: [item] });
@@ -63,6 +63,10 @@ describe('the JSON Schema', () => {
       timeline({ at: '5s', partition: { on: 'leader', from: 'n2' } }),
       timeline({ at: '5s', for: '1s', disk: { on: 'leader', hang: true } }),
       timeline({ at: '5s', disk: { on: 'n1', latency: '5ms..90ms' } }),
+      timeline({ at: '5s', for: '1s', disk: { on: 'all', full: true } }),
+      timeline({ at: '5s', for: '1s', disk: { on: 'all', full: '64KiB' } }),
+      timeline({ at: '5s', disk: { on: 'n1', rot: 'hard-state', places: 3 } }),
+      timeline({ at: '5s', for: '1s', every: '3s', times: 100, crash: { on: 'all', power: true } }),
       timeline({ at: '5s', for: '1s', wipe: 'leader' }),
       timeline({ at: '5s', membership: { add: ['n4'], remove: 'leader', replace: { n1: 'n5' } } }),
       { duration: '1m', cluster: { snapshots: { chunk: '512B' } }, expect: { 'disk-at-most': '1MiB' } },
@@ -78,6 +82,8 @@ describe('the JSON Schema', () => {
       timeline({ at: '5s', partition: ['n1', 'leader'] }),
       timeline({ at: '5s', partition: { shape: 'star' } }),
       timeline({ at: '5s', disk: 'leader' }),
+      timeline({ at: '5s', disk: { on: 'leader', full: 64 } }),
+      timeline({ at: '5s', disk: { on: 'leader', rot: 'identity' } }),
       timeline({ pause: 'n1' }),
       timeline({ at: '5s', membership: { add: 'leader' } }),
       timeline({ at: '5s', membership: { replace: { n1: 'leader' } } }),

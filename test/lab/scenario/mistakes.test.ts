@@ -127,7 +127,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a fault by its name alone',
       'duration: 5s\ntimeline: [partition]',
-      '2:12: timeline[0]: found "partition", expected a mapping with keys out of at, for, partition, network, disk, clock, crash, pause, wipe, membership',
+      '2:12: timeline[0]: found "partition", expected a mapping with keys out of at, for, every, times, partition, network, disk, clock, crash, pause, wipe, membership',
     ],
     [
       'a fault that lasts no time',
@@ -137,12 +137,12 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a shorthand where settings are needed',
       'duration: 5s\ntimeline: [{at: 1s, disk: leader}]',
-      '2:27: timeline[0].disk: found "leader", expected a mapping with keys out of on, fail, times, hang, latency',
+      '2:27: timeline[0].disk: found "leader", expected a mapping with keys out of on, fail, times, hang, latency, full, rot, places',
     ],
     [
       'a disk fault that does not say what fails',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader}}]',
-      '2:27: timeline[0].disk: found a mapping with on, expected exactly one of fail, hang, latency',
+      '2:27: timeline[0].disk: found a mapping with on, expected exactly one of fail, hang, latency, full, rot',
     ],
     [
       'a window that holds no message',
@@ -167,7 +167,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a disk that fails and hangs',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, fail: sync, hang: true}}]',
-      '2:27: timeline[0].disk: found a mapping with on, fail, hang, expected exactly one of fail, hang, latency',
+      '2:27: timeline[0].disk: found a mapping with on, fail, hang, expected exactly one of fail, hang, latency, full, rot',
     ],
     [
       'a disk that does not hang',
@@ -178,6 +178,86 @@ describe('one mistake in a scenario is told with its place, what was found and w
       'a slow disk with a count',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, latency: 50ms, times: 2}}]',
       '2:62: timeline[0].disk.times: found 2, expected no `times` without `fail`',
+    ],
+    [
+      'an operation that a disk has not',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, fail: reed}}]',
+      '2:46: timeline[0].disk.fail: found "reed", expected one of read, write, sync; did you mean read?',
+    ],
+    [
+      'a full disk that fails',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, full: true, fail: write}}]',
+      '2:27: timeline[0].disk: found a mapping with on, full, fail, expected exactly one of fail, hang, latency, full, rot',
+    ],
+    [
+      'a disk that is not full',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, full: false}}]',
+      '2:46: timeline[0].disk.full: found false, expected true, or how much is left, such as 64KiB',
+    ],
+    [
+      'a number for what is left of a disk',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, full: 4096}}]',
+      '2:46: timeline[0].disk.full: found 4096, expected true, or how much is left, such as 64KiB',
+    ],
+    [
+      'a size without its unit for what is left of a disk',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, full: "4096"}}]',
+      '2:46: timeline[0].disk.full: found "4096", expected a size with its unit, such as 4096B, 256KiB or 2MiB',
+    ],
+    [
+      'rot of what does not rot',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, rot: block}}]',
+      '2:45: timeline[0].disk.rot: found "block", expected one of blocks, hard-state, mark, floor, snapshots; did you mean blocks?',
+    ],
+    [
+      'rot in no place',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, rot: blocks, places: 0}}]',
+      '2:61: timeline[0].disk.places: found 0, expected a whole number from 1 to 1000',
+    ],
+    [
+      'places on a full disk',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, full: true, places: 2}}]',
+      '2:60: timeline[0].disk.places: found 2, expected no `places` without `rot`',
+    ],
+    [
+      'rot with an end',
+      'duration: 9s\ntimeline: [{at: 1s, for: 2s, disk: {on: leader, rot: blocks}}]',
+      '2:26: timeline[0].for: found "2s", expected no `for`: what has rotten stays so, until it is repaired',
+    ],
+    [
+      'a fault that comes again and again without a count',
+      'duration: 9s\ntimeline: [{at: 1s, every: 2s, crash: n1}]',
+      '2:28: timeline[0].every: found "2s", expected `times` beside `every`',
+    ],
+    [
+      'a fault that comes several times at once',
+      'duration: 9s\ntimeline: [{at: 1s, times: 2, crash: n1}]',
+      '2:28: timeline[0].times: found 2, expected `every` beside `times`',
+    ],
+    [
+      'a fault that comes once every so long',
+      'duration: 9s\ntimeline: [{at: 1s, every: 2s, times: 1, crash: n1}]',
+      '2:39: timeline[0].times: found 1, expected a whole number from 2 to 10000',
+    ],
+    [
+      'a fault that comes again before it ended',
+      'duration: 9s\ntimeline: [{at: 1s, for: 2s, every: 2s, times: 3, crash: n1}]',
+      '2:37: timeline[0].every: found "2s", expected longer than `for` (2s): each time ends before the next begins',
+    ],
+    [
+      'a fault that comes again when all is over',
+      'duration: 9s\ntimeline: [{at: 1s, for: 1s, every: 2s, times: 5, crash: n1}]',
+      '2:48: timeline[0].times: found 5, expected fewer: the last one starts at 9s and ends at 10s, and the run ends at 9s',
+    ],
+    [
+      'a momentary fault that comes again when all is over',
+      'duration: 9s\ntimeline: [{at: 1s, every: 4s, times: 3, disk: {on: n1, rot: mark}}]',
+      '2:39: timeline[0].times: found 3, expected fewer: the last one starts at 9s, and the run ends at 9s',
+    ],
+    [
+      'a change of the membership that comes again',
+      'duration: 9s\ncluster: {spares: 1}\ntimeline: [{at: 1s, every: 2s, times: 2, membership: {add: n4}}]',
+      '3:28: timeline[0].every: found "2s", expected no `every`: a membership is changed to another one once',
     ],
     [
       'a misspelled shape',
@@ -233,6 +313,11 @@ describe('one mistake in a scenario is told with its place, what was found and w
       'reopening demanded of a disk that hangs',
       'duration: 5s\ntimeline: [{at: 1s, for: 2s, disk: {on: leader, hang: true}}]\nexpect: {storage-reopened: true}',
       '3:28: expect.storage-reopened: found true, expected a disk fault in the timeline to test it',
+    ],
+    [
+      'repair demanded where nothing rots',
+      'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, fail: write}}]\nexpect: {damage-repaired: true}',
+      '3:27: expect.damage-repaired: found true, expected rot in the timeline to test it',
     ],
     [
       'settling where nothing happens',

@@ -71,6 +71,7 @@ describe('a scenario', () => {
         unavailableAtMostMs: null,
         settlesWithinMs: null,
         storageReopened: false,
+        damageRepaired: false,
         staleRead: false,
         snapshotResumed: false,
         memoryBounded: false,
@@ -207,6 +208,7 @@ expect:
         unavailableAtMostMs: 5000,
         settlesWithinMs: 4000,
         storageReopened: true,
+        damageRepaired: false,
         staleRead: false,
         snapshotResumed: false,
         memoryBounded: true,
@@ -286,6 +288,20 @@ expect:
       'disk: {on: one follower, fail: write, times: 3}',
       { kind: 'disk', on: { kind: 'followers', count: 1 }, how: 'fails', operation: 'write', times: 3 },
     ],
+    [
+      'disk: {on: n1, fail: read}',
+      { kind: 'disk', on: { kind: 'ids', ids: ['n1'] }, how: 'fails', operation: 'read', times: 1 },
+    ],
+    ['disk: {on: all, full: true}', { kind: 'disk', on: { kind: 'all' }, how: 'fills', bytesLeft: 0 }],
+    ['disk: {on: all, full: 2KiB}', { kind: 'disk', on: { kind: 'all' }, how: 'fills', bytesLeft: 2048 }],
+    [
+      'disk: {on: minority, rot: blocks}',
+      { kind: 'disk', on: { kind: 'minority' }, how: 'rots', what: 'blocks', places: 1 },
+    ],
+    [
+      'disk: {on: minority, rot: hard-state, places: 7}',
+      { kind: 'disk', on: { kind: 'minority' }, how: 'rots', what: 'hard-state', places: 7 },
+    ],
     ['disk: {on: leader, hang: true}', { kind: 'disk', on: { kind: 'leader' }, how: 'hangs' }],
     [
       'disk: {on: n1, latency: 50ms..100ms}',
@@ -346,6 +362,26 @@ timeline:
       [20_000, 3],
       [20_000, 5],
     ]);
+  });
+
+  it('has a fault that comes again and again once for each time, among all others', () => {
+    const { timeline } = parse(`duration: 1m
+timeline:
+  - {at: 5s, for: 1s, every: 3s, times: 3, crash: {on: all, power: true}}
+  - {at: 8s, pause: n1}
+`);
+    expect(timeline.map(({ atMs, forMs, line, fault }) => [atMs, forMs, line, fault.kind])).toEqual([
+      [5000, 1000, 3, 'crash'],
+      [8000, 1000, 3, 'crash'],
+      [8000, null, 4, 'pause'],
+      [11_000, 1000, 3, 'crash'],
+    ]);
+    expect(Object.keys(timeline[0] ?? {}).sort()).toEqual(['atMs', 'fault', 'forMs', 'line']);
+  });
+
+  it('may last exactly as long as a fault that comes again and again', () => {
+    const repeated = 'duration: 10s\ntimeline: [{at: 1s, for: 1s, every: 4s, times: 3, pause: n1}]';
+    expect(parse(repeated).timeline).toHaveLength(3);
   });
 
   it.each([

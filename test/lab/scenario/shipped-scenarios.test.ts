@@ -88,6 +88,65 @@ describe('the matrix of links', () => {
   });
 });
 
+describe('bad days of disks', () => {
+  const strikes = (name: string): string[] =>
+    shipped(name).timeline.map(({ fault }) => {
+      const [how, on] = fault.kind === 'disk' ? [fault.how, fault.on.kind] : [fault.kind, ''];
+      const operation = fault.kind === 'disk' && fault.how === 'fails' ? `${fault.operation} ` : '';
+      return `${operation}${how} ${on}`.trim();
+    });
+
+  it('cuts the power of all replicas at once, 100 times, and lets them serve between', () => {
+    const { timeline, cluster } = shipped('power-cut');
+    expect(timeline).toHaveLength(100);
+    for (const { fault } of timeline)
+      expect(fault).toEqual({ kind: 'crash', on: { kind: 'all' }, power: true });
+    const gaps = timeline.slice(1).map(({ atMs }, at) => atMs - (timeline[at]?.atMs ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThan(2 * cluster.electionTimeout.toMs);
+  });
+
+  it('lets blocks rot on one replica, running and down, on a minority and on the leader, and opens all of them anew', () => {
+    const { timeline, cluster, expect: bounds } = shipped('bit-rot');
+    const rotten = timeline.flatMap(({ atMs, fault }) =>
+      fault.kind === 'disk' && fault.how === 'rots' && fault.on.kind === 'ids'
+        ? fault.on.ids.map((id) => ({ id, atMs }))
+        : [],
+    );
+    expect(new Set(rotten.map(({ id }) => id)).size).toBe(cluster.replicas);
+    for (const { id, atMs } of rotten) {
+      const openedAfter = timeline.some(
+        ({ atMs: crashedAtMs, forMs, fault }) =>
+          fault.kind === 'crash' &&
+          fault.on.kind === 'ids' &&
+          fault.on.ids.includes(id) &&
+          crashedAtMs + (forMs ?? 0) > atMs,
+      );
+      expect([id, openedAfter]).toEqual([id, true]);
+    }
+    expect(bounds.damageRepaired).toBe(true);
+  });
+
+  it('fills the disk of one, of the leader, of all, and frees each', () => {
+    const { timeline, expect: bounds } = shipped('disk-full');
+    expect(strikes('disk-full')).toEqual(['fills followers', 'fills leader', 'fills all']);
+    for (const { forMs } of timeline) expect(forMs).not.toBeNull();
+    expect([bounds.storageReopened, bounds.newLeaderWithinMs !== null]).toEqual([true, true]);
+  });
+
+  it('fails reads, writes and syncs on the leader and on followers in turn', () => {
+    expect(strikes('disk-errors')).toEqual([
+      'write fails leader',
+      'sync fails followers',
+      'sync fails leader',
+      'write fails followers',
+      'read fails leader',
+      'read fails followers',
+      'sync fails all',
+    ]);
+    expect(shipped('disk-errors').expect.storageReopened).toBe(true);
+  });
+});
+
 describe('the overload', () => {
   it('asks ten times what the limits let through, beside a slow follower and a disk that hangs', () => {
     const { cluster, network, workload, timeline, expect: bounds } = shipped('overload');

@@ -97,6 +97,20 @@ describe('trouble of every kind', () => {
       'duration: 24s\ntimeline: [{at: 3s, for: 15s, clock: {on: leader, rate: 0.1}}]\nexpect: {settles-within: 5s}',
     ],
     ['a leader that stands still', 'timeline: [{at: 3s, for: 3s, pause: leader}]'],
+    ['failing reads', 'cluster: {limits: {cache: 0B}}\ntimeline: [{at: 3s, disk: {on: all, fail: read}}]'],
+    ['a full disk of the leader', 'timeline: [{at: 3s, for: 3s, disk: {on: leader, full: true}}]'],
+    [
+      'databases on disks that are nearly full',
+      'cluster: {backend: level}\ntimeline: [{at: 3s, for: 2s, disk: {on: all, full: 2KiB}}]',
+    ],
+    [
+      'disks that run full in the middle of snapshots',
+      'cluster: {snapshots: {entries: 20, keep-entries: 5}}\ntimeline: [{at: 3s, for: 2s, disk: {on: all, full: 1KiB}}]',
+    ],
+    [
+      'power cuts, one after another',
+      'timeline: [{at: 2s, for: 100ms, every: 700ms, times: 8, crash: {on: all, power: true}}]',
+    ],
     ['failing syncs', 'timeline: [{at: 3s, disk: {on: all, fail: sync}}]'],
     ['a one-way partition', 'timeline: [{at: 3s, for: 4s, partition: {on: leader, direction: incoming}}]'],
     ['a clock that runs fast', 'timeline: [{at: 2s, for: 5s, clock: {on: leader, rate: 1.5}}]'],
