@@ -129,7 +129,8 @@ export function leaveJointForOldVoters(context: Context): boolean {
   const due = (confirmedAt ?? Number.NEGATIVE_INFINITY) + state.options.electionTimeoutMinMs;
   if (due <= state.now) return false;
   abort(context, change, 'no majority of the new voters is heard');
-  state.timers.quorum = due;
+  // A sole old voter has no quorum to wait for.
+  if (state.timers.quorum !== null) state.timers.quorum = due;
   return true;
 }
 

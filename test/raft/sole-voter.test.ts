@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { isJoint } from '../../src/raft/configuration.ts';
 import { currentConfiguration } from '../../src/raft/membership.ts';
-import { Cluster } from './harness.ts';
+import { ChangingCluster } from './changing-cluster.ts';
+import { Cluster, memberOf } from './harness.ts';
+import { without } from './led-cluster.ts';
 
 /** a removed itself from {a, b}; b holds C_new = {b}, and a does not know that yet. */
 function alone(): Cluster {
@@ -49,4 +51,18 @@ test('and at once when it is started again, if nobody else ever counted', () => 
   const { now } = cluster;
   cluster.start('a');
   expect([cluster.core('a').state.role, cluster.now]).toEqual(['leader', now]);
+});
+
+test('that goes back to itself, because whom it added is not heard any more, goes on leading', () => {
+  const cluster = new ChangingCluster('a', 'b', { catchUpTimeoutMs: 3_000 });
+  cluster.run(50);
+  cluster.change('a', { add: [memberOf('b')] });
+  // b catches up, and is silent from the moment that it counts.
+  for (let turn = 0; turn < 400 && cluster.membersAt('a') !== 'ab|a|'; turn += 1) cluster.run(5);
+  expect(cluster.membersAt('a')).toBe('ab|a|');
+  const { term } = cluster.core('a').state.hardState;
+  cluster.run(5_000, without('b'));
+  expect(cluster.membersAt('a')).toBe('a||');
+  expect(cluster.outcome('a')).toBe('aborted');
+  expect(cluster.core('a').state).toMatchObject({ role: 'leader', hardState: { term } });
 });
