@@ -5,6 +5,8 @@ import type { Verdict } from './judge.ts';
 export interface Certification {
   /** Each starts with a new storage and grows step by step. */
   readonly workloads: number;
+  /** Different ones opened: some states are the same disk at another moment. */
+  readonly disks: number;
   readonly crashes: CrashCounts;
   readonly damages: DamageCounts;
   /** null: all that was tried was judged right. */
@@ -12,7 +14,7 @@ export interface Certification {
 }
 
 export interface CrashCounts {
-  /** Disks opened, each as a power cut may leave it. All of them must be clean. */
+  /** Each as a power cut may leave the disk at some moment. All of them must be clean. */
   readonly states: number;
   /** Places in journals at which the power was cut. */
   readonly moments: number;
@@ -38,10 +40,10 @@ export interface CertificationFailure {
 }
 
 /** For people, several lines, without a newline at the end. */
-export function formatCertification({ workloads, crashes, damages, failure }: Certification): string {
+export function formatCertification({ workloads, disks, crashes, damages, failure }: Certification): string {
   const { states, moments, completeMoments } = crashes;
   const lines = [
-    `${workloads} workloads`,
+    `${workloads} workloads, ${disks} different disks`,
     `${states} crash states at ${moments} moments, every one there is at ${completeMoments} of them`,
     `${damages.states} damaged states`,
     ...Object.entries(damages.verdicts).map(([kind, verdicts]) => {

@@ -2,9 +2,10 @@ import { SimulatedRandom } from '../world/simulated/random.ts';
 import type { Certification, CertificationFailure } from './certification.ts';
 import { type Damage, type DamageKind, flips, largeDamages, missingFiles } from './damages.ts';
 import { describeRecord, type JournalRecord } from './journal.ts';
-import { type Ending, judgeCrash, judgeDamage, type Verdict } from './judge.ts';
+import { judgeCrash, judgeDamage, type Verdict } from './judge.ts';
 import type { StorageFactory } from './life.ts';
-import { type Recording, record, type Stopped } from './recording.ts';
+import { Onlooker } from './look.ts';
+import { type Recording, record } from './recording.ts';
 import { describeWorkload, isUseful, type Step, steps, type Workload } from './workload.ts';
 import { asWrong, Wrong } from './wrong.ts';
 
@@ -24,7 +25,6 @@ const FLIPS_OF_SHORT = 150;
 const FLIPS_OF_LONG = 1500;
 const LONG_STEPS = 8;
 const JOURNAL_LINES = 6;
-const endings: readonly Ending[] = ['close', 'kill', 'cut the power'];
 
 /**
  * Opens a storage in states that a power cut, or one damage, may leave of its disk, and judges what it makes of
@@ -59,6 +59,7 @@ class Certifier {
   readonly #factory: StorageFactory;
   readonly #options: Required<CertifyOptions>;
   readonly #random: SimulatedRandom;
+  readonly #onlooker: Onlooker;
   #workloads = 0;
   readonly #crashes = { states: 0, moments: 0, completeMoments: 0 };
   #damaged = 0;
@@ -68,6 +69,7 @@ class Certifier {
     this.#factory = factory;
     this.#options = options;
     this.#random = SimulatedRandom.fromSeed(options.seed);
+    this.#onlooker = new Onlooker(factory, this.#random.stream('onlooker'));
   }
 
   async run(): Promise<Certification> {
@@ -81,6 +83,7 @@ class Certifier {
     }
     return {
       workloads: this.#workloads,
+      disks: this.#onlooker.disks,
       crashes: this.#crashes,
       damages: { states: this.#damaged, verdicts: this.#verdicts },
       failure,
@@ -129,7 +132,7 @@ class Certifier {
       for (const state of states) {
         this.#crashes.states += 1;
         try {
-          await judgeCrash(this.#judged({ image: state.image, expectation }, this.#crashes.states));
+          judgeCrash(await this.#onlooker.look(state.image), expectation);
         } catch (error) {
           const of = recording.journal.length;
           const struck = `a power cut after record ${position} of ${of} leaves: ${state.describe()}`;
@@ -147,7 +150,8 @@ class Certifier {
       for (const damage of largeDamages(stopped.image, random)) {
         await this.#judgeDamage(recording, how, { damage, dispensable });
       }
-      for (const make of drawn(flips(stopped.image, random), flipsMax, random)) {
+      const left = Math.max(0, this.#options.damagedStates - this.#damaged);
+      for (const make of drawn(flips(stopped.image, random), Math.min(flipsMax, left), random)) {
         await this.#judgeDamage(recording, how, { damage: make(), dispensable });
       }
     }
@@ -171,8 +175,7 @@ class Certifier {
     this.#damaged += 1;
     const { image, kind, path, what } = damage;
     try {
-      const { expectation } = recording[how];
-      const verdict = await judgeDamage(this.#judged({ image, expectation }, this.#damaged));
+      const verdict = judgeDamage(await this.#onlooker.look(image), recording[how].expectation);
       if (verdict !== 'clean' && dispensable.has(path)) {
         const expected = `a storage that is whole, as it is without ${path}`;
         throw new Wrong({ expected, found: `it was ${verdict}` });
@@ -183,11 +186,6 @@ class Certifier {
     } catch (error) {
       throw failed(recording, `${what}, after it was ${how}`, asWrong(error));
     }
-  }
-
-  #judged({ image, expectation }: Stopped, number: number): Parameters<typeof judgeCrash>[0] {
-    const random = this.#random;
-    return { factory: this.#factory, image, expectation, random, ending: endings[number % 3] ?? 'kill' };
   }
 }
 

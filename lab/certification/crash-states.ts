@@ -114,11 +114,14 @@ function describe(decisions: readonly Decision[], vector: readonly number[]): st
 class FileDecision implements Decision {
   readonly file: MediumFile;
   readonly contents: readonly Uint8Array[];
-  readonly #path: string;
+  /** As of this moment: the file goes on. */
+  readonly #durable: Uint8Array;
+  readonly #cached: Uint8Array;
 
   constructor(file: MediumFile, random: SimulatedRandom) {
     this.file = file;
-    this.#path = file.path;
+    this.#durable = file.durable;
+    this.#cached = file.cached;
     let contents = [file.durable];
     for (const change of file.unsynced) {
       contents = distinct(contents.flatMap((bytes) => outcomesOf(bytes, change)));
@@ -133,10 +136,11 @@ class FileDecision implements Decision {
   }
 
   describe(choice: number): string {
-    const bytes = this.contents[choice] ?? this.file.durable;
-    if (bytes === this.file.cached) return `${this.#path} as written`;
-    if (bytes === this.file.durable) return `${this.#path} without its unsynced writes`;
-    return `${this.#path} torn: ${bytes.length} of ${this.file.cached.length} bytes, ${differences(bytes, this.file.cached)}`;
+    const { path } = this.file;
+    const bytes = this.contents[choice];
+    if (bytes === this.#cached) return `${path} as written`;
+    if (bytes === undefined || bytes === this.#durable) return `${path} without its unsynced writes`;
+    return `${path} torn: ${bytes.length} of ${this.#cached.length} bytes, ${differences(bytes, this.#cached)}`;
   }
 }
 

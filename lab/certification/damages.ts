@@ -77,13 +77,12 @@ function bitsOf(bytes: Uint8Array, random: SimulatedRandom): { readonly at: numb
   if (bytes.length <= EVERY_BIT_UP_TO) {
     return [...bytes.keys()].flatMap((at) => Array.from({ length: 8 }, (_, bit) => ({ at, bit })));
   }
+  const places = new Set<number>();
   const isLong = bytes.length > EVERY_BYTE_UP_TO;
-  const places = isLong
-    ? Array.from({ length: PLACES }, () => random.integer(0, bytes.length))
-    : bytes.keys();
-  // What was written matters more than the room between.
-  const used = isLong ? [...bytes.keys()].filter((at) => bytes[at] !== 0) : [];
-  return [...new Set([...places, ...used])].map((at) => ({ at, bit: random.integer(0, 8) }));
+  // Of a long one, what was written matters more than the room between.
+  for (const [at, byte] of bytes.entries()) if (byte !== 0 || !isLong) places.add(at);
+  for (let place = 0; isLong && place < PLACES; place += 1) places.add(random.integer(0, bytes.length));
+  return [...places].map((at) => ({ at, bit: random.integer(0, 8) }));
 }
 
 function zeroed(image: Image, path: string, bytes: Uint8Array): Damage[] {

@@ -1,27 +1,13 @@
-import type { StorageInstance } from '../../src/storage/contract.ts';
+import { createHash } from 'node:crypto';
+import type { GroupId } from '../../src/raft/identity.ts';
+import type { StorageIdentity } from '../../src/storage/contract.ts';
 import { StorageFailed, StorageRefused } from '../../src/storage/errors.ts';
-import type { SimulatedRandom } from '../world/simulated/random.ts';
-import { appendTo, groups } from './content.ts';
-import {
-  acknowledged,
-  type Expectation,
-  type ExpectedSnapshot,
-  expectNothing,
-  found,
-  groupOf,
-  latestLog,
-  submitted,
-  withGroup,
-} from './expectation.ts';
-import type { Image } from './image.ts';
-import { Life, type StorageFactory } from './life.ts';
-import { emptyLog, exactly } from './log-state.ts';
-import { Medium } from './medium.ts';
-import { checkDamagedLog, checkIdentity, checkLog, checkSnapshot, type ShownLog, showLog } from './shown.ts';
-import { Wrong } from './wrong.ts';
-
-/** How the process ends that went on from a state. */
-export type Ending = 'close' | 'kill' | 'cut the power';
+import { groups } from './content.ts';
+import { type Expectation, type ExpectedSnapshot, expectNothing, groupOf, latestLog } from './expectation.ts';
+import { describeLog, emptyLog, exactEntry, exactly, lastIndexOf, termAt } from './log-state.ts';
+import type { Look } from './look.ts';
+import type { Shown, ShownGroup, ShownSnapshot } from './shown.ts';
+import { asWrong, Wrong } from './wrong.ts';
 
 /**
  * What a storage made of a state. All but `clean` are said by the storage itself; `made anew` by its incarnation,
@@ -29,64 +15,121 @@ export type Ending = 'close' | 'kill' | 'cut the power';
  */
 export type Verdict = 'clean' | 'refused' | 'failed' | 'holes' | 'lost tail' | 'snapshot lost' | 'made anew';
 
-export interface Judged {
-  readonly factory: StorageFactory;
-  readonly image: Image;
-  readonly expectation: Expectation;
-  readonly random: SimulatedRandom;
-  readonly ending: Ending;
+/**
+ * A state that a crash left: clean and exact, and able to go on.
+ *
+ * @throws Wrong
+ */
+export function judgeCrash(look: Look, expectation: Expectation): void {
+  if (look.shown === null) throw asWrong(look.error);
+  checkWhole(look.shown, expectation);
+  if (look.onward !== null) throw look.onward;
 }
 
 /**
- * A state that a crash left. It must be clean and exact, take one more write in each log, and show just that when
- * it is opened once more.
+ * A stopped storage that was damaged in one place: as after a crash; or it says by name that something is lost, and
+ * whatever it says it holds is exact.
  *
- * @throws Wrong, or what the storage threw, which is wrong too.
+ * @throws Wrong
  */
-export async function judgeCrash(judged: Judged): Promise<void> {
-  const opened = await opening(judged);
-  const logs = await check(opened.life, opened.instance, judged.expectation);
-  await goOn(opened, logs, judged);
-}
-
-/**
- * A stopped storage that was damaged in one place. It may be clean, and then goes on as one that crashed does; else
- * it says by name that something is lost, and whatever it says it holds is exact.
- *
- * @throws Wrong, or what the storage threw without a name.
- */
-export async function judgeDamage(judged: Judged): Promise<Verdict> {
-  const { expectation } = judged;
-  try {
-    const opened = await opening(judged);
-    const { life, instance } = opened;
-    if (isUnused(expectation) && instance.identity.incarnation !== expectation.incarnation) {
-      const anew = expectNothing(groups);
-      await goOn(opened, await check(life, instance, anew), { ...judged, expectation: anew });
-      return 'made anew';
-    }
-    checkIdentity(expectation, instance.identity);
-    const logs = new Map<string, ShownLog>();
-    let verdict: Verdict = 'clean';
-    for (const group of groups) {
-      const expected = latestLog(expectation, group);
-      const shown = await showLog(life, instance, group);
-      logs.set(group, shown);
-      const { damage } = shown.log.recovered;
-      if (damage === null) checkLog(expectation, group, shown.state);
-      else {
-        await checkDamagedLog(life, shown, { expected, group });
-        verdict = damage.end === null ? 'lost tail' : 'holes';
-      }
-      const isThere = await checkSnapshot(life, instance, { expected: groupOf(expectation, group), group });
-      if (!isThere && verdict === 'clean') verdict = 'snapshot lost';
-    }
-    if (verdict === 'clean') await goOn(opened, logs, judged);
-    return verdict;
-  } catch (error) {
+export function judgeDamage(look: Look, expectation: Expectation): Verdict {
+  const { shown, error } = look;
+  if (shown === null) {
     if (error instanceof StorageRefused && error.reason === 'damaged') return 'refused';
     if (error instanceof StorageFailed) return 'failed';
-    throw error;
+    throw asWrong(error);
+  }
+  if (isUnused(expectation) && shown.identity.incarnation !== expectation.incarnation) {
+    judgeCrash(look, expectNothing(groups));
+    return 'made anew';
+  }
+  checkIdentity(expectation, shown.identity);
+  let verdict: Verdict = 'clean';
+  for (const [group, one] of shown.groups) {
+    if (one.damage === null) checkLog(expectation, group, one);
+    else {
+      checkDamagedLog(expectation, group, one);
+      verdict = one.damage.end === null ? 'lost tail' : 'holes';
+    }
+    if (!isNewest(expectation, group, one.snapshot)) {
+      if (verdict === 'clean') verdict = 'snapshot lost';
+      const known = groupOf(expectation, group).snapshots.some((written) => isIt(written, one.snapshot));
+      if (one.snapshot !== null && !known) throw neverWritten(group, one.snapshot);
+    }
+  }
+  if (look.onward !== null) throw look.onward;
+  return verdict;
+}
+
+/** @throws Wrong unless all is there, nothing else is, and nothing is said to be missing. */
+export function checkWhole(shown: Shown, expectation: Expectation): void {
+  checkIdentity(expectation, shown.identity);
+  for (const [group, one] of shown.groups) {
+    if (one.damage !== null) {
+      throw new Wrong({ expected: `a log of ${group} that is whole`, found: `damage: ${one.damage.report}` });
+    }
+    checkLog(expectation, group, one);
+    if (isNewest(expectation, group, one.snapshot)) continue;
+    const { snapshot } = groupOf(expectation, group);
+    throw new Wrong({
+      expected:
+        snapshot === null ? 'no snapshot' : `the snapshot of ${group} at ${snapshot.index}, or a newer`,
+      found: one.snapshot === null ? 'none' : `one at ${one.snapshot.meta.index}`,
+    });
+  }
+}
+
+/** It is the storage that it was. */
+function checkIdentity(expectation: Expectation, identity: StorageIdentity): void {
+  const { incarnation, boot, clusterIds } = expectation;
+  if (incarnation === null) return;
+  if (identity.incarnation !== incarnation) {
+    throw new Wrong({ expected: `incarnation ${incarnation}`, found: `another, ${identity.incarnation}` });
+  }
+  if (identity.boot <= boot) {
+    throw new Wrong({ expected: `a boot above ${boot}, which was told`, found: `boot ${identity.boot}` });
+  }
+  if (clusterIds.includes(identity.clusterId)) return;
+  throw new Wrong({ expected: `cluster ${clusterIds.join(' or ')}`, found: `cluster ${identity.clusterId}` });
+}
+
+/** It is what was acknowledged, or what writes under way made of it. */
+function checkLog(expectation: Expectation, group: GroupId, { log }: ShownGroup): void {
+  const { admissible } = groupOf(expectation, group);
+  const text = exactly(log);
+  if (admissible.some((one) => exactly(one.log) === text)) return;
+  const [sure, ...later] = admissible.map((one) => describeLog(one.log));
+  const underWay = later.length === 0 ? '' : `, or, under way: ${[...new Set(later)].join(' | ')}`;
+  throw new Wrong({ expected: `in ${group}: ${sure}${underWay}`, found: `in ${group}: ${describeLog(log)}` });
+}
+
+/** A log that says what it lacks: the rest that it says it holds is exact, and so is the end that it claims. */
+function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownGroup): void {
+  const { log, damage, beyond } = shown;
+  const expected = latestLog(expectation, group);
+  const [last, held] = [lastIndexOf(expected), lastIndexOf(log)];
+  const beginning = { ...expected, entries: expected.entries.filter(({ index }) => index <= held) };
+  if (held > last || exactly(log) !== exactly(beginning)) {
+    throw new Wrong({
+      expected: `in ${group}: the beginning of ${describeLog(expected)}`,
+      found: `in ${group}: ${describeLog(log)}, said to be whole up to ${held}`,
+    });
+  }
+  const end = damage?.end ?? null;
+  if (end !== null && (end.index !== last || end.term !== termAt(expected, last))) {
+    throw new Wrong({
+      expected: `the end of ${group} at ${last}`,
+      found: `${end.index} of term ${end.term}`,
+    });
+  }
+  for (const [place, { from, to }] of (damage?.holes ?? []).entries()) {
+    if (from > (damage?.holes[place - 1]?.to ?? held) && from <= to && to <= last) continue;
+    throw new Wrong({ expected: `holes in order up to entry ${last}`, found: `one from ${from} to ${to}` });
+  }
+  for (const entry of beyond) {
+    const written = expected.entries.find(({ index }) => index === entry.index);
+    if (written !== undefined && exactEntry(written) === exactEntry(entry)) continue;
+    throw new Wrong({ expected: `entry ${entry.index} of ${group} as it was written`, found: 'another' });
   }
 }
 
@@ -98,60 +141,27 @@ function isUnused(expectation: Expectation): boolean {
   });
 }
 
-interface Opened {
-  readonly medium: Medium;
-  readonly life: Life;
-  readonly instance: StorageInstance;
+/** The last that was acknowledged, or one under way after it. */
+function isNewest(expectation: Expectation, group: GroupId, shown: ShownSnapshot | null): boolean {
+  const { snapshot, snapshotsUnderWay } = groupOf(expectation, group);
+  if (shown === null) return snapshot === null;
+  return [snapshot, ...snapshotsUnderWay].some((one) => one !== null && isIt(one, shown));
 }
 
-async function opening({ factory, image, random }: Judged): Promise<Opened> {
-  const medium = new Medium(image);
-  const life = new Life(factory, medium, random);
-  return { medium, life, instance: await life.open() };
+function isIt(written: ExpectedSnapshot, shown: ShownSnapshot | null): boolean {
+  if (shown === null) return false;
+  const { meta, content } = shown;
+  return (
+    written.index === meta.index &&
+    written.term === meta.term &&
+    JSON.stringify(written.configuration) === JSON.stringify(meta.configuration) &&
+    meta.digest === createHash('sha256').update(written.content).digest('hex') &&
+    Buffer.compare(written.content, content) === 0
+  );
 }
 
-/** @throws Wrong unless all is there, nothing else is, and nothing is said to be missing. */
-export async function check(
-  life: Life,
-  instance: StorageInstance,
-  expectation: Expectation,
-): Promise<ReadonlyMap<string, ShownLog>> {
-  checkIdentity(expectation, instance.identity);
-  const logs = new Map<string, ShownLog>();
-  for (const group of groups) {
-    const shown = await showLog(life, instance, group);
-    const { damage } = shown.log.recovered;
-    if (damage !== null) {
-      throw new Wrong({ expected: `a log of ${group} that is whole`, found: `damage: ${damage.report}` });
-    }
-    checkLog(expectation, group, shown.state);
-    if (!(await checkSnapshot(life, instance, { expected: groupOf(expectation, group), group }))) {
-      throw new Wrong({ expected: `the snapshot of ${group} that was told`, found: 'an older one, or none' });
-    }
-    logs.set(group, shown);
-  }
-  return logs;
-}
-
-/** One more write in each log; then the process ends, and another finds just that. */
-async function goOn(opened: Opened, logs: ReadonlyMap<string, ShownLog>, judged: Judged): Promise<void> {
-  const { medium, life, instance } = opened;
-  const { incarnation, boot, clusterId } = instance.identity;
-  let expectation: Expectation = { ...judged.expectation, incarnation, boot, clusterIds: [clusterId] };
-  for (const [group, { log, state }] of logs) {
-    const meta = await life.driven(instance.snapshots(group).latest());
-    const isIt = ({ index, term }: ExpectedSnapshot): boolean => index === meta?.index && term === meta.term;
-    const snapshot = groupOf(expectation, group).snapshots.find(isIt) ?? null;
-    expectation = withGroup(found(expectation, group, state), group, { snapshot, snapshotsUnderWay: [] });
-    const request = { writeId: { boot, sequence: 1 }, ...appendTo(state, group) };
-    expectation = submitted(expectation, group, request);
-    await life.driven(log.write(request));
-    expectation = acknowledged(expectation, group, 1);
-  }
-  if (judged.ending === 'close') await life.driven(instance.close());
-  life.kill();
-  const image = judged.ending === 'cut the power' ? medium.durableImage() : medium.image();
-  const next = await opening({ ...judged, image });
-  await check(next.life, next.instance, expectation);
-  next.life.kill();
+function neverWritten(group: GroupId, { meta }: ShownSnapshot): Wrong {
+  const { index, term, size } = meta;
+  const found = `one of ${group} at ${index} of term ${term} with ${size} bytes that never was`;
+  return new Wrong({ expected: 'a snapshot that was written', found });
 }

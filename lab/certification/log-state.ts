@@ -82,8 +82,6 @@ export function describeLog({ hardState, floor, entries }: LogState): string {
   const vote = votedFor === null ? 'no vote' : `voted for ${votedFor.id}`;
   const head = `term ${term}, ${vote}`;
   const below = floor.index === 0 ? '' : `; floor ${floor.index} of term ${floor.term}`;
-  const held = entries.map(
-    (entry) => `${entry.index}:${entry.term}${exactEntry(entry).length > 60 ? '(long)' : ''}`,
-  );
+  const held = entries.map(({ index, term: of }) => `${index}:${of}`);
   return `${head}${below}; ${held.length === 0 ? 'no entries' : `entries ${held.join(' ')}`}`;
 }

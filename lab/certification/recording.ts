@@ -16,10 +16,11 @@ import {
 } from './expectation.ts';
 import { emptyImage, type Image } from './image.ts';
 import type { JournalRecord } from './journal.ts';
-import { check } from './judge.ts';
+import { checkWhole } from './judge.ts';
 import { Killed, Life, type StorageFactory } from './life.ts';
 import { Medium } from './medium.ts';
 import { Turn } from './process.ts';
+import { show } from './shown.ts';
 import { describeWorkload, type Step, type Workload } from './workload.ts';
 import { asWrong, type Wrong } from './wrong.ts';
 
@@ -177,14 +178,13 @@ class Recorder {
   async #open(): Promise<void> {
     const instance = await this.#life.open();
     this.#instance = instance;
-    const logs = await check(this.#life, instance, this.#expectation);
+    const { shown, logs } = await show(this.#life, instance);
+    checkWhole(shown, this.#expectation);
     const { incarnation, boot, clusterId } = instance.identity;
     this.#expectation = { ...this.#expectation, incarnation, boot, clusterIds: [clusterId] };
     this.#logs.clear();
-    for (const [group, { log, state }] of logs) {
-      this.#logs.set(group, log);
-      this.#expectation = found(this.#expectation, group, state);
-    }
+    for (const [group, log] of logs) this.#logs.set(group, log);
+    for (const [group, { log }] of shown.groups) this.#expectation = found(this.#expectation, group, log);
   }
 
   async #write(group: GroupId, request: Omit<WriteRequest, 'writeId'>): Promise<void> {
