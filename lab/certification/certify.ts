@@ -21,8 +21,8 @@ export interface CertifyOptions {
 /** At one moment; beyond it, a sample. */
 const STATES_OF_A_MOMENT = 48;
 /** Of one stopped storage while workloads grow, and at the end of a long one. */
-const FLIPS_OF_SHORT = 150;
-const FLIPS_OF_LONG = 1500;
+const FLIPS_OF_SHORT = 100;
+const FLIPS_OF_LONG = 400;
 const LONG_STEPS = 8;
 const JOURNAL_LINES = 6;
 

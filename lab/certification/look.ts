@@ -21,6 +21,7 @@ export interface Look {
   readonly onward: Wrong | null;
 }
 
+const REMEMBERED_MAX = 5000;
 /** How the process ends that went on; which it is depends on the image. */
 const endings = ['closed', 'killed', 'cut off from power'] as const;
 
@@ -34,23 +35,25 @@ export class Onlooker {
   readonly #looks = new Map<string, Look>();
   /** Of images that were left by going on from another. */
   readonly #later = new Map<string, Omit<Look, 'onward'>>();
+  #disks = 0;
 
   constructor(factory: StorageFactory, random: SimulatedRandom) {
     this.#factory = factory;
     this.#random = random;
   }
 
-  /** Different images opened. */
+  /** Images opened, other than those remembered. */
   get disks(): number {
-    return this.#looks.size;
+    return this.#disks;
   }
 
   async look(image: Image): Promise<Look> {
     const key = imageKey(image);
     let look = this.#looks.get(key);
     if (look === undefined) {
+      this.#disks += 1;
       look = await this.#open(image, crc32(Buffer.from(key)) % endings.length);
-      this.#looks.set(key, look);
+      remember(this.#looks, key, look);
     }
     return look;
   }
@@ -114,10 +117,16 @@ export class Onlooker {
         later = { shown: null, error };
       }
       life.kill();
-      this.#later.set(key, later);
+      remember(this.#later, key, later);
     }
     return later;
   }
+}
+
+/** The moments that leave the same image lie close together, so that an old one is hardly asked for again. */
+function remember<T>(looks: Map<string, T>, key: string, look: T): void {
+  if (looks.size >= REMEMBERED_MAX) looks.clear();
+  looks.set(key, look);
 }
 
 interface Opened {
