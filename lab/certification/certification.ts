@@ -26,6 +26,11 @@ export interface DamageCounts {
   readonly states: number;
   /** By kind of damage, what the storage said of it. */
   readonly verdicts: Readonly<Partial<Record<DamageKind, Readonly<Partial<Record<Verdict, number>>>>>>;
+  /**
+   * By file, how often damage in it was told though the storage is whole when all of it is gone. Safe, since what was
+   * changed may have been newer than anything else tells; but it takes a replica out of service for nothing.
+   */
+  readonly inVain: Readonly<Record<string, number>>;
 }
 
 export interface CertificationFailure {
@@ -50,6 +55,7 @@ export function formatCertification({ workloads, disks, crashes, damages, failur
       const counts = Object.entries(verdicts).map(([verdict, count]) => `${count} ${verdict}`);
       return `  ${kind}: ${counts.join(', ')}`;
     }),
+    ...Object.entries(damages.inVain).map(([path, count]) => `  in vain, in ${path}: ${count}`),
   ];
   if (failure === null) return ['every state was judged right', ...lines].join('\n');
   return [

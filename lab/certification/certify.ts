@@ -7,7 +7,7 @@ import type { StorageFactory } from './life.ts';
 import { Onlooker } from './look.ts';
 import { type Recording, record } from './recording.ts';
 import { describeWorkload, isUseful, type Step, steps, type Workload } from './workload.ts';
-import { asWrong, Wrong } from './wrong.ts';
+import { asWrong, type Wrong } from './wrong.ts';
 
 export interface CertifyOptions {
   /** The same gives the same states. Default 1. */
@@ -65,6 +65,8 @@ class Certifier {
   #damaged = 0;
   readonly #verdicts: Partial<Record<DamageKind, Partial<Record<Verdict, number>>>> = {};
 
+  readonly #inVain = new Map<string, number>();
+
   constructor(factory: StorageFactory, options: Required<CertifyOptions>) {
     this.#factory = factory;
     this.#options = options;
@@ -85,7 +87,11 @@ class Certifier {
       workloads: this.#workloads,
       disks: this.#onlooker.disks,
       crashes: this.#crashes,
-      damages: { states: this.#damaged, verdicts: this.#verdicts },
+      damages: {
+        states: this.#damaged,
+        verdicts: this.#verdicts,
+        inVain: Object.fromEntries(this.#inVain),
+      },
       failure,
     };
   }
@@ -157,7 +163,7 @@ class Certifier {
     }
   }
 
-  /** Files without which the storage is whole: of these no damage may be told. */
+  /** Files without which the storage is whole: to tell of damage in these is of no use, though safe. */
   async #dispensable(recording: Recording, how: 'closed' | 'killed'): Promise<ReadonlySet<string>> {
     const dispensable = new Set<string>();
     for (const damage of missingFiles(recording[how].image)) {
@@ -176,10 +182,8 @@ class Certifier {
     const { image, kind, path, what } = damage;
     try {
       const verdict = judgeDamage(await this.#onlooker.look(image), recording[how].expectation);
-      if (verdict !== 'clean' && dispensable.has(path)) {
-        const expected = `a storage that is whole, as it is without ${path}`;
-        throw new Wrong({ expected, found: `it was ${verdict}` });
-      }
+      if (verdict !== 'clean' && dispensable.has(path))
+        this.#inVain.set(path, (this.#inVain.get(path) ?? 0) + 1);
       const verdicts = this.#verdicts[kind] ?? {};
       this.#verdicts[kind] = { ...verdicts, [verdict]: (verdicts[verdict] ?? 0) + 1 };
       return verdict;

@@ -30,7 +30,9 @@ describe('a storage in a directory', () => {
       expect(result.crashes.states).toBeGreaterThanOrEqual(CRASH_STATES);
       expect(result.damages.states).toBeGreaterThanOrEqual(DAMAGED_STATES);
       expect(result.crashes.completeMoments).toBeGreaterThan(result.crashes.moments / 2);
-      const { verdicts } = result.damages;
+      const { verdicts, inVain } = result.damages;
+      // Changed bytes of a segment may be those of a block that the mark did not know yet, dead as the others are.
+      for (const path of Object.keys(inVain)) expect(path).toMatch(/\.blocks$/);
       expect(verdicts['flipped bit']?.refused).toBeGreaterThan(100);
       expect(verdicts['flipped bit']?.clean).toBeGreaterThan(100);
       const isLevel = options.backend === 'level';
