@@ -21,6 +21,8 @@ export interface GroupExpectation {
     readonly write: number;
     readonly isWhole: boolean;
   }[];
+  /** All that the log ever was, the newest last: a tail that is lost leaves any of them. */
+  readonly past: readonly LogState[];
   /** The last that was acknowledged. */
   readonly snapshot: ExpectedSnapshot | null;
   readonly snapshotsUnderWay: readonly ExpectedSnapshot[];
@@ -34,6 +36,7 @@ export interface ExpectedSnapshot extends Pick<SnapshotMeta, 'index' | 'term' | 
 
 const emptyGroup: GroupExpectation = {
   admissible: [{ log: emptyLog, write: 0, isWhole: true }],
+  past: [emptyLog],
   snapshot: null,
   snapshotsUnderWay: [],
   snapshots: [],
@@ -58,11 +61,11 @@ export function latestLog(expectation: Expectation, group: GroupId): LogState {
 }
 
 export function submitted(expectation: Expectation, group: GroupId, request: WriteRequest): Expectation {
-  const { admissible } = groupOf(expectation, group);
+  const { admissible, past } = groupOf(expectation, group);
   const write = (admissible.at(-1)?.write ?? 0) + 1;
   const steps = stepsOf(latestLog(expectation, group), request);
   const next = steps.map((log, place) => ({ log, write, isWhole: place === steps.length - 1 }));
-  return withGroup(expectation, group, { admissible: [...admissible, ...next] });
+  return withGroup(expectation, group, { admissible: [...admissible, ...next], past: [...past, ...steps] });
 }
 
 export function acknowledged(expectation: Expectation, group: GroupId, write: number): Expectation {

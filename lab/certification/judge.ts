@@ -4,7 +4,15 @@ import type { StorageIdentity } from '../../src/storage/contract.ts';
 import { StorageFailed, StorageRefused } from '../../src/storage/errors.ts';
 import { groups } from './content.ts';
 import { type Expectation, type ExpectedSnapshot, expectNothing, groupOf, latestLog } from './expectation.ts';
-import { describeLog, emptyLog, exactEntry, exactly, lastIndexOf, termAt } from './log-state.ts';
+import {
+  describeLog,
+  emptyLog,
+  exactEntry,
+  exactly,
+  type LogState,
+  lastIndexOf,
+  termAt,
+} from './log-state.ts';
 import type { Look } from './look.ts';
 import type { Shown, ShownGroup, ShownSnapshot } from './shown.ts';
 import { asWrong, Wrong } from './wrong.ts';
@@ -103,16 +111,21 @@ function checkLog(expectation: Expectation, group: GroupId, { log }: ShownGroup)
   throw new Wrong({ expected: `in ${group}: ${sure}${underWay}`, found: `in ${group}: ${describeLog(log)}` });
 }
 
-/** A log that says what it lacks: the rest that it says it holds is exact, and so is the end that it claims. */
+/**
+ * A log that says what it lacks: the rest that it says it holds is exact, and so is the end that it claims. Where it
+ * does not know its end it may be what it was before, as it does not know either what replaced that; but term and
+ * vote are never older.
+ */
 function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownGroup): void {
   const { log, damage, beyond } = shown;
   const expected = latestLog(expectation, group);
-  const [last, held] = [lastIndexOf(expected), lastIndexOf(log)];
-  const beginning = { ...expected, entries: expected.entries.filter(({ index }) => index <= held) };
-  if (held > last || exactly(log) !== exactly(beginning)) {
+  const last = lastIndexOf(expected);
+  const { hardState } = expected;
+  const past = damage?.end === null ? groupOf(expectation, group).past : [];
+  if (![expected, ...past].some((one) => isBeginningOf(log, { ...one, hardState }))) {
     throw new Wrong({
       expected: `in ${group}: the beginning of ${describeLog(expected)}`,
-      found: `in ${group}: ${describeLog(log)}, said to be whole up to ${held}`,
+      found: `in ${group}: ${describeLog(log)}, said to be whole up to there: ${damage?.report}`,
     });
   }
   const end = damage?.end ?? null;
@@ -123,7 +136,7 @@ function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownG
     });
   }
   for (const [place, { from, to }] of (damage?.holes ?? []).entries()) {
-    if (from > (damage?.holes[place - 1]?.to ?? held) && from <= to && to <= last) continue;
+    if (from > (damage?.holes[place - 1]?.to ?? lastIndexOf(log)) && from <= to && to <= last) continue;
     throw new Wrong({ expected: `holes in order up to entry ${last}`, found: `one from ${from} to ${to}` });
   }
   for (const entry of beyond) {
@@ -131,6 +144,14 @@ function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownG
     if (written !== undefined && exactEntry(written) === exactEntry(entry)) continue;
     throw new Wrong({ expected: `entry ${entry.index} of ${group} as it was written`, found: 'another' });
   }
+}
+
+function isBeginningOf(log: LogState, whole: LogState): boolean {
+  const last = lastIndexOf(log);
+  return (
+    last <= lastIndexOf(whole) &&
+    exactly(log) === exactly({ ...whole, entries: whole.entries.filter(({ index }) => index <= last) })
+  );
 }
 
 /** It voted for nobody, and holds nothing. */

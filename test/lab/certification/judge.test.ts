@@ -111,6 +111,17 @@ describe('a damaged storage is right', () => {
     expect(judgeDamage(look(until(3), { damage: damage({}) }), expectation)).toBe('lost tail');
   });
 
+  it('when it does not know its end, and is what it was before', () => {
+    const before = { ...until(2), entries: [entry(1, 1), entry(2, 1), entry(3, 1)] };
+    const replaced = withGroup(expectation, orders, { past: [emptyLog, before, told] });
+    const shown = { ...before, hardState: told.hardState };
+    expect(judgeDamage(look(shown, { damage: damage({}) }), replaced)).toBe('lost tail');
+    const end = { index: 4, term: 2 };
+    expect(() => judgeDamage(look(shown, { damage: damage({ end }) }), replaced)).toThrow(Wrong);
+    const older = { ...shown, hardState: { term: 1, votedFor: null } };
+    expect(() => judgeDamage(look(older, { damage: damage({}) }), replaced)).toThrow(Wrong);
+  });
+
   it('when it had promised nothing, and is another storage now', () => {
     const unused = { ...expectNothing(groups), incarnation, boot: 1 };
     const anew = look(emptyLog, {}, { incarnation: '00000000000000f2', boot: 1, clusterId: null });
