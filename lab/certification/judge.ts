@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Entry } from '../../src/raft/entry.ts';
 import type { GroupId } from '../../src/raft/identity.ts';
 import type { StorageIdentity } from '../../src/storage/contract.ts';
 import { StorageFailed, StorageRefused } from '../../src/storage/errors.ts';
@@ -112,19 +113,19 @@ function checkLog(expectation: Expectation, group: GroupId, { log }: ShownGroup)
 }
 
 /**
- * A log that says what it lacks: the rest that it says it holds is exact, and so is the end that it claims. Where it
- * does not know its end it may be what it was before, as it does not know either what replaced that; but term and
- * vote are never older.
+ * A log that says what it lacks: term and vote, the rest that it says it holds and the end that it claims are exact.
+ * Where it does not know its end it may be what it was before, as it does not know either what replaced that. A floor
+ * that is lost makes a hole of what lies below it.
  */
 function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownGroup): void {
   const { log, damage, beyond } = shown;
   const expected = latestLog(expectation, group);
+  const { past } = groupOf(expectation, group);
   const last = lastIndexOf(expected);
-  const { hardState } = expected;
-  const past = damage?.end === null ? groupOf(expectation, group).past : [];
-  if (![expected, ...past].some((one) => isBeginningOf(log, { ...one, hardState }))) {
+  const isRight = damage?.end === null ? isBeginningOfAny : isPartOf;
+  if (!isSameHardState(log, expected) || !isRight({ log, beyond }, expected, past)) {
     throw new Wrong({
-      expected: `in ${group}: the beginning of ${describeLog(expected)}`,
+      expected: `in ${group}, as far as it is held: ${describeLog(expected)}`,
       found: `in ${group}: ${describeLog(log)}, said to be whole up to there: ${damage?.report}`,
     });
   }
@@ -139,19 +140,30 @@ function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownG
     if (from > (damage?.holes[place - 1]?.to ?? lastIndexOf(log)) && from <= to && to <= last) continue;
     throw new Wrong({ expected: `holes in order up to entry ${last}`, found: `one from ${from} to ${to}` });
   }
-  for (const entry of beyond) {
-    const written = expected.entries.find(({ index }) => index === entry.index);
-    if (written !== undefined && exactEntry(written) === exactEntry(entry)) continue;
-    throw new Wrong({ expected: `entry ${entry.index} of ${group} as it was written`, found: 'another' });
-  }
 }
 
-function isBeginningOf(log: LogState, whole: LogState): boolean {
+type Held = Pick<ShownGroup, 'log' | 'beyond'>;
+
+function isBeginningOfAny({ log, beyond }: Held, _expected: LogState, past: readonly LogState[]): boolean {
   const last = lastIndexOf(log);
-  return (
-    last <= lastIndexOf(whole) &&
-    exactly(log) === exactly({ ...whole, entries: whole.entries.filter(({ index }) => index <= last) })
-  );
+  const { hardState } = log;
+  const isBeginningOf = ({ floor, entries }: LogState): boolean =>
+    exactly(log) === exactly({ hardState, floor, entries: entries.filter(({ index }) => index <= last) });
+  return beyond.length === 0 && past.some(isBeginningOf);
+}
+
+function isPartOf({ log, beyond }: Held, expected: LogState, past: readonly LogState[]): boolean {
+  const isIn = (entry: Entry, { entries }: LogState): boolean =>
+    entries.some((one) => one.index === entry.index && exactEntry(one) === exactEntry(entry));
+  const isHeld = (entry: Entry): boolean =>
+    isIn(entry, expected) ||
+    (entry.index <= expected.floor.index && past.some((before) => isIn(entry, before)));
+  const isFloor = past.some(({ floor }) => JSON.stringify(floor) === JSON.stringify(log.floor));
+  return isFloor && [...log.entries, ...beyond].every(isHeld);
+}
+
+function isSameHardState({ hardState }: LogState, expected: LogState): boolean {
+  return exactly({ ...emptyLog, hardState }) === exactly({ ...emptyLog, hardState: expected.hardState });
 }
 
 /** It voted for nobody, and holds nothing. */

@@ -32,7 +32,7 @@ const told: LogState = {
 };
 const incarnation = '00000000000000f1';
 const expectation: Expectation = {
-  ...found(expectNothing(groups), orders, told),
+  ...withGroup(found(expectNothing(groups), orders, told), orders, { past: [emptyLog, told] }),
   incarnation,
   boot: 3,
   clusterIds: [cluster],
@@ -120,6 +120,18 @@ describe('a damaged storage is right', () => {
     expect(() => judgeDamage(look(shown, { damage: damage({ end }) }), replaced)).toThrow(Wrong);
     const older = { ...shown, hardState: { term: 1, votedFor: null } };
     expect(() => judgeDamage(look(older, { damage: damage({}) }), replaced)).toThrow(Wrong);
+  });
+
+  it('when it lost its floor, and says that all below is missing', () => {
+    const floor = { index: 3, term: 2, configuration: null };
+    const compacted: LogState = { ...told, floor, entries: [entry(4, 2)] };
+    const past = [emptyLog, told, compacted];
+    const expected = withGroup(found(expectation, orders, compacted), orders, { past });
+    const holes = [{ from: 1, to: 3, anchor: { index: 4, term: 2 } }];
+    const says = { damage: damage({ holes, end: { index: 4, term: 2 } }), beyond: [entry(4, 2)] };
+    expect(judgeDamage(look({ ...until(0) }, says), expected)).toBe('holes');
+    const never = { ...until(0), floor: { index: 2, term: 2, configuration: null } };
+    expect(() => judgeDamage(look(never, says), expected)).toThrow(Wrong);
   });
 
   it('when it had promised nothing, and is another storage now', () => {
