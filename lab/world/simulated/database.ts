@@ -2,21 +2,17 @@ import { AbstractLevel, type AbstractOpenOptions } from 'abstract-level';
 import type { DatabaseContent, TableChange } from './database-content.ts';
 import { DatabaseCursor, type RangeOptions, tableKey } from './database-cursor.ts';
 import { type DatabaseIteratorOptions, SimulatedIterator } from './database-iterator.ts';
-import {
-  type DeviceOperation,
-  type DeviceOperationKind,
-  READ,
-  type SimulatedDevice,
-  SYNCED_WRITE,
-  WRITE,
-} from './device.ts';
-import type { SimulatedProcess } from './process.ts';
+import { type DeviceOperation, type DeviceOperationKind, READ, SYNCED_WRITE, WRITE } from './device.ts';
 
 /** What a handle needs of the machine it runs on. */
 export interface DatabaseHost {
-  readonly device: SimulatedDevice;
-  readonly process: SimulatedProcess;
   readonly directory: string;
+  /** Of the process, for labels. */
+  readonly name: string;
+  /** Does it when its time has come; never settles once the process died. */
+  submit<T>(operation: DeviceOperation<T>): Promise<T>;
+  /** What was written, for whoever compares runs. */
+  recordBytes(bytes: Uint8Array): void;
   /** Takes the database for this handle, or throws why not. */
   claim(options: { readonly createIfMissing: boolean; readonly errorIfExists: boolean }): DatabaseContent;
   release(): void;
@@ -119,15 +115,14 @@ export class SimulatedDatabase extends AbstractLevel<string | Buffer | Uint8Arra
     apply: () => T,
     interrupt: NonNullable<DeviceOperation<T>['interrupt']> = () => {},
   ): Promise<T> {
-    const { device, process, directory } = this.#host;
-    const operation: DeviceOperation<T> = {
+    const { name, directory } = this.#host;
+    return this.#host.submit({
       kinds,
-      label: `${process.name} db ${what} '${directory}'`,
+      label: `${name} db ${what} '${directory}'`,
       apply,
       interrupt,
       failure: (code) => levelError('LEVEL_IO_ERROR', `IO error: ${directory}: ${code}`),
-    };
-    return device.submit(process, operation);
+    });
   }
 
   async #write(batch: readonly TableChange[], sync: boolean): Promise<void> {
@@ -165,10 +160,9 @@ export class SimulatedDatabase extends AbstractLevel<string | Buffer | Uint8Arra
   }
 
   #recordBatch(batch: readonly TableChange[]): void {
-    const { simulation } = this.#host.device;
     for (const { key, value } of batch) {
-      simulation.recordBytes(Buffer.from(key, 'latin1'));
-      if (value !== null) simulation.recordBytes(value);
+      this.#host.recordBytes(Buffer.from(key, 'latin1'));
+      if (value !== null) this.#host.recordBytes(value);
     }
   }
 

@@ -29,9 +29,10 @@ export class SimulatedDatabases {
     return (given) => {
       const directory = normalizePath(given);
       return new SimulatedDatabase({
-        device: this.#device,
-        process,
         directory,
+        name: process.name,
+        submit: (operation) => this.#device.submit(process, operation),
+        recordBytes: (bytes) => this.#device.simulation.recordBytes(bytes),
         claim: (options) => this.#claim(process, directory, options),
         release: () => this.#holders.delete(directory),
       });
