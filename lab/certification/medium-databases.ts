@@ -13,6 +13,7 @@ export function mediumDatabases(medium: Medium, process: Process): OpenDatabase 
     return new SimulatedDatabase({
       directory,
       name: 'it',
+      room: () => Number.POSITIVE_INFINITY,
       recordBytes: () => {},
       submit: (operation) => {
         const syncs = operation.kinds.includes('sync');

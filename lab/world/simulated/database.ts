@@ -11,6 +11,8 @@ export interface DatabaseHost {
   readonly name: string;
   /** Does it when its time has come; never settles once the process died. */
   submit<T>(operation: DeviceOperation<T>): Promise<T>;
+  /** How many bytes may still be written. */
+  room(): number;
   /** What was written, for whoever compares runs. */
   recordBytes(bytes: Uint8Array): void;
   /** Takes the database for this handle, or throws why not. */
@@ -135,7 +137,7 @@ export class SimulatedDatabase extends AbstractLevel<string | Buffer | Uint8Arra
         // One that was under way when another failed fails too.
         if (this.#writeFailure !== null) throw this.#writeFailure;
         this.#recordBatch(batch);
-        if (bytesOf(batch) > this.#host.device.room) {
+        if (bytesOf(batch) > this.#host.room()) {
           this.#writeFailure = noSpaceIn(this.#host.directory);
           throw this.#writeFailure;
         }

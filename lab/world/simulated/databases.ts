@@ -32,6 +32,7 @@ export class SimulatedDatabases {
         directory,
         name: process.name,
         submit: (operation) => this.#device.submit(process, operation),
+        room: () => this.#device.room,
         recordBytes: (bytes) => this.#device.simulation.recordBytes(bytes),
         claim: (options) => this.#claim(process, directory, options),
         release: () => this.#holders.delete(directory),
