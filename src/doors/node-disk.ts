@@ -149,7 +149,11 @@ async function lockByDatabase(directory: string): Promise<DirectoryLock> {
   try {
     await database.open();
   } catch (first) {
-    if (causeOf(first).code !== 'LEVEL_CORRUPTION') throw lockError(directory, first);
+    const { code, message } = causeOf(first);
+    // The file that names the others may name one that is not there.
+    const isDamaged =
+      code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && /no such file/i.test(message));
+    if (!isDamaged) throw lockError(directory, first);
     try {
       for (const name of await fs.promises.readdir(folder)) {
         if (name !== 'LOCK') await fs.promises.unlink(join(folder, name));
@@ -173,20 +177,21 @@ async function lockUnchanged(directory: string): Promise<DirectoryLock> {
     };
   }
   const aside = await fs.promises.mkdtemp(join(tmpdir(), 'kontiki-lock-'));
-  const database = new Level(aside);
   try {
     await fs.promises.symlink(file, join(aside, 'LOCK'));
+    // A database opens itself once it is made: then the link has to be there.
+    const database = new Level(aside);
     await database.open();
+    return {
+      async release() {
+        await database.close();
+        await fs.promises.rm(aside, { recursive: true, force: true });
+      },
+    };
   } catch (error) {
     await fs.promises.rm(aside, { recursive: true, force: true });
     throw lockError(directory, error);
   }
-  return {
-    async release() {
-      await database.close();
-      await fs.promises.rm(aside, { recursive: true, force: true });
-    },
-  };
 }
 
 async function isThere(path: string): Promise<boolean> {

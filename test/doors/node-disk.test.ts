@@ -117,6 +117,12 @@ describe("a folder's lock", () => {
     await lock.release();
   });
 
+  it('can be taken although the file that names the others names one that is not there', async () => {
+    await (await disk.lock(directory)).release();
+    await writeFile(at('lock', 'CURRENT'), 'MANIFEST-999999\n');
+    await (await disk.lock(directory)).release();
+  });
+
   it('can be taken without a change to any file, and keeps everybody else out', async () => {
     await (await disk.lock(directory)).release();
     const before = await contents(at('lock'));

@@ -25,7 +25,7 @@ it.each([
 ])(
   'without a planted bug, %s violates nothing',
   async (_name, trouble) => {
-    expect((await firstViolation(trouble, 5))?.violation).toBeUndefined();
+    expect((await firstViolation(trouble, 3))?.violation).toBeUndefined();
   },
   180_000,
 );
