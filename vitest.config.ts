@@ -19,8 +19,8 @@ export default defineConfig({
   },
   test: {
     reporters: ['default', new ClosingLineReporter()],
-    // One more than there are cores: many tests wait, for elections of real nodes and for disks.
-    maxWorkers: 3,
+    // More than there are cores: many tests wait, for elections of real nodes and for disks.
+    maxWorkers: 4,
     projects: [
       {
         extends: true,
