@@ -105,7 +105,10 @@ export class DirectoryCluster {
     return this.acknowledged.filter((number) => !numbers.held.has(number));
   }
 
-  /** It holds all that was acknowledged, lacks nothing, and is a voter. */
+  /**
+   * It holds all that was acknowledged, lacks nothing, and is a voter; and the change that made it one has ended:
+   * in the middle of it the loss of one more would be too many.
+   */
   async whole(id: Id): Promise<void> {
     const givesUpAt = performance.now() + 60_000;
     for (;;) {
@@ -115,7 +118,11 @@ export class DirectoryCluster {
         const isVoter = configuration.voters.some(
           (voter) => voter.incarnation === one.node.status().incarnation,
         );
-        if (damage === null && isVoter && this.missingOn(one).length === 0) return;
+        const isSettled = [...this.running.values()].every(({ node }) => {
+          const { change, configuration: known } = node.status();
+          return change === null && known.outgoing.length === 0;
+        });
+        if (damage === null && isVoter && isSettled && this.missingOn(one).length === 0) return;
       }
       if (performance.now() > givesUpAt) throw new Error(`${id} does not come back: ${this.describe()}`);
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -137,6 +137,32 @@ describe('the level backend', () => {
       lastIndex: 0,
       damage: { holes: [], end: null, report: expect.stringContaining('blocks 1 to 5') },
     });
+  });
+
+  it.each([
+    {
+      what: 'names a file that is not there',
+      damage: (shard: string) => writeFile(join(shard, 'CURRENT'), 'MANIFEST-999999\n'),
+    },
+    {
+      what: 'comes up, and cannot be read to its end',
+      damage: async (shard: string) => {
+        const [table = ''] = (await readdir(shard)).filter((name) => name.endsWith('.ldb'));
+        const bytes = await readFile(join(shard, table));
+        await writeFile(join(shard, table), bytes.fill(0, 0, 100));
+      },
+    },
+  ])('is refused, each time anew, when a database $what', async ({ damage }) => {
+    await fill({ backend: 'level' });
+    // Opening once more makes a table of the database's log.
+    await (await fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).close();
+    await damage(join(directory, 'shard-0'));
+    for (let opening = 0; opening < 2; opening += 1) {
+      await expect(fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).rejects.toMatchObject({
+        reason: 'damaged',
+        message: expect.stringContaining('Keep a copy'),
+      });
+    }
   });
 
   it('tells that another program holds a database', async () => {
