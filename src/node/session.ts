@@ -66,7 +66,7 @@ export async function openSession(
     const log = await instance.openLog(settings.group);
     const snapshots = instance.snapshots(settings.group);
     const snapshot = await snapshots.latest();
-    refuseGap(log.recovered.floor.index, snapshot);
+    refuseGap(settings, log.recovered.floor.index, snapshot);
     const self = replicaOf(instance.identity);
     refuseBeyondRepair(log.recovered, snapshot, self, settings);
     if (applier.isTorn && snapshot === null) throw tornForGood();
@@ -98,11 +98,15 @@ export async function openSession(
 }
 
 /** A floor becomes durable only after its snapshot, which is dropped only for a later one. */
-function refuseGap(floorIndex: number, snapshot: SnapshotMeta | null): void {
+function refuseGap(
+  { id, group }: Pick<SessionSettings, 'id' | 'group'>,
+  floorIndex: number,
+  snapshot: SnapshotMeta | null,
+): void {
   if (floorIndex <= (snapshot?.index ?? 0)) return;
   throw new StorageRefused(
     'damaged',
-    `the log begins after entry ${floorIndex}, but ` +
+    `replica ${id}, group ${group}: the log begins after entry ${floorIndex}, but ` +
       (snapshot === null ? 'there is no whole snapshot' : `the latest snapshot ends at ${snapshot.index}`) +
       '. Keep a copy, then empty the directory: the replica comes back from the others.',
   );
