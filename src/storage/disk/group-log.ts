@@ -152,10 +152,12 @@ export class GroupLog implements LogStorage {
     return 'a write to a damaged log whose hard state does not say that entries are missing';
   }
 
-  /** A write that begins at or before a hole; at a lost end, any does. */
+  /** A write that begins at or before a hole, or replaces the log; at a lost end, any does. */
   #endsDamage({ cutFrom, entries, floor }: WriteRequest): boolean {
     if (this.recovered.damage?.end === null) return true;
-    return entries.length > 0 || cutFrom !== undefined || (floor?.index ?? 0) > this.#queued.lastIndex;
+    if (entries.length > 0 || cutFrom !== undefined) return true;
+    // One that the log does not hold takes the place of all of it, what is missing included.
+    return floor !== undefined && this.#queued.termAt(floor.index) !== floor.term;
   }
 
   #blockOf(index: Index): LiveBlock<StoredBlock> | null {

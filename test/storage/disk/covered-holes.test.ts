@@ -105,4 +105,33 @@ describe.each(['files', 'level'] as const)('a log of the %s backend with a hole'
       expect(log.recovered.damage?.end).toEqual({ index: 10, term: 1 });
     });
   });
+
+  it('that is replaced by a snapshot of another leader before it begins after that one, and nothing is missing', async () => {
+    const place = await new Place(backend).written(1);
+    place.machine.strike(textOf(5), 'flipped');
+    await place.open(async (log, instance) => {
+      const floor = { index: 3, term: 2, configuration };
+      await instance.snapshots('a').write(floor, [Buffer.from('of another leader')]);
+      const missing = { term: 1, index: 10 };
+      // As a core hands them over: the hard state, the floor, and that nothing is missing any more.
+      await Promise.all([
+        log.write({
+          writeId: { boot: 2, sequence: 1 },
+          hardState: { term: 2, votedFor: null, missing },
+          entries: [],
+        }),
+        log.write({ writeId: { boot: 2, sequence: 2 }, entries: [], floor }),
+        log.write({ writeId: { boot: 2, sequence: 3 }, hardState: { term: 2, votedFor: null }, entries: [] }),
+      ]);
+    });
+    await place.open(async (log) => {
+      expect(log.recovered).toMatchObject({
+        hardState: { term: 2 },
+        floor: { index: 3, term: 2 },
+        lastIndex: 3,
+        damage: null,
+      });
+      expect(log.recovered.hardState.missing).toBeUndefined();
+    });
+  });
 });
