@@ -2,7 +2,6 @@ import { advanceCommitIndex } from './applying.ts';
 import { backlogRoom } from './backlog.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
-import { abandonRepair } from './damage.ts';
 import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { Entry, Index } from './entry.ts';
 import { entryBytes } from './entry.ts';
@@ -173,7 +172,7 @@ function cutConflict(context: Context, index: Index): void {
   }
   truncateFrom(context, index);
   // What is missing lay behind, and is not of the leader's log.
-  abandonRepair(context);
+  state.repairing = false;
 }
 
 /** Leader Completeness (paper 5.4.3) says that every leader's log holds what is committed. */

@@ -6,7 +6,7 @@ import type { ConfigurationEntry, Index, Term, TermRun } from './entry.ts';
 import type { RequestId } from './identity.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import { extendUnread, termAt } from './log.ts';
-import { noteMissing, tellConfiguration } from './log-changes.ts';
+import { cutBeyondEnd, noteMissing, tellConfiguration } from './log-changes.ts';
 import { cancelRead, requestRead } from './read-index.ts';
 
 /**
@@ -53,11 +53,14 @@ export function isPastMissing(
   return last.term === missing.term && missing.index !== null && last.index >= missing.index;
 }
 
-/** Once per drain: is whole again once it durably holds enough, and asks how much that is where it does not know. */
+/**
+ * Once per drain: is whole again once it durably holds enough, and asks how much that is where it does not know. Not
+ * while a hole is repaired: what stands behind it counts for nothing yet, and is not to be forgotten.
+ */
 export function advanceRecovery(context: Context): void {
   const { state } = context;
   const { missing } = state.hardState;
-  if (missing === undefined) return;
+  if (missing === undefined || state.repairing) return;
   const { index } = state.durable;
   if (isPastMissing(missing, { index, term: termAt(state.log, index) ?? 0 })) {
     forgetMissing(context);
@@ -110,11 +113,15 @@ export function onRepaired(
   emit(context, { kind: 'log-repaired', from: lastIndex + 1, to: recovered.lastIndex });
 }
 
-/** Nobody can give back what is missing in the middle: the leader's log takes the place of all that follows. */
+/**
+ * Nobody can give back what is missing in the middle: the leader's log takes the place of all that follows. It is cut
+ * off at once, so that the log on the disk ends where this one does, whatever is written to it next.
+ */
 export function abandonRepair(context: Context): void {
   const { state } = context;
   if (!state.repairing) return;
   state.repairing = false;
+  cutBeyondEnd(state);
   emit(context, { kind: 'repair-abandoned', lastIndex: state.log.lastIndex });
 }
 

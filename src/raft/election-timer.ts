@@ -11,8 +11,12 @@ import type { RaftState } from './state.ts';
 export function armElectionTimer(context: Context): void {
   const { state, random } = context;
   const { electionTimeoutMinMs, electionTimeoutMaxMs } = state.options;
-  if (state.role === 'leader' || !mayCampaign(state)) state.timers.election = null;
-  else if (selfIsSoleVoter(state) && state.role !== 'follower') state.timers.election = null;
+  if (state.role === 'leader') state.timers.election = null;
+  else if (!mayCampaign(state)) {
+    // A voter that lacks entries has to notice that its leader is gone: clients are sent there, and repairs rely on it.
+    const waits = state.hardState.missing !== undefined && state.leader !== null;
+    state.timers.election = waits ? state.now + electionTimeoutMaxMs : null;
+  } else if (selfIsSoleVoter(state) && state.role !== 'follower') state.timers.election = null;
   else if (decidesAlone(state)) state.timers.election = state.now;
   else {
     const waitMs = random.integer(electionTimeoutMinMs, electionTimeoutMaxMs);

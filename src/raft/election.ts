@@ -24,8 +24,8 @@ export function onElectionTimeout(context: Context): void {
   const { state } = context;
   if (state.role === 'leader') return;
   halveHeadStart(state);
-  if (!mayCampaign(state)) state.timers.election = null;
-  else if (diskHangs(state)) goOnWaiting(context);
+  if (!mayCampaign(state)) loseLeader(context);
+  else if (diskHangs(state)) loseLeader(context);
   else if (decidesAlone(state)) campaign(context, 'the only voter');
   else if (state.now < state.silentUntil) armElectionTimer(context);
   else if (state.options.preVote) askPreVotes(context);
@@ -33,7 +33,7 @@ export function onElectionTimeout(context: Context): void {
 }
 
 /** Whoever led was not heard for as long as any leader's silence is borne: nobody is to be sent to it any more. */
-function goOnWaiting(context: Context): void {
+function loseLeader(context: Context): void {
   setLeader(context, null);
   armElectionTimer(context);
 }

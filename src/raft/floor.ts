@@ -1,7 +1,6 @@
 import type { Configuration } from './configuration.ts';
 import type { Context } from './context.ts';
 import { emit, nextRequestId } from './context.ts';
-import { abandonRepair } from './damage.ts';
 import type { Index, Term } from './entry.ts';
 import { dropPrefix, reset, termAt } from './log.ts';
 import { issueWrite, tellConfiguration } from './log-changes.ts';
@@ -34,7 +33,7 @@ export function moveFloor(
   } else {
     const { lastIndex } = log;
     reset(log, index, term);
-    abandonRepair(context);
+    state.repairing = false;
     state.configurations = [];
     if (lastIndex >= index) emit(context, { kind: 'log-truncated', term: state.hardState.term, from: index });
   }

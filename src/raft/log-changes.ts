@@ -77,6 +77,11 @@ export function truncateFrom(context: Context, index: Index): void {
   emit(context, { kind: 'log-truncated', term: state.hardState.term, from: index });
 }
 
+/** Of a damaged log the disk may hold more, behind what is missing. */
+export function cutBeyondEnd(state: RaftState): void {
+  unissuedWrite(state).cutFrom = state.log.lastIndex + 1;
+}
+
 /** Turns what changed since the last write into one write effect. */
 export function issueWrite(context: Context): void {
   const { state } = context;

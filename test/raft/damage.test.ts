@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isPastMissing, missingAtStart } from '../../src/raft/damage.ts';
 import type { MissingEntries } from '../../src/raft/effect.ts';
 import type { Message } from '../../src/raft/message.ts';
-import type { Cluster } from './harness.ts';
+import { type Cluster, command } from './harness.ts';
 import { led, without } from './led-cluster.ts';
 
 const kinds = (cluster: Cluster, id: string): string[] => cluster.replica(id).events.map(({ kind }) => kind);
@@ -242,5 +242,45 @@ describe('a replica whose disk lost entries', () => {
     cluster.start('n2');
     cluster.run(500);
     expect(told).toContain('boot-went-back');
+  });
+
+  test('notices that its leader is gone', () => {
+    const cluster = threeWithEntries();
+    cluster.crash('n2');
+    cluster.damage('n2', 4, 6);
+    cluster.start('n2');
+    cluster.run(500, without('n3'));
+    expect(cluster.core('n2').state.leader?.id).toBe('n1');
+    cluster.crash('n1');
+    cluster.crash('n3');
+    cluster.run(cluster.options.electionTimeoutMaxMs + 10);
+    expect(cluster.core('n2').state).toMatchObject({ leader: null, role: 'follower' });
+    expect(cluster.core('n2').deadline).toBeNull();
+  });
+
+  test('with a lost end, and then a hole, forgets neither before the hole is filled', () => {
+    const cluster = threeWithEntries();
+    cluster.crash('n2');
+    cluster.damage('n2', 8, 8, true);
+    cluster.start('n2');
+    cluster.network = [];
+    cluster.crash('n2');
+    // The hole lies behind all that the leader will say is committed: the answer alone would make it whole.
+    cluster.crash('n3');
+    cluster
+      .replica('n2')
+      .disk.entries.push(command(8, 2, 'not committed'), command(9, 2, 'lost'), command(10, 2));
+    cluster.damage('n2', 9, 9);
+    cluster.start('n2');
+    expect(missingOf(cluster, 'n2')).toEqual({ index: null, term: 2 });
+    cluster.run(500);
+    expect(cluster.core('n2').state.repairing).toBe(true);
+    expect(missingOf(cluster, 'n2')).toEqual({ index: null, term: 2 });
+    cluster.abandonRepair('n2');
+    // What stands behind the hole is cut off on the disk too before anything is forgotten.
+    expect(cluster.replica('n2').disk.damage).toBeNull();
+    cluster.run(500);
+    expect(missingOf(cluster, 'n2')).toBeUndefined();
+    expect(cluster.replica('n2').disk.hardState).not.toHaveProperty('missing');
   });
 });
