@@ -322,7 +322,9 @@ export class Shard implements LogShard {
     const isWithin = index <= log.lastIndexBefore(log.holes());
     const agrees = index === log.floor.index || (isWithin && log.termAt(index) === term);
     if (!agrees) log.blocks.clear();
-    const lowestNumber = log.blocks.dropThrough(index, log.nextNumber);
+    const needed = log.blocks.dropThrough(index, log.nextNumber);
+    // Where the end of the log is missing, the last block is all that tells of it.
+    const lowestNumber = agrees && log.end.index > index ? Math.min(needed, log.end.number) : needed;
     const { durableNumber } = log;
     await this.#host.saveFloor(log.group, { ...floor, lowestNumber, durableNumber });
     log.floor = floor;

@@ -134,4 +134,34 @@ describe.each(['files', 'level'] as const)('a log of the %s backend with a hole'
       expect(log.recovered.hardState.missing).toBeUndefined();
     });
   });
+
+  it('at its end is known still when the log begins right before it', async () => {
+    const place = await new Place(backend).written(1);
+    // The open record stands behind the last entry, and names it.
+    await place.open(async () => {});
+    place.machine.strike(textOf(9), 'flipped');
+    place.machine.strike(textOf(10), 'flipped');
+    const missing = { term: 1, index: 10 };
+    const floor = { index: 8, term: 1, configuration };
+    await place.open(async (log, instance) => {
+      await instance.snapshots('a').write(floor, [Buffer.from('state')]);
+      await log.write({
+        writeId: { boot: 3, sequence: 1 },
+        hardState: { term: 1, votedFor: null, missing },
+        entries: [],
+      });
+      await log.write({ writeId: { boot: 3, sequence: 2 }, entries: [], floor });
+    });
+    for (let opening = 0; opening < 2; opening += 1) {
+      await place.open(async (log) => {
+        expect(log.recovered).toMatchObject({ floor: { index: 8 }, lastIndex: 8, hardState: { missing } });
+        expect(log.recovered.damage?.holes).toMatchObject([{ from: 9, to: 10 }]);
+        expect(log.recovered.damage?.end).toEqual({ index: 10, term: 1 });
+      });
+    }
+    await place.open(async (log) => {
+      expect((await log.repair([command(9), command(10)]))?.damage).toBeNull();
+      expect(await indexesOf(log, 9, 10)).toEqual([9, 10]);
+    });
+  });
 });
