@@ -10,6 +10,9 @@ import { fillsEnd } from './hole-filling.ts';
 /** What the last answer of a peer was worth. */
 export type RepairFailure = RepairRefusal | 'no-answer' | 'wrong-answer';
 
+/** Requests whose answers are still waited for: enough for rounds of many peers, each of which is slow. */
+const ASKED_MAX = 256;
+
 export interface RepairerSettings {
   readonly self: ReplicaId;
   readonly log: Pick<LogStorage, 'recovered' | 'repair' | 'termAt'>;
@@ -45,8 +48,8 @@ export class Repairer {
   /** Not asked yet in this round. */
   #left: NodeId[] = [];
   /**
-   * Whom, by the number of the request, in this round and for the present end of the hole. Late answers are as good as
-   * others: a slow disk must not be asked in vain for ever.
+   * Whom, by the number of the request, for the present end of the hole; the latest. Late answers are as good as others,
+   * be they of an earlier round: a slow disk must not be asked in vain for ever.
    */
   readonly #asked = new Map<number, NodeId>();
   /** Who said in this round that it does not have it. */
@@ -102,7 +105,6 @@ export class Repairer {
   }
 
   #beginRound(): void {
-    this.#asked.clear();
     this.#withoutIt.clear();
     const peers = this.#settings.peers();
     // Not everybody's first choice shall be the same.
@@ -130,6 +132,7 @@ export class Repairer {
     this.#lastSequence += 1;
     this.#awaited = this.#lastSequence;
     this.#asked.set(this.#lastSequence, peer);
+    this.#asked.delete(this.#lastSequence - ASKED_MAX);
     this.#arm(options.electionTimeoutMinMs, () => {
       this.#failures.set(peer, 'no-answer');
       this.#askNext();

@@ -33,6 +33,10 @@ async function damagedLog(...lost: { from: number; to: number }[]): Promise<LogS
   return (await storage.open({ id: 'n1' })).openLog('default');
 }
 
+function gives({ requestId }: RepairRequest, given: readonly Entry[]): RepairAnswer {
+  return { kind: 'RepairAnswer', requestId, held: true, entries: given };
+}
+
 class Repairing {
   readonly clock = new ManualClock();
   readonly told: string[] = [];
@@ -85,17 +89,13 @@ class Repairing {
   /** The one that was asked last answers with these. */
   async give(given: readonly Entry[], back = 0): Promise<void> {
     const { to, request } = this.asked(back);
-    this.#answer(to, { kind: 'RepairAnswer', requestId: request.requestId, held: true, entries: given });
+    this.repairer.onAnswer(to, gives(request, given));
     await settled();
   }
 
   refuse(reason: RepairRefusal = 'not-held', back = 0): void {
     const { to, request } = this.asked(back);
-    this.#answer(to, { kind: 'RepairAnswer', requestId: request.requestId, held: false, reason });
-  }
-
-  #answer(from: string, answer: RepairAnswer): void {
-    this.repairer.onAnswer(from, answer);
+    this.repairer.onAnswer(to, { kind: 'RepairAnswer', requestId: request.requestId, held: false, reason });
   }
 }
 
@@ -245,14 +245,16 @@ describe('an answer', () => {
     expect(r.news()).toEqual(['6 of n2', 'repaired']);
   });
 
-  it('of an earlier round, of another end of the hole, of another run or of another peer is none', async () => {
+  it('of an earlier round is as good as another', async () => {
+    for (let wait = 0; wait < 3; wait += 1) r.clock.advance(timeoutMs);
+    expect(r.news().map((line) => line.slice(0, 6))).toEqual(['ask n2', 'ask n3', 'ask n2']);
+    await r.give(span(10, 15), 2);
+    expect(r.news()).toEqual(['6 of n2', 'repaired']);
+  });
+
+  it('of another end of the hole, of another run or of another peer is none', async () => {
     const { to, request } = r.asked();
-    const answer = {
-      kind: 'RepairAnswer',
-      requestId: request.requestId,
-      held: true,
-      entries: span(10, 15),
-    } as const;
+    const answer = gives(request, span(10, 15));
     r.repairer.onAnswer('n3', answer);
     r.repairer.onAnswer(to, { ...answer, requestId: { boot: 1, sequence: 1 } });
     r.repairer.onAnswer(to, { ...answer, requestId: { boot: 2, sequence: 2 } });
@@ -266,12 +268,7 @@ describe('an answer', () => {
 
   it('that comes twice is written once', async () => {
     const { to, request } = r.asked();
-    const answer = {
-      kind: 'RepairAnswer',
-      requestId: request.requestId,
-      held: true,
-      entries: span(10, 15),
-    } as const;
+    const answer = gives(request, span(10, 15));
     r.repairer.onAnswer(to, answer);
     r.repairer.onAnswer(to, answer);
     await settled();
