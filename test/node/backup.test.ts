@@ -13,6 +13,7 @@ import {
   restoreBackup,
   type Storage,
 } from '../../src/storage/index.ts';
+import { changedInstance } from './changed-instance.ts';
 import { eventually, type Node, Nodes, Total, truth } from './nodes.ts';
 
 const nodes = new Nodes();
@@ -265,39 +266,26 @@ function countingHolds(storage: Storage): {
     fault: 'none',
     storage: {
       async open(request) {
-        const instance = await storage.open(request);
-        return {
-          get identity() {
-            return instance.identity;
-          },
-          adoptCluster: (clusterId) => instance.adoptCluster(clusterId),
-          openLog: (group) => instance.openLog(group),
-          stats: () => instance.stats(),
-          close: () => instance.close(),
-          snapshots(group) {
-            const snapshots = instance.snapshots(group);
-            return {
-              latest: () => snapshots.latest(),
-              write: (...args) => snapshots.write(...args),
-              read: async (meta, range) => {
-                counted.reads += 1;
-                if (counted.fault === 'short') return new Uint8Array(0);
-                if (counted.fault === 'failing') throw new Error('EIO');
-                return snapshots.read(meta, range);
-              },
-              hold: async (meta) => {
-                const release = await snapshots.hold(meta);
-                counted.held += 1;
-                let isHeld = true;
-                return () => {
-                  if (isHeld) counted.held -= 1;
-                  isHeld = false;
-                  release();
-                };
-              },
-            };
-          },
-        };
+        return changedInstance(await storage.open(request), {
+          snapshots: (snapshots) => ({
+            read: async (meta, range) => {
+              counted.reads += 1;
+              if (counted.fault === 'short') return new Uint8Array(0);
+              if (counted.fault === 'failing') throw new Error('EIO');
+              return snapshots.read(meta, range);
+            },
+            hold: async (meta) => {
+              const release = await snapshots.hold(meta);
+              counted.held += 1;
+              let isHeld = true;
+              return () => {
+                if (isHeld) counted.held -= 1;
+                isHeld = false;
+                release();
+              };
+            },
+          }),
+        });
       },
     },
   };

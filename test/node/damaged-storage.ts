@@ -3,6 +3,7 @@ import { encodeEntryPayload } from '../../src/raft/entry-codec.ts';
 import type { LogHole, LogStorage, RecoveredLog, WriteRequest } from '../../src/storage/contract.ts';
 import { StorageFailed } from '../../src/storage/errors.ts';
 import { memoryStorage, type Storage } from '../../src/storage/index.ts';
+import { changedInstance } from './changed-instance.ts';
 
 interface Range {
   readonly from: number;
@@ -30,26 +31,15 @@ export class DamagedStorage implements Storage {
   }
 
   async open(request: Parameters<Storage['open']>[0]): ReturnType<Storage['open']> {
-    const instance = await this.#storage.open(request);
-    return {
-      get identity() {
-        return instance.identity;
-      },
-      adoptCluster: (clusterId) => instance.adoptCluster(clusterId),
-      snapshots: (group) => instance.snapshots(group),
-      stats: () => instance.stats(),
-      close: () => instance.close(),
-      openLog: async (group) => {
-        const log = await instance.openLog(group);
-        return {
-          recovered: await this.#recover(log, log.recovered),
-          read: (range) => this.#read(log, range),
-          termAt: (index) => (this.#isHidden(index) ? null : log.termAt(index)),
-          repair: (entries) => this.#repair(log, entries),
-          write: (request) => this.#write(log, request),
-        };
-      },
-    };
+    return changedInstance(await this.#storage.open(request), {
+      log: async (log) => ({
+        recovered: await this.#recover(log, log.recovered),
+        read: (range) => this.#read(log, range),
+        termAt: (index) => (this.#isHidden(index) ? null : log.termAt(index)),
+        repair: (entries) => this.#repair(log, entries),
+        write: (write) => this.#write(log, write),
+      }),
+    });
   }
 
   #isHidden(index: number): boolean {

@@ -1,4 +1,5 @@
 import { memoryStorage, type Storage } from '../../src/storage/index.ts';
+import { changedInstance } from './changed-instance.ts';
 
 /** A storage in memory whose log writes are durable when the test says so, and not before, in order. */
 export class HeldStorage implements Storage {
@@ -22,30 +23,15 @@ export class HeldStorage implements Storage {
   }
 
   async open(request: Parameters<Storage['open']>[0]): ReturnType<Storage['open']> {
-    const instance = await this.#storage.open(request);
-    return {
-      get identity() {
-        return instance.identity;
-      },
-      adoptCluster: (clusterId) => instance.adoptCluster(clusterId),
-      snapshots: (group) => instance.snapshots(group),
-      stats: () => instance.stats(),
-      close: () => instance.close(),
-      openLog: async (group) => {
-        const log = await instance.openLog(group);
-        return {
-          recovered: log.recovered,
-          read: (range) => log.read(range),
-          termAt: (index) => log.termAt(index),
-          repair: (entries) => log.repair(entries),
-          write: async (write) => {
-            if (this.holding) {
-              await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-            }
-            return log.write(write);
-          },
-        };
-      },
-    };
+    return changedInstance(await this.#storage.open(request), {
+      log: (log) => ({
+        write: async (write) => {
+          if (this.holding) {
+            await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+          }
+          return log.write(write);
+        },
+      }),
+    });
   }
 }

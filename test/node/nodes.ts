@@ -2,6 +2,7 @@ import { RaftNode, type RaftNodeEvents, type RaftNodeOptions, type StateMachine 
 import type { Storage } from '../../src/storage/index.ts';
 import { memoryStorage } from '../../src/storage/index.ts';
 import { type MemoryNetwork, memoryNetwork } from '../../src/transport/index.ts';
+import { changedInstance } from './changed-instance.ts';
 
 export type Node = RaftNode<number, number, string, number>;
 export type Options = RaftNodeOptions<number, number, string, number>;
@@ -103,29 +104,15 @@ export const truth = (condition: boolean): true | undefined => (condition ? true
 export function withFailingSnapshots(storage: Storage, faults: { failures: number }): Storage {
   return {
     async open(request) {
-      const instance = await storage.open(request);
-      return {
-        get identity() {
-          return instance.identity;
-        },
-        adoptCluster: (clusterId) => instance.adoptCluster(clusterId),
-        openLog: (group) => instance.openLog(group),
-        stats: () => instance.stats(),
-        close: () => instance.close(),
-        snapshots(group) {
-          const snapshots = instance.snapshots(group);
-          return {
-            latest: () => snapshots.latest(),
-            read: (meta, range) => snapshots.read(meta, range),
-            hold: (meta) => snapshots.hold(meta),
-            write: async (at, chunks, expected) => {
-              if (faults.failures === 0) return snapshots.write(at, chunks, expected);
-              faults.failures -= 1;
-              throw new Error('no space left on device');
-            },
-          };
-        },
-      };
+      return changedInstance(await storage.open(request), {
+        snapshots: (snapshots) => ({
+          write: async (at, chunks, expected) => {
+            if (faults.failures === 0) return snapshots.write(at, chunks, expected);
+            faults.failures -= 1;
+            throw new Error('no space left on device');
+          },
+        }),
+      });
     },
   };
 }

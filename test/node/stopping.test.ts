@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { StorageFailed } from '../../src/storage/errors.ts';
 import { memoryStorage, type Storage } from '../../src/storage/index.ts';
 import type { Transport } from '../../src/transport/index.ts';
+import { changedInstance } from './changed-instance.ts';
 import { eventually, Nodes, next, truth } from './nodes.ts';
 
 const nodes = new Nodes();
@@ -28,32 +29,18 @@ function storageOf(reopening: Promise<void>) {
       if (seen.asked > 1) await reopening;
       const instance = await inner.open(request);
       seen.opened += 1;
-      return {
-        get identity() {
-          return instance.identity;
-        },
-        adoptCluster: (clusterId) => instance.adoptCluster(clusterId),
-        snapshots: (group) => instance.snapshots(group),
-        stats: () => instance.stats(),
-        close: () => {
+      return changedInstance(instance, {
+        closes: () => {
           seen.closed += 1;
-          return instance.close();
         },
-        async openLog(group) {
-          const log = await instance.openLog(group);
-          return {
-            recovered: log.recovered,
-            read: (range) => log.read(range),
-            termAt: (index) => log.termAt(index),
-            repair: (entries) => log.repair(entries),
-            write: (request) => {
-              if (!seen.fails) return log.write(request);
-              seen.fails = false;
-              return Promise.reject(new StorageFailed('planted'));
-            },
-          };
-        },
-      };
+        log: (log) => ({
+          write: (write) => {
+            if (!seen.fails) return log.write(write);
+            seen.fails = false;
+            return Promise.reject(new StorageFailed('planted'));
+          },
+        }),
+      });
     },
   };
   return { inner, storage, seen };
