@@ -170,7 +170,7 @@ disk failed, 130 interrupted.`;
 
 const VERIFY_HELP = `
 Reads everything, and believes nothing: header, checksum and content of every block, both copies of term and vote, the
-mark of what was durable, floors, and the digests of snapshots; then judges as opening the storage would. What a crash
+mark of what was durable, floors, and the digests of snapshots; then judges as opening the storage would, but for holes that a snapshot makes up for. What a crash
 leaves is no damage. A damaged replica is repaired or replaced from the others; keep a copy of its directory.
 
   kontiki verify data/n1 data/n2

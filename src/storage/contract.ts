@@ -95,9 +95,9 @@ export interface LogHole {
 }
 
 /**
- * The log of one group. `write` is atomic, ordered, and durable when it resolves; several may be under
- * way and resolve in the order of the calls. When a write fails, what reached the disk is unknown: the
- * whole instance is poisoned, every pending and later write of every group on it rejects with
+ * The log of one group. `write` is ordered, and durable when it resolves; several may be under way and resolve in
+ * the order of the calls. Of one that a crash interrupts the hard state may be found alone, or all but the floor;
+ * cut and entries only together. When a write fails, what reached the disk is unknown: the whole instance is poisoned, every pending and later write of every group on it rejects with
  * StorageFailed, and nothing is retried. The way on is a new instance.
  */
 export interface LogStorage {

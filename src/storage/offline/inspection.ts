@@ -28,7 +28,7 @@ export interface Inspection {
 export interface GroupInspection {
   readonly group: GroupId;
   readonly shard: number;
-  /** What opening it would find. */
+  /** What opening it would find, but for a hole that a snapshot makes up for. */
   readonly verdict: Verdict['kind'];
   /** null when it is lost. */
   readonly hardState: HardState | null;
