@@ -170,8 +170,9 @@ disk failed, 130 interrupted.`;
 
 const VERIFY_HELP = `
 Reads everything, and believes nothing: header, checksum and content of every block, both copies of term and vote, the
-mark of what was durable, floors, and the digests of snapshots; then judges as opening the storage would, but for holes that a snapshot makes up for. What a crash
-leaves is no damage. A damaged replica is repaired or replaced from the others; keep a copy of its directory.
+mark of what was durable, floors, and the digests of snapshots; then judges as opening the storage would, but shows
+holes that a snapshot makes up for as well. What a crash leaves is no damage. A damaged replica is repaired or replaced
+from the others; keep a copy of its directory.
 
   kontiki verify data/n1 data/n2
   kontiki verify backup/* --json > verified.json
