@@ -219,9 +219,13 @@ function asBlock(header: IntactBlock): { readonly header: IntactBlock } {
   return { header };
 }
 
-function voidedBy(blocks: readonly IntactBlock[]): (number: number) => boolean {
+/** Which numbers open records say were never part of the log. */
+export function voidedBy(
+  blocks: readonly Pick<BlockHeader, 'number' | 'voidFrom'>[],
+): (number: number) => boolean {
   const ranges = blocks
-    .filter(({ voidFrom }) => voidFrom > 0)
+    // Every clean opening leaves one that voids nothing.
+    .filter(({ number, voidFrom }) => voidFrom > 0 && voidFrom < number)
     .map(({ number, voidFrom }) => ({ from: voidFrom, to: number - 1 }));
   return (number) => ranges.some(({ from, to }) => from <= number && number <= to);
 }
