@@ -90,8 +90,8 @@ export function sealPlain({ entries, ...place }: BlockContent, seed: number): Se
 }
 
 /** Whether the stored body is what the header says; `block` is the whole block. */
-export function bodyIsIntact(header: BlockHeader, headerBytes: number, block: Buffer): boolean {
-  const body = block.subarray(headerBytes);
+export function bodyIsIntact(header: BlockHeader, block: Buffer): boolean {
+  const body = bodyOf(header, block);
   return body.length === header.bodyLength && crc32(body) === header.bodyChecksum;
 }
 
@@ -100,13 +100,8 @@ export function bodyIsIntact(header: BlockHeader, headerBytes: number, block: Bu
  *
  * @throws Error when the body, though its checksum is right, is no body: damage that the checksum missed.
  */
-export async function readEntries(
-  header: BlockHeader,
-  headerBytes: number,
-  block: Buffer,
-  work: Work,
-): Promise<Entry[]> {
-  const stored = block.subarray(headerBytes);
+export async function readEntries(header: BlockHeader, block: Buffer, work: Work): Promise<Entry[]> {
+  const stored = bodyOf(header, block);
   const raw = header.codec === 'none' ? stored : bufferOf(await decompress(header, stored, work));
   if (raw.length !== header.rawLength) throw new Error('the body has another length than its header says');
   const entries: Entry[] = [];
@@ -126,6 +121,10 @@ export async function readEntries(
   }
   if (at !== raw.length) throw new Error('the body goes on after its last entry');
   return entries;
+}
+
+function bodyOf({ group, runs }: BlockHeader, block: Buffer): Buffer {
+  return block.subarray(headerLength(group, runs.length));
 }
 
 function decompress({ codec, rawLength }: BlockHeader, stored: Buffer, work: Work): Promise<Uint8Array> {

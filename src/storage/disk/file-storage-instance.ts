@@ -301,6 +301,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       floor: { index, term, configuration },
       lastIndex,
       damage: this.#damageOf(group, verdict),
+    }).catch((cause) => {
+      throw this.fail(`a configuration of group ${group} cannot be read`, cause);
     });
     const openRecord = { cutFrom, voidFrom, lowestNumber: floor?.lowestNumber ?? 0 };
     return new GroupLog(shard, group, {

@@ -62,12 +62,12 @@ export async function undecodableBlocks(stopped: StoppedDirectory, judged: Judge
   const { group, shard } = judged;
   const findings: Finding[] = [];
   const blocks = wholeBlocksOf(shard.found.of(group));
-  for (const [done, { header, location }] of blocks.entries()) {
+  for (const [done, block] of blocks.entries()) {
     stopped.step({ doing: `decoding blocks of group ${group}`, done, all: blocks.length });
     try {
-      await stopped.entriesOf(shard, header, location);
+      await stopped.entriesOf(shard, block);
     } catch (error) {
-      const { number, firstIndex, entryCount } = header;
+      const { number, firstIndex, entryCount } = block.header;
       const entries = { from: firstIndex, to: firstIndex + entryCount - 1 };
       const why = error instanceof Error ? error.message : String(error);
       findings.push({

@@ -48,13 +48,13 @@ export async function* entriesIn(
     if (first > next)
       yield { kind: 'missing', range: { from: next, to: first - 1 }, why: 'no whole block has them' };
     stopped.step({ doing: `reading entries of group ${group}`, done: first - from, all: to - from + 1 });
-    const { header, location } = block;
+    const { number } = block.header;
     try {
-      for (const entry of await stopped.entriesOf(judged.shard, header, location)) {
-        if (entry.index >= first && entry.index <= last) yield { kind: 'entry', entry, block: header.number };
+      for (const entry of await stopped.entriesOf(judged.shard, block)) {
+        if (entry.index >= first && entry.index <= last) yield { kind: 'entry', entry, block: number };
       }
     } catch (error) {
-      const why = `block ${header.number} cannot be decoded: ${(error as Error).message}`;
+      const why = `block ${number} cannot be decoded: ${(error as Error).message}`;
       yield { kind: 'missing', range: { from: first, to: last }, why };
     }
     next = last + 1;

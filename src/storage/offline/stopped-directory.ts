@@ -2,10 +2,8 @@ import { crc32 } from '../../doors/checksum.ts';
 import type { DirectoryLock, Disk } from '../../doors/disk.ts';
 import type { Entry } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
-import type { Backend, BlockLocation, Scan } from '../disk/backends/backend.ts';
+import type { Backend, Scan } from '../disk/backends/backend.ts';
 import { makeBackend } from '../disk/backends/make-backend.ts';
-import { readEntries } from '../disk/block.ts';
-import { type BlockHeader, headerLength } from '../disk/block-header.ts';
 import { SEGMENT_BYTES } from '../disk/file-storage.ts';
 import type { FloorRecord } from '../disk/floor-file.ts';
 import { FoundBlocks } from '../disk/found-blocks.ts';
@@ -16,6 +14,7 @@ import { MarkFile } from '../disk/mark-file.ts';
 import { type FoundHardState, recover, type Verdict } from '../disk/recover.ts';
 import { scanShard } from '../disk/scan-shard.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
+import { entriesOf, type StoredBlock } from '../disk/stored-block.ts';
 import { StrayBytes } from '../disk/stray-bytes.ts';
 import { InspectionRefused } from '../errors.ts';
 import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
@@ -143,15 +142,9 @@ export class StoppedDirectory {
     return { group, shard, verdict: recover({ ...records, hardState }), hardState, floor };
   }
 
-  /** The entries of a block that was found whole. @throws Error when they cannot be decoded. */
-  async entriesOf(shard: StoppedShard, header: BlockHeader, location: BlockLocation): Promise<Entry[]> {
-    const bytes = await shard.backend.read(location);
-    return readEntries(
-      header,
-      headerLength(header.group, header.runs.length),
-      bytes,
-      this.#options.doors.work,
-    );
+  /** The entries of a block that was found whole. @throws Error when they cannot be read or decoded. */
+  entriesOf({ backend }: StoppedShard, block: StoredBlock): Promise<Entry[]> {
+    return entriesOf(block, { backend, work: this.#options.doors.work });
   }
 
   /** Before each piece of work. @throws the signal's reason. */

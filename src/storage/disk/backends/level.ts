@@ -82,7 +82,7 @@ export class LevelBackend implements Backend {
       parsed.valid &&
       parsed.header.group === group &&
       parsed.header.number === number &&
-      bodyIsIntact(parsed.header, parsed.length, value);
+      bodyIsIntact(parsed.header, value);
     // LevelDB's own log cuts off what was torn: whatever it shows was once written whole.
     if (!intact) return { intact: false, group, number, torn: false };
     return { intact: true, header: parsed.header, location: { backendLocation: key } };
