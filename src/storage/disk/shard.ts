@@ -4,6 +4,7 @@ import type { Entry, Index, Term } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, RecoveredLog, WriteRequest } from '../contract.ts';
 import type { StorageFailed } from '../errors.ts';
+import { mistakeInRepair } from '../repair-mistake.ts';
 import type { Backend } from './backends/backend.ts';
 import { Batch, type Draft, type PendingWrite, pack } from './batch.ts';
 import { type BlockPlace, type SealedBlock, seal, sealPlain } from './block.ts';
@@ -14,7 +15,6 @@ import type { FloorRecord } from './floor-file.ts';
 import type { GroupLog, LogShard } from './group-log.ts';
 import { openRecordContent } from './open-record.ts';
 import { recoveredLog } from './recovered-log.ts';
-import { mistakeInRepair } from './repair-mistake.ts';
 
 /**
  * How many batches are packed before their turn. One is packed while the one before it syncs; a second keeps
