@@ -209,7 +209,7 @@ export class Shard implements LogShard {
       await this.#host.saveHardState(log.group, hardState);
       log.hardState = hardState;
     }
-    for (const { log } of drafts) await this.begin(log);
+    for (const { log } of drafts) if (log.openRecord !== null) await this.begin(log);
     const sealed = await this.#seal(drafts);
     if (sealed.length > 0) await this.#append(sealed);
     for (const { log, request } of writes) {
