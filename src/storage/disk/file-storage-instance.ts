@@ -32,7 +32,6 @@ import { replay } from './replay.ts';
 import { scanShard } from './scan-shard.ts';
 import { type Commit, Shard, type ShardHost } from './shard.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
-import type { StoredBlock } from './stored-block.ts';
 
 interface OpenedShard {
   readonly shard: Shard;
@@ -279,7 +278,9 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   ): Promise<{ verdict: Verdict; floor: FloorRecord | null; durableFloor: FloorRecord | null }> {
     const { verdict, records, floor } = await this.#judge(group);
     if (verdict.kind !== 'holes') return { verdict, floor, durableFloor: floor };
-    const after = judgeAfterSnapshot(records, floor, await this.#snapshotsOf(group).latest());
+    const live = this.#shardOf(group).found.liveOf(group, verdict.live);
+    const holed = { records, floor, holes: verdict.holes, live };
+    const after = judgeAfterSnapshot(holed, await this.#snapshotsOf(group).latest());
     return { ...(after ?? { verdict, floor }), durableFloor: floor };
   }
 
@@ -287,13 +288,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async #makeLog(group: GroupId, verdict: OpenVerdict, floor: FloorRecord | null): Promise<GroupLog> {
     const { shard, found } = this.#shardOf(group);
     const { hardState, end, lastIndex, cutFrom, nextNumber, voidFrom } = verdict;
-    const live = new Set(verdict.live);
-    const stored = found
-      .of(group)
-      .filter((block) => block.intact)
-      .filter(({ header }) => live.has(header.number))
-      .sort((a, b) => a.header.number - b.header.number);
-    const { blocks } = replay<StoredBlock>(stored, floor);
+    const { blocks } = replay(found.liveOf(group, verdict.live), floor);
     blocks.cutFrom(cutFrom);
     const { index, term, configuration } = floor ?? { index: 0, term: 0, configuration: null };
     const recovered = await recoveredLog(shard, blocks, {

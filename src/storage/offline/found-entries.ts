@@ -5,7 +5,6 @@ import { voidedBy } from '../disk/recover.ts';
 import { replay } from '../disk/replay.ts';
 import type { StoredBlock } from '../disk/stored-block.ts';
 import { InspectionRefused } from '../errors.ts';
-import { wholeBlocksOf } from './block-account.ts';
 import type { JudgedGroup, StoppedDirectory } from './stopped-directory.ts';
 
 /** Inclusive. */
@@ -68,14 +67,8 @@ export async function* entriesIn(
 
 /** Of a clean log what it is made of; else whatever is whole and not void. */
 function blocksOf({ group, shard, verdict, floor }: JudgedGroup): LiveBlocks<StoredBlock> {
-  const whole = wholeBlocksOf(shard.found.of(group));
-  if (verdict.kind === 'clean') {
-    const live = new Set(verdict.live);
-    return replay<StoredBlock>(
-      whole.filter(({ header }) => live.has(header.number)),
-      floor,
-    ).blocks;
-  }
+  if (verdict.kind === 'clean') return replay(shard.found.liveOf(group, verdict.live), floor).blocks;
+  const whole = shard.found.wholeOf(group);
   const blocks = new LiveBlocks<StoredBlock>();
   const isVoid = voidedBy(whole.map(({ header }) => header));
   for (const block of whole) {
