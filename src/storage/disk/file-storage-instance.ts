@@ -1,4 +1,3 @@
-import { crc32 } from '../../doors/checksum.ts';
 import type { DirectoryLock } from '../../doors/disk.ts';
 import { Histogram } from '../../metrics/histogram.ts';
 import type { HardState } from '../../raft/effect.ts';
@@ -21,7 +20,7 @@ import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, writeFloor } from './floor-file.ts';
 import { FoundBlocks } from './found-blocks.ts';
 import { GroupLog } from './group-log.ts';
-import { readRecords } from './group-records.ts';
+import { groupsIn, readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { MarkFile } from './mark-file.ts';
@@ -31,6 +30,7 @@ import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
 import { scanShard } from './scan-shard.ts';
 import { type Commit, Shard, type ShardHost } from './shard.ts';
+import { shardNumberOf } from './shard-number.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 
 interface OpenedShard {
@@ -100,9 +100,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   /** Of which anything is there, sorted. Of a group whose log is open it may not be told any more. */
   get groups(): GroupId[] {
-    const { hardStates, marks } = this.#files();
-    const found = this.#shards.flatMap((shard) => shard.found.groups);
-    return [...new Set([...hardStates.groups, ...marks.groups, ...found])].sort();
+    return groupsIn(this.#files(), this.#shards);
   }
 
   async adoptCluster(clusterId: ClusterId): Promise<void> {
@@ -368,7 +366,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   }
 
   #shardNumberOf(group: GroupId): number {
-    return crc32(Buffer.from(group, 'latin1')) % this.#settings.shards;
+    return shardNumberOf(group, this.#settings.shards);
   }
 }
 
