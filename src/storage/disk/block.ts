@@ -1,8 +1,9 @@
 import { crc32 } from '../../doors/checksum.ts';
 import { nodesWithZstd, type Work } from '../../doors/work.ts';
-import type { Entry, Term, TermRun } from '../../raft/entry.ts';
+import { type Entry, runsOf, type Term, type TermRun } from '../../raft/entry.ts';
 import { decodeEntryPayload, encodeEntryPayload } from '../../raft/entry-codec.ts';
 import type { GroupId } from '../../raft/identity.ts';
+import { bufferOf } from '../buffer-of.ts';
 import { type BlockHeader, type CodecName, headerLength, writeHeader } from './block-header.ts';
 
 const ENTRY_HEAD_BYTES = 5;
@@ -189,16 +190,4 @@ function writeBody(
     target.set(payload, at + ENTRY_HEAD_BYTES);
     at += ENTRY_HEAD_BYTES + payload.length;
   }
-}
-
-function runsOf(entries: readonly Entry[]): TermRun[] {
-  const runs: TermRun[] = [];
-  for (const { term, index } of entries) {
-    if (runs.at(-1)?.term !== term) runs.push({ term, firstIndex: index });
-  }
-  return runs;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -112,12 +112,6 @@ export class GroupLog implements LogStorage {
     return this.blocks.gaps({ floorIndex: this.floor.index, lastIndex: this.end.index }).filter(isHole);
   }
 
-  /** The log's last entry before the first that is missing. */
-  lastIndexBefore(holes: readonly LogHole[]): Index {
-    const [first] = holes;
-    return first === undefined ? this.end.index : first.from - 1;
-  }
-
   async read({ from, to, bytesMax }: { from: Index; to: Index; bytesMax: number }): Promise<Entry[]> {
     const entries: Entry[] = [];
     let bytes = 0;

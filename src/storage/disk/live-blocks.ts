@@ -28,6 +28,12 @@ export function isHole(gap: Gap): gap is Gap & LogHole {
   return gap.anchor !== null;
 }
 
+/** The last entry before the first that is missing. */
+export function lastBefore(gaps: readonly { readonly from: Index }[], end: { readonly index: Index }): Index {
+  const [first] = gaps;
+  return first === undefined ? end.index : first.from - 1;
+}
+
 /**
  * Which block holds which entry of a log: pieces of blocks in the order of their indexes.
  *

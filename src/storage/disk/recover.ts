@@ -2,7 +2,7 @@ import type { HardState } from '../../raft/effect.ts';
 import type { Index, Term, TermRun } from '../../raft/entry.ts';
 import type { LogHole, LogPosition } from '../contract.ts';
 import type { BlockHeader, LogEnd } from './block-header.ts';
-import { isHole } from './live-blocks.ts';
+import { isHole, lastBefore } from './live-blocks.ts';
 import { replay } from './replay.ts';
 
 /** What the disk shows of one group. Facts only; `recover` says what they mean. */
@@ -208,11 +208,6 @@ function openingWithoutTail(
     nextNumber,
     voidFrom: lost,
   };
-}
-
-function lastBefore(gaps: readonly { readonly from: Index }[], end: LogEnd): Index {
-  const [first] = gaps;
-  return first === undefined ? end.index : first.from - 1;
 }
 
 function asBlock(header: IntactBlock): { readonly header: IntactBlock } {

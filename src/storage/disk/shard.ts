@@ -13,6 +13,7 @@ import { Compression } from './compression.ts';
 import { describeHoles } from './describe-verdict.ts';
 import type { FloorRecord } from './floor-file.ts';
 import type { GroupLog, LogShard } from './group-log.ts';
+import { lastBefore } from './live-blocks.ts';
 import { openRecordContent } from './open-record.ts';
 import { recoveredLog } from './recovered-log.ts';
 
@@ -240,7 +241,7 @@ export class Shard implements LogShard {
     const holes = log.holes();
     const report = `${log.place}: ${describeHoles(holes, { end, missing: [] })}`;
     const damage = holes.length === 0 ? null : { holes, end: { index: end.index, term: end.term }, report };
-    const lastIndex = log.lastIndexBefore(holes);
+    const lastIndex = lastBefore(holes, end);
     try {
       return await recoveredLog(this, log.blocks, { hardState, floor, lastIndex, damage });
     } catch (cause) {
@@ -319,7 +320,7 @@ export class Shard implements LogShard {
   async #moveFloor(log: GroupLog, floor: LogFloor): Promise<void> {
     const { index, term } = floor;
     // Where it lies in what is missing, or behind it, the log is replaced: whoever wrote it knew of no such entry.
-    const isWithin = index <= log.lastIndexBefore(log.holes());
+    const isWithin = index <= lastBefore(log.holes(), log.end);
     const agrees = index === log.floor.index || (isWithin && log.termAt(index) === term);
     if (!agrees) log.blocks.clear();
     const needed = log.blocks.dropThrough(index, log.nextNumber);
