@@ -1,7 +1,7 @@
 // What consensus itself costs: proposals through three cores in one thread.
 
 import { nodeClock } from '../src/doors/node-clock.ts';
-import { median } from './median.ts';
+import { median } from './percentile.ts';
 import { row } from './table.ts';
 import { Trio } from './trio.ts';
 

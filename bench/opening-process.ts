@@ -5,7 +5,6 @@ import { fileStorage } from '../src/storage/index.ts';
 
 /** What opening a log cost. */
 export interface Opened {
-  readonly entries: number;
   readonly tookMs: number;
   /** Of the process beyond what it had before, right after opening and at its highest. */
   readonly residentBytes: number;
@@ -62,6 +61,6 @@ async function open(): Promise<void> {
   if (log.recovered.lastIndex !== entries) throw new Error(`the log ends at ${log.recovered.lastIndex}`);
   const residentBytes = process.memoryUsage.rss() - before;
   const peakBytes = process.resourceUsage().maxRSS * 1024 - before;
-  process.send?.({ entries, tookMs, residentBytes, peakBytes } satisfies Opened);
+  process.send?.({ tookMs, residentBytes, peakBytes } satisfies Opened);
   await instance.close();
 }

@@ -18,7 +18,9 @@ export async function benchOpening(scratch: string, entriesMax: number): Promise
       if (entries > entriesMax) continue;
       const directory = `${scratch}/opening`;
       await inProcess('write', directory, backend, entries);
-      const { tookMs, residentBytes, peakBytes } = await inProcess('open', directory, backend, entries);
+      const opened = await inProcess('open', directory, backend, entries);
+      if (opened === null) throw new Error('the process that opened a log told nothing');
+      const { tookMs, residentBytes, peakBytes } = opened;
       row(
         `${backend}, ${entries.toLocaleString('en')}`,
         `${Math.round(tookMs)} ms`,
@@ -30,12 +32,13 @@ export async function benchOpening(scratch: string, entriesMax: number): Promise
   }
 }
 
+/** @returns what it told; one that writes tells nothing. */
 async function inProcess(
   mode: 'write' | 'open',
   directory: string,
   backend: string,
   entries: number,
-): Promise<Opened> {
+): Promise<Opened | null> {
   const child = fork(fileURLToPath(new URL('./opening-process.js', import.meta.url)), [
     mode,
     directory,
@@ -46,9 +49,10 @@ async function inProcess(
   child.on('message', (opened: Opened) => {
     told = opened;
   });
-  const [code] = await once(child, 'exit');
+  // What it told may come after its end, and comes before its channel closes.
+  const [[code]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
   if (code !== 0) throw new Error(`the process of the opening bench ended with code ${code}`);
-  return told ?? { entries, tookMs: 0, residentBytes: 0, peakBytes: 0 };
+  return told;
 }
 
 const mebibytes = (bytes: number): string => String(Math.round(bytes / 1024 / 1024));

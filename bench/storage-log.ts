@@ -1,4 +1,4 @@
-import type { LogStorage } from '../src/storage/index.ts';
+import type { LogStorage, WriteRequest } from '../src/storage/index.ts';
 
 /** The log of one group, written with commands of term 1. */
 export class StorageLog {
@@ -21,7 +21,7 @@ export class StorageLog {
   }
 
   /** The next `count` commands; nothing of them is written yet. Requests are written in the order they were made. */
-  request(count: number): Parameters<LogStorage['write']>[0] {
+  request(count: number): WriteRequest {
     this.#sequence += 1;
     const entries = Array.from({ length: count }, () => {
       this.#lastIndex += 1;
@@ -32,7 +32,7 @@ export class StorageLog {
   }
 
   /** Durable when it resolves. */
-  write(request: Parameters<LogStorage['write']>[0]): Promise<void> {
+  write(request: WriteRequest): Promise<void> {
     return this.#log.write(request);
   }
 }

@@ -8,8 +8,8 @@ import { nodeWork } from '../src/doors/node-work.ts';
 import { nodesWithZstd } from '../src/doors/work.ts';
 import { fileStorage, type StorageInstance } from '../src/storage/index.ts';
 import { fileSystemOf } from './file-system.ts';
-import { median } from './median.ts';
 import { COMMAND_BYTES, orderCommands } from './order-commands.ts';
+import { median } from './percentile.ts';
 import { StorageLog } from './storage-log.ts';
 import { row } from './table.ts';
 
@@ -64,15 +64,18 @@ async function benchPlain(directory: string, batch: number): Promise<void> {
   const ratios: number[] = [];
   for (let round = 0; round < PLAIN_ROUNDS; round += 1) {
     const requests = Array.from({ length: WRITES_A_TURN }, () => log.request(batch));
-    const ours = async (): Promise<number[]> => timesOf(requests.map((request) => () => log.write(request)));
-    const theirs = async (): Promise<number[]> => timesOf(requests.map(() => plain));
+    const tasks = {
+      plain: requests.map(() => plain),
+      log: requests.map((request) => () => log.write(request)),
+    };
+    const medians = { plain: Number.NaN, log: Number.NaN };
     // Each goes first in turn: what one leaves to the disk is at the expense of the other.
-    const inTurn =
-      round % 2 === 0 ? [await theirs(), await ours()] : [await ours(), await theirs()].reverse();
-    const [first = [], second = []] = inTurn;
-    times.plain.push(...first);
-    times.log.push(...second);
-    ratios.push(median(first) / median(second));
+    for (const side of round % 2 === 0 ? (['plain', 'log'] as const) : (['log', 'plain'] as const)) {
+      const taken = await timesOf(tasks[side]);
+      times[side].push(...taken);
+      medians[side] = median(taken);
+    }
+    ratios.push(medians.plain / medians.log);
   }
   fs.closeSync(fd);
   await instance.close();

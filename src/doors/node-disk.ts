@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Level } from 'level';
+import { isDamagedDatabase } from './database.ts';
 import type { DirectoryLock, Disk, DiskFile } from './disk.ts';
 
 const open = promisify(fs.open);
@@ -149,11 +150,7 @@ async function lockByDatabase(directory: string): Promise<DirectoryLock> {
   try {
     await database.open();
   } catch (first) {
-    const { code, message } = causeOf(first);
-    // The file that names the others may name one that is not there.
-    const isDamaged =
-      code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && /no such file/i.test(message));
-    if (!isDamaged) throw lockError(directory, first);
+    if (!isDamagedDatabase(first)) throw lockError(directory, first);
     try {
       for (const name of await fs.promises.readdir(folder)) {
         if (name !== 'LOCK') await fs.promises.unlink(join(folder, name));

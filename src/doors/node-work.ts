@@ -14,14 +14,15 @@ export function nodeWork(): Work {
 }
 
 function gzipCompressor(): Compressor {
-  const pack = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
-  const unpack = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip);
-  const level = { level: 1 };
-  return {
-    compress: async (data) => (isSmall(data.length) ? zlib.gzipSync(data, level) : pack(data, level)),
-    decompress: async (data, length) =>
-      whole(isSmall(length) ? zlib.gunzipSync(data, upTo(length)) : await unpack(data, upTo(length)), length),
-  };
+  return compressor(
+    { level: 1 },
+    {
+      pack: promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip),
+      packSync: zlib.gzipSync,
+      unpack: promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip),
+      unpackSync: zlib.gunzipSync,
+    },
+  );
 }
 
 /** What the types of the oldest Node that we run on do not know. */
@@ -42,17 +43,32 @@ type Callback = (error: Error | null, result: Buffer) => void;
 function zstdCompressor(): Compressor | null {
   if (!('zstdCompress' in zlib)) return null;
   const zstd = zlib as unknown as WithZstd;
-  const pack = promisify<Uint8Array, ZstdOptions, Buffer>(zstd.zstdCompress);
-  const unpack = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zstd.zstdDecompress);
   const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = zstd.constants;
-  const level = { params: { [ZSTD_c_compressionLevel]: 1, [ZSTD_c_checksumFlag]: 1 } };
+  return compressor(
+    { params: { [ZSTD_c_compressionLevel]: 1, [ZSTD_c_checksumFlag]: 1 } },
+    {
+      pack: promisify<Uint8Array, ZstdOptions, Buffer>(zstd.zstdCompress),
+      packSync: zstd.zstdCompressSync,
+      unpack: promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zstd.zstdDecompress),
+      unpackSync: zstd.zstdDecompressSync,
+    },
+  );
+}
+
+/** What Node has of one format: on another thread, and on the calling one. */
+interface Format<Options> {
+  pack(data: Uint8Array, options: Options): Promise<Buffer>;
+  packSync(data: Uint8Array, options: Options): Buffer;
+  unpack(data: Uint8Array, options: zlib.ZlibOptions): Promise<Buffer>;
+  unpackSync(data: Uint8Array, options: zlib.ZlibOptions): Buffer;
+}
+
+function compressor<Options>(level: Options, format: Format<Options>): Compressor {
+  const { pack, packSync, unpack, unpackSync } = format;
   return {
-    compress: async (data) => (isSmall(data.length) ? zstd.zstdCompressSync(data, level) : pack(data, level)),
+    compress: async (data) => (isSmall(data.length) ? packSync(data, level) : pack(data, level)),
     decompress: async (data, length) =>
-      whole(
-        isSmall(length) ? zstd.zstdDecompressSync(data, upTo(length)) : await unpack(data, upTo(length)),
-        length,
-      ),
+      whole(isSmall(length) ? unpackSync(data, upTo(length)) : await unpack(data, upTo(length)), length),
   };
 }
 

@@ -49,6 +49,15 @@ export interface TermRun {
   readonly firstIndex: Index;
 }
 
+/** The runs of consecutive entries. */
+export function runsOf(entries: readonly Entry[]): TermRun[] {
+  const runs: TermRun[] = [];
+  for (const { term, index } of entries) {
+    if (runs.at(-1)?.term !== term) runs.push({ term, firstIndex: index });
+  }
+  return runs;
+}
+
 /** Bytes an entry is charged with in every bound: its payload and a fixed cost for the rest. */
 export function entryBytes(entry: Entry): number {
   const hasPayload = entry.kind === 'command' || entry.kind === 'session';

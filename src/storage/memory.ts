@@ -2,8 +2,8 @@ import { nodeRandom } from '../doors/node-random.ts';
 import type { Random } from '../doors/random.ts';
 import { Histogram } from '../metrics/histogram.ts';
 import type { HardState } from '../raft/effect.ts';
-import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
-import { entryBytes } from '../raft/entry.ts';
+import type { ConfigurationEntry, Entry, Index, Term } from '../raft/entry.ts';
+import { entryBytes, runsOf } from '../raft/entry.ts';
 import type { ClusterId, GroupId } from '../raft/identity.ts';
 import type {
   LogFloor,
@@ -256,12 +256,4 @@ function moveFloor(group: Group, floor: LogFloor): void {
   group.entries = agrees ? group.entries.slice(floor.index - group.floor.index) : [];
   group.floor = floor;
   group.snapshots.dropBelow(floor.index);
-}
-
-function runsOf(entries: readonly Entry[]): TermRun[] {
-  const runs: TermRun[] = [];
-  for (const { term, index } of entries) {
-    if (runs.at(-1)?.term !== term) runs.push({ term, firstIndex: index });
-  }
-  return runs;
 }

@@ -1,5 +1,5 @@
-import type { Index, Term } from '../raft/entry.ts';
-import type { WriteRequest } from './contract.ts';
+import type { Entry, Index, Term } from '../raft/entry.ts';
+import type { LogPosition, WriteRequest } from './contract.ts';
 
 /** A log as it will be once everything handed over before is written. */
 export interface LogOutline {
@@ -25,17 +25,25 @@ export function mistakeIn(request: WriteRequest, log: LogOutline): string | null
   if (hardState !== undefined && hardState.term < log.ownTerm) {
     return `the hard state goes back from term ${log.ownTerm} to ${hardState.term}`;
   }
-  let index = cutFrom === undefined ? lastIndex : cutFrom - 1;
-  let term = log.termAt(index) ?? 0;
-  for (const entry of entries) {
-    if (entry.index !== index + 1) return `entry ${entry.index} was handed over where ${index + 1} follows`;
-    if (entry.term < term) return `entry ${entry.index} of term ${entry.term} follows one of term ${term}`;
-    index = entry.index;
-    term = entry.term;
-  }
+  const before = cutFrom === undefined ? lastIndex : cutFrom - 1;
+  const after = { index: before, term: log.termAt(before) ?? 0 };
+  const mistake = mistakeInOrder(entries, after);
+  if (mistake !== null) return mistake;
+  const { index, term } = entries.at(-1) ?? after;
   const ownTerm = hardState?.term ?? log.ownTerm;
   if (term > ownTerm) return `entry ${index} is of term ${term}, ahead of the hard state's ${ownTerm}`;
   return floor === undefined ? null : mistakeInFloor(floor, ownTerm, log);
+}
+
+/** Entries of a log are consecutive, and their terms never fall (paper 5.3). null when these may follow that one. */
+export function mistakeInOrder(entries: readonly Entry[], after: LogPosition): string | null {
+  let { index, term } = after;
+  for (const entry of entries) {
+    if (entry.index !== index + 1) return `entry ${entry.index} was handed over where ${index + 1} follows`;
+    if (entry.term < term) return `entry ${entry.index} of term ${entry.term} follows one of term ${term}`;
+    ({ index, term } = entry);
+  }
+  return null;
 }
 
 function mistakeInFloor(

@@ -44,10 +44,9 @@ export class Batch {
   /**
    * A cut never shares a commit with a write that it cuts into, since it would be one block. A hard state
    * is saved before the blocks of its commit, so it begins one: it must not be found without the writes
-   * before it. A floor goes alone.
+   * before it. A floor goes alone. Asked only of a batch that has a write.
    */
   accepts({ log, request }: PendingWrite): boolean {
-    if (this.writes.length === 0) return true;
     const { hardState, cutFrom, floor } = request;
     if (this.isFull || floor !== undefined) return false;
     const begins = cutFrom !== undefined || hardState !== undefined;

@@ -1,8 +1,9 @@
 import { crc32 } from '../../doors/checksum.ts';
 import { nodesWithZstd, type Work } from '../../doors/work.ts';
-import type { Entry, Term, TermRun } from '../../raft/entry.ts';
+import { type Entry, runsOf, type Term, type TermRun } from '../../raft/entry.ts';
 import { decodeEntryPayload, encodeEntryPayload } from '../../raft/entry-codec.ts';
 import type { GroupId } from '../../raft/identity.ts';
+import { bufferOf } from '../buffer-of.ts';
 import { type BlockHeader, type CodecName, headerLength, writeHeader } from './block-header.ts';
 
 const ENTRY_HEAD_BYTES = 5;
@@ -90,8 +91,8 @@ export function sealPlain({ entries, ...place }: BlockContent, seed: number): Se
 }
 
 /** Whether the stored body is what the header says; `block` is the whole block. */
-export function bodyIsIntact(header: BlockHeader, headerBytes: number, block: Buffer): boolean {
-  const body = block.subarray(headerBytes);
+export function bodyIsIntact(header: BlockHeader, block: Buffer): boolean {
+  const body = bodyOf(header, block);
   return body.length === header.bodyLength && crc32(body) === header.bodyChecksum;
 }
 
@@ -100,13 +101,8 @@ export function bodyIsIntact(header: BlockHeader, headerBytes: number, block: Bu
  *
  * @throws Error when the body, though its checksum is right, is no body: damage that the checksum missed.
  */
-export async function readEntries(
-  header: BlockHeader,
-  headerBytes: number,
-  block: Buffer,
-  work: Work,
-): Promise<Entry[]> {
-  const stored = block.subarray(headerBytes);
+export async function readEntries(header: BlockHeader, block: Buffer, work: Work): Promise<Entry[]> {
+  const stored = bodyOf(header, block);
   const raw = header.codec === 'none' ? stored : bufferOf(await decompress(header, stored, work));
   if (raw.length !== header.rawLength) throw new Error('the body has another length than its header says');
   const entries: Entry[] = [];
@@ -126,6 +122,10 @@ export async function readEntries(
   }
   if (at !== raw.length) throw new Error('the body goes on after its last entry');
   return entries;
+}
+
+function bodyOf({ group, runs }: BlockHeader, block: Buffer): Buffer {
+  return block.subarray(headerLength(group, runs.length));
 }
 
 function decompress({ codec, rawLength }: BlockHeader, stored: Buffer, work: Work): Promise<Uint8Array> {
@@ -190,16 +190,4 @@ function writeBody(
     target.set(payload, at + ENTRY_HEAD_BYTES);
     at += ENTRY_HEAD_BYTES + payload.length;
   }
-}
-
-function runsOf(entries: readonly Entry[]): TermRun[] {
-  const runs: TermRun[] = [];
-  for (const { term, index } of entries) {
-    if (runs.at(-1)?.term !== term) runs.push({ term, firstIndex: index });
-  }
-  return runs;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -1,7 +1,17 @@
-import type { SnapshotMeta } from '../contract.ts';
+import type { LogHole, SnapshotMeta } from '../contract.ts';
 import type { FloorRecord } from './floor-file.ts';
 import { type Records, recover, type Verdict } from './recover.ts';
 import { replay } from './replay.ts';
+import type { StoredBlock } from './stored-block.ts';
+
+/** A log that was judged to have holes. */
+export interface HoledLog {
+  readonly records: Records;
+  readonly floor: FloorRecord | null;
+  readonly holes: readonly LogHole[];
+  /** The blocks that make it up, in order. */
+  readonly live: readonly StoredBlock[];
+}
 
 /**
  * What a snapshot covers is not needed of the log any more, so a hole there is no loss: the log begins after the
@@ -11,21 +21,12 @@ import { replay } from './replay.ts';
  * @returns null where the snapshot covers no hole.
  */
 export function judgeAfterSnapshot(
-  records: Records,
-  floor: FloorRecord | null,
+  { records, floor, holes, live }: HoledLog,
   snapshot: SnapshotMeta | null,
 ): { readonly verdict: Verdict; readonly floor: FloorRecord } | null {
-  const verdict = recover(records);
-  if (verdict.kind !== 'holes' || snapshot === null) return null;
-  const first = verdict.holes[0]?.from ?? 0;
-  if (first > snapshot.index) return null;
-  const live = new Set(verdict.live);
-  const stored = records.blocks
-    .filter((block) => block.intact)
-    .filter(({ number }) => live.has(number))
-    .sort((a, b) => a.number - b.number)
-    .map((header) => ({ header }));
-  if (replay(stored, floor).blocks.termAt(snapshot.index) !== snapshot.term) return null;
+  const first = holes[0]?.from ?? 0;
+  if (snapshot === null || first > snapshot.index) return null;
+  if (replay(live, floor).blocks.termAt(snapshot.index) !== snapshot.term) return null;
   const { index, term, configuration } = snapshot;
   const raised = {
     index,

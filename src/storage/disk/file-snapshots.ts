@@ -1,8 +1,8 @@
-import { crc32 } from '../../doors/checksum.ts';
 import type { Index } from '../../raft/entry.ts';
 import type { Incarnation } from '../../raft/identity.ts';
 import type { SnapshotStorage } from '../contract.ts';
 import type { StorageFailed } from '../errors.ts';
+import { seedOf } from './identity-file.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
 
@@ -29,5 +29,5 @@ export interface FileSnapshots extends SnapshotStorage {
 export function fileSnapshots(options: FileSnapshotsOptions): FileSnapshots {
   const { directory, incarnation, failure } = options;
   const { disk } = options.doors ?? nodeStorageDoors();
-  return new SnapshotFiles(disk, { directory, seed: crc32(Buffer.from(incarnation, 'latin1')), failure });
+  return new SnapshotFiles(disk, { directory, seed: seedOf(incarnation), failure });
 }

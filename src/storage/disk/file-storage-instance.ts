@@ -1,4 +1,3 @@
-import { crc32 } from '../../doors/checksum.ts';
 import type { DirectoryLock } from '../../doors/disk.ts';
 import { Histogram } from '../../metrics/histogram.ts';
 import type { HardState } from '../../raft/effect.ts';
@@ -21,7 +20,7 @@ import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, writeFloor } from './floor-file.ts';
 import { FoundBlocks } from './found-blocks.ts';
 import { GroupLog } from './group-log.ts';
-import { readRecords } from './group-records.ts';
+import { groupsIn, readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { MarkFile } from './mark-file.ts';
@@ -31,8 +30,8 @@ import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
 import { scanShard } from './scan-shard.ts';
 import { type Commit, Shard, type ShardHost } from './shard.ts';
+import { shardNumberOf } from './shard-number.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
-import type { StoredBlock } from './stored-block.ts';
 
 interface OpenedShard {
   readonly shard: Shard;
@@ -101,9 +100,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   /** Of which anything is there, sorted. Of a group whose log is open it may not be told any more. */
   get groups(): GroupId[] {
-    const { hardStates, marks } = this.#files();
-    const found = this.#shards.flatMap((shard) => shard.found.groups);
-    return [...new Set([...hardStates.groups, ...marks.groups, ...found])].sort();
+    return groupsIn(this.#files(), this.#shards);
   }
 
   async adoptCluster(clusterId: ClusterId): Promise<void> {
@@ -279,7 +276,9 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   ): Promise<{ verdict: Verdict; floor: FloorRecord | null; durableFloor: FloorRecord | null }> {
     const { verdict, records, floor } = await this.#judge(group);
     if (verdict.kind !== 'holes') return { verdict, floor, durableFloor: floor };
-    const after = judgeAfterSnapshot(records, floor, await this.#snapshotsOf(group).latest());
+    const live = this.#shardOf(group).found.liveOf(group, verdict.live);
+    const holed = { records, floor, holes: verdict.holes, live };
+    const after = judgeAfterSnapshot(holed, await this.#snapshotsOf(group).latest());
     return { ...(after ?? { verdict, floor }), durableFloor: floor };
   }
 
@@ -287,13 +286,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async #makeLog(group: GroupId, verdict: OpenVerdict, floor: FloorRecord | null): Promise<GroupLog> {
     const { shard, found } = this.#shardOf(group);
     const { hardState, end, lastIndex, cutFrom, nextNumber, voidFrom } = verdict;
-    const live = new Set(verdict.live);
-    const stored = found
-      .of(group)
-      .filter((block) => block.intact)
-      .filter(({ header }) => live.has(header.number))
-      .sort((a, b) => a.header.number - b.header.number);
-    const { blocks } = replay<StoredBlock>(stored, floor);
+    const { blocks } = replay(found.liveOf(group, verdict.live), floor);
     blocks.cutFrom(cutFrom);
     const { index, term, configuration } = floor ?? { index: 0, term: 0, configuration: null };
     const recovered = await recoveredLog(shard, blocks, {
@@ -301,6 +294,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       floor: { index, term, configuration },
       lastIndex,
       damage: this.#damageOf(group, verdict),
+    }).catch((cause) => {
+      throw this.fail(`a configuration of group ${group} cannot be read`, cause);
     });
     const openRecord = { cutFrom, voidFrom, lowestNumber: floor?.lowestNumber ?? 0 };
     return new GroupLog(shard, group, {
@@ -371,7 +366,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   }
 
   #shardNumberOf(group: GroupId): number {
-    return crc32(Buffer.from(group, 'latin1')) % this.#settings.shards;
+    return shardNumberOf(group, this.#settings.shards);
   }
 }
 

@@ -1,4 +1,3 @@
-import { crc32 } from '../../doors/checksum.ts';
 import { nodesWithZstd } from '../../doors/work.ts';
 import type { NodeId } from '../../raft/identity.ts';
 import { isOptions, shown, unknownOptions } from '../../raft/option-mistakes.ts';
@@ -8,7 +7,7 @@ import { refuseBadName } from '../names.ts';
 import { type CodecName, codecs } from './block-header.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
 import { forgetStorage } from './forget.ts';
-import { FORMAT_VERSION, type IdentityRecord, readIdentity } from './identity-file.ts';
+import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from './identity-file.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
 
 export const SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -91,7 +90,7 @@ export async function openDirectory(
       const identity = known ?? newIdentity(settings, request.id);
       const isEmptied = found.kind === 'found' && identity.boot === 0;
       if (isEmptied) await forgetStorage(settings, identity);
-      const seed = crc32(Buffer.from(identity.incarnation, 'latin1'));
+      const seed = seedOf(identity.incarnation);
       const isNew = found.kind === 'none' || isEmptied;
       return await FileStorageInstance.open(settings, { identity, isNew, seed, lock });
     } catch (error) {

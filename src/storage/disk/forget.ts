@@ -32,7 +32,7 @@ export async function forgetStorage(settings: FileStorageSettings, identity: Ide
   await removeFiles(disk, directory, FILES);
 }
 
-/** The folder stays: the door of the disk removes none. */
+/** The folder stays: an empty one is as good as none. */
 async function removeFiles(disk: Disk, folder: string, names: RegExp): Promise<void> {
   for (const name of await disk.list(folder)) if (names.test(name)) await disk.remove(`${folder}/${name}`);
   await disk.syncDirectory(folder);

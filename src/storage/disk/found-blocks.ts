@@ -1,5 +1,6 @@
 import type { GroupId } from '../../raft/identity.ts';
 import type { Scan, ScannedBlock } from './backends/backend.ts';
+import type { StoredBlock } from './stored-block.ts';
 import type { StrayBytes } from './stray-bytes.ts';
 
 /**
@@ -30,6 +31,19 @@ export class FoundBlocks {
 
   of(group: GroupId): readonly ScannedBlock[] {
     return this.#byGroup.get(group) ?? [];
+  }
+
+  /** The whole ones of a group, in the order of their numbers. */
+  wholeOf(group: GroupId): StoredBlock[] {
+    return this.of(group)
+      .filter((block) => block.intact)
+      .sort((a, b) => a.header.number - b.header.number);
+  }
+
+  /** Those that make up the log, in order, by the numbers that a verdict gives. */
+  liveOf(group: GroupId, numbers: readonly number[]): StoredBlock[] {
+    const live = new Set(numbers);
+    return this.wholeOf(group).filter(({ header }) => live.has(header.number));
   }
 
   forget(group: GroupId): void {

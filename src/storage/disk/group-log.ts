@@ -7,11 +7,10 @@ import type { LogFloor, LogHole, LogStorage, RecoveredLog, WriteRequest } from '
 import { EntriesGone, type StorageFailed } from '../errors.ts';
 import { mistakeIn } from '../write-mistake.ts';
 import type { Backend } from './backends/backend.ts';
-import { bodyIsIntact, readEntries } from './block.ts';
-import { headerLength, type LogEnd } from './block-header.ts';
+import type { LogEnd } from './block-header.ts';
 import { isHole, type LiveBlock, type LiveBlocks } from './live-blocks.ts';
 import type { OpenRecord } from './open-record.ts';
-import type { StoredBlock } from './stored-block.ts';
+import { entriesOf, type StoredBlock } from './stored-block.ts';
 import { TermRuns } from './term-runs.ts';
 
 /** What a log asks of the shard it lives in. */
@@ -113,12 +112,6 @@ export class GroupLog implements LogStorage {
     return this.blocks.gaps({ floorIndex: this.floor.index, lastIndex: this.end.index }).filter(isHole);
   }
 
-  /** The log's last entry before the first that is missing. */
-  lastIndexBefore(holes: readonly LogHole[]): Index {
-    const [first] = holes;
-    return first === undefined ? this.end.index : first.from - 1;
-  }
-
   async read({ from, to, bytesMax }: { from: Index; to: Index; bytesMax: number }): Promise<Entry[]> {
     const entries: Entry[] = [];
     let bytes = 0;
@@ -166,13 +159,10 @@ export class GroupLog implements LogStorage {
 
   /** null when the block was compacted away while it was being read: then its bytes say nothing of the disk. */
   async #entriesOf({ block }: LiveBlock<StoredBlock>, index: Index): Promise<Entry[] | null> {
-    const { header, location } = block;
+    const { header } = block;
     if (this.#shard.failure !== null) throw this.#shard.failure;
     try {
-      const bytes = await this.#shard.backend.read(location);
-      const start = headerLength(header.group, header.runs.length);
-      if (!bodyIsIntact(header, start, bytes)) throw new Error('its checksum is wrong');
-      return await readEntries(header, start, bytes, this.#shard.work);
+      return await entriesOf(block, this.#shard);
     } catch (cause) {
       if (this.#blockOf(index)?.block.header.number !== header.number) return null;
       const last = header.firstIndex + header.entryCount - 1;

@@ -15,6 +15,15 @@ export interface RecordPlaces {
   readonly marks: MarkFile;
 }
 
+/** The groups of which anything is there, sorted; `shards` is what was found in each. */
+export function groupsIn(
+  { hardStates, marks }: Pick<RecordPlaces, 'hardStates' | 'marks'>,
+  shards: readonly { readonly found: FoundBlocks }[],
+): GroupId[] {
+  const found = shards.flatMap((shard) => shard.found.groups);
+  return [...new Set([...hardStates.groups, ...marks.groups, ...found])].sort();
+}
+
 /** What a directory shows of one group, as `recover` takes it, and its floor; null when that is damaged too. */
 export async function readRecords(
   group: GroupId,

@@ -5,7 +5,7 @@ import type { DecodedRecord } from './record.ts';
 import type { FoundHardState } from './recover.ts';
 import { SlotFile } from './slot-file.ts';
 
-const NAMES = ['hard-state-1', 'hard-state-2'] as const;
+export const hardStateNames = ['hard-state-1', 'hard-state-2'] as const;
 
 interface Slot {
   readonly group: GroupId;
@@ -38,13 +38,13 @@ export class HardStateFiles {
   /** Whether at least one of the files is there: both are made before a storage's identity is. */
   static async exist(disk: Disk, directory: string): Promise<boolean> {
     const names = await disk.list(directory);
-    return NAMES.some((name) => names.includes(name));
+    return hardStateNames.some((name) => names.includes(name));
   }
 
   /** Makes what is missing; the caller syncs the folder. Changes nothing that is there. */
   static async open(disk: Disk, directory: string, seed: number): Promise<HardStateFiles> {
-    const first = await SlotFile.open(disk, `${directory}/${NAMES[0]}`, seed);
-    const second = await SlotFile.open(disk, `${directory}/${NAMES[1]}`, seed);
+    const first = await SlotFile.open(disk, `${directory}/${hardStateNames[0]}`, seed);
+    const second = await SlotFile.open(disk, `${directory}/${hardStateNames[1]}`, seed);
     const files = new HardStateFiles([first, second]);
     const [a, b] = [await first.readAll(), await second.readAll()];
     for (let place = 0; place < Math.max(a.length, b.length); place += 1) {

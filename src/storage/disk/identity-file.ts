@@ -1,3 +1,4 @@
+import { crc32 } from '../../doors/checksum.ts';
 import type { Disk } from '../../doors/disk.ts';
 import type { ClusterId, Incarnation, NodeId } from '../../raft/identity.ts';
 import { readRecordFile, replaceRecordFile } from './record.ts';
@@ -18,6 +19,11 @@ export interface IdentityRecord {
   readonly clusterId: ClusterId | null;
   readonly shards: number;
   readonly backend: 'files' | 'level';
+}
+
+/** What all other checksums of a storage begin with, so that a file or block of another storage is none of its own. */
+export function seedOf(incarnation: Incarnation): number {
+  return crc32(Buffer.from(incarnation, 'latin1'));
 }
 
 export type FoundIdentity =

@@ -28,6 +28,12 @@ export function isHole(gap: Gap): gap is Gap & LogHole {
   return gap.anchor !== null;
 }
 
+/** The last entry before the first that is missing. */
+export function lastBefore(gaps: readonly { readonly from: Index }[], end: { readonly index: Index }): Index {
+  const [first] = gaps;
+  return first === undefined ? end.index : first.from - 1;
+}
+
 /**
  * Which block holds which entry of a log: pieces of blocks in the order of their indexes.
  *
@@ -60,14 +66,19 @@ export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
   fill(block: B): void {
     const { firstIndex, entryCount } = block.header;
     const lastIndex = firstIndex + entryCount - 1;
-    const below = this.#pieces
-      .filter((piece) => piece.firstIndex < firstIndex)
-      .map((piece) => ({ ...piece, lastIndex: Math.min(piece.lastIndex, firstIndex - 1) }));
-    const above = this.#pieces
-      .filter((piece) => piece.lastIndex > lastIndex)
-      .map((piece) => ({ ...piece, firstIndex: Math.max(piece.firstIndex, lastIndex + 1) }));
-    this.#pieces = [...below, { block, firstIndex, lastIndex, age: this.#age }, ...above];
-    this.#settleDoubts();
+    const from = this.#positionOf((piece) => piece.lastIndex >= firstIndex);
+    const to = this.#positionOf((piece) => piece.firstIndex > lastIndex);
+    const [lowest, highest] = [this.#pieces[from], this.#pieces[to - 1]];
+    const placed: LiveBlock<B>[] = [{ block, firstIndex, lastIndex, age: this.#age }];
+    // Of all in its place only the first and the last may reach beyond it; they may be one.
+    if (lowest !== undefined && lowest.firstIndex < firstIndex) {
+      placed.unshift({ ...lowest, lastIndex: firstIndex - 1 });
+    }
+    if (highest !== undefined && highest.lastIndex > lastIndex) {
+      placed.push({ ...highest, firstIndex: lastIndex + 1 });
+    }
+    this.#pieces.splice(from, to - from, ...placed);
+    if (this.#hasDoubts) this.#settleDoubts();
   }
 
   /** @returns whether there was anything from there on. */
@@ -179,6 +190,12 @@ export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
     this.#pieces = [];
     this.#named = [];
     this.#hasDoubts = false;
+  }
+
+  /** Of the first piece that is so; behind the last one when none is. */
+  #positionOf(isSo: (piece: LiveBlock<B>) => boolean): number {
+    const position = this.#pieces.findIndex(isSo);
+    return position === -1 ? this.#pieces.length : position;
   }
 
   /** From the top down: whatever is found to be part of the log takes all of its age below it along. */

@@ -75,7 +75,12 @@ export class MarkFile {
 
   /** Neither number ever goes back. */
   set(group: GroupId, moved: Partial<Mark>): void {
-    this.#marks.set(group, { ...this.find(group), ...moved });
+    const known = this.find(group);
+    // Field by field, since it is done for every block: two spread objects take three times as long.
+    this.#marks.set(group, {
+      durableNumber: moved.durableNumber ?? known.durableNumber,
+      lowestNumber: moved.lowestNumber ?? known.lowestNumber,
+    });
     this.#unwritten.add(group);
     this.#write();
     this.#timer ??= this.#clock.setTimer(IDLE_MS, () => this.#onIdle());

@@ -16,15 +16,16 @@ export function refuseMissingCodec(
 ): void {
   if (work.zstd !== null) return;
   const { directory, group, lowestNumber } = where;
-  const unreadable = blocks.flatMap((block) =>
-    block.intact && block.header.codec === 'zstd' && block.header.number >= lowestNumber
-      ? [block.header.number]
-      : [],
-  );
-  if (unreadable.length === 0) return;
+  let [count, first] = [0, Number.POSITIVE_INFINITY];
+  for (const block of blocks) {
+    if (!block.intact || block.header.codec !== 'zstd' || block.header.number < lowestNumber) continue;
+    count += 1;
+    first = Math.min(first, block.header.number);
+  }
+  if (count === 0) return;
   throw new StorageRefused(
     'missing-codec',
-    `${directory}: ${unreadable.length} blocks of group ${group}, from block ${Math.min(...unreadable)} on, are ` +
-      `compressed with zstd, which this Node does not have. Open it with ${nodesWithZstd}.`,
+    `${directory}: ${count} blocks of group ${group}, from block ${first} on, are compressed with zstd, which this ` +
+      `Node does not have. Open it with ${nodesWithZstd}.`,
   );
 }

@@ -1,5 +1,6 @@
 import { crc32 } from '../../doors/checksum.ts';
 import type { Disk } from '../../doors/disk.ts';
+import { bufferOf } from '../buffer-of.ts';
 
 const MAGIC = 0x4b_52_45_43;
 export const RECORD_HEAD_BYTES = 12;
@@ -78,8 +79,7 @@ export async function readWholeFile(disk: Disk, path: string): Promise<Buffer | 
     throw error;
   }
   try {
-    const bytes = await file.read(0, await file.size());
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return bufferOf(await file.read(0, await file.size()));
   } finally {
     await file.close();
   }

@@ -2,7 +2,7 @@ import type { HardState } from '../../raft/effect.ts';
 import type { Index, Term, TermRun } from '../../raft/entry.ts';
 import type { LogHole, LogPosition } from '../contract.ts';
 import type { BlockHeader, LogEnd } from './block-header.ts';
-import { isHole } from './live-blocks.ts';
+import { isHole, lastBefore } from './live-blocks.ts';
 import { replay } from './replay.ts';
 
 /** What the disk shows of one group. Facts only; `recover` says what they mean. */
@@ -210,18 +210,17 @@ function openingWithoutTail(
   };
 }
 
-function lastBefore(gaps: readonly { readonly from: Index }[], end: LogEnd): Index {
-  const [first] = gaps;
-  return first === undefined ? end.index : first.from - 1;
-}
-
 function asBlock(header: IntactBlock): { readonly header: IntactBlock } {
   return { header };
 }
 
-function voidedBy(blocks: readonly IntactBlock[]): (number: number) => boolean {
+/** Which numbers open records say were never part of the log. */
+export function voidedBy(
+  blocks: readonly Pick<BlockHeader, 'number' | 'voidFrom'>[],
+): (number: number) => boolean {
   const ranges = blocks
-    .filter(({ voidFrom }) => voidFrom > 0)
+    // Every clean opening leaves one that voids nothing.
+    .filter(({ number, voidFrom }) => voidFrom > 0 && voidFrom < number)
     .map(({ number, voidFrom }) => ({ from: voidFrom, to: number - 1 }));
   return (number) => ranges.some(({ from, to }) => from <= number && number <= to);
 }

@@ -7,9 +7,13 @@ import type { LiveBlocks } from './live-blocks.ts';
 import { readConfigurations } from './read-configurations.ts';
 import type { StoredBlock } from './stored-block.ts';
 
-/** A log up to `lastIndex`, the entry before the first that is missing. Reads the blocks that have configurations. */
+/**
+ * A log up to `lastIndex`, the entry before the first that is missing. Reads the blocks that have configurations.
+ *
+ * @throws Error when one of them cannot be read.
+ */
 export async function recoveredLog(
-  { backend, work }: { readonly backend: Backend; readonly work: Work },
+  by: { readonly backend: Backend; readonly work: Work },
   blocks: LiveBlocks<StoredBlock>,
   known: {
     readonly hardState: HardState;
@@ -19,6 +23,6 @@ export async function recoveredLog(
   },
 ): Promise<RecoveredLog> {
   const range = { floorIndex: known.floor.index, lastIndex: known.lastIndex };
-  const configurations = await readConfigurations(backend, blocks, range, work);
+  const configurations = await readConfigurations(by, blocks, range);
   return { ...known, runs: blocks.runs(range), configurations };
 }

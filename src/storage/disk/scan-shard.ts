@@ -1,3 +1,4 @@
+import { isDamagedDatabase } from '../../doors/database.ts';
 import { StorageRefused } from '../errors.ts';
 import type { Backend, Scan } from './backends/backend.ts';
 
@@ -21,12 +22,12 @@ async function closingOnFailure<T>(backend: Backend, body: () => Promise<T>): Pr
   }
 }
 
-/** A database that does not open is damage; a disk that does not answer is not. */
+/** A database that is damaged is told as such; what a disk did is left as it is. */
 async function refusingDamage<T>(folder: string, body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isDamagedDatabase(error)) throw error;
     throw new StorageRefused(
       'damaged',
       `${folder}: the database does not open, so all of its blocks are missing. Keep a copy; restore the ` +
@@ -34,11 +35,4 @@ async function refusingDamage<T>(folder: string, body: () => Promise<T>): Promis
       { cause: error },
     );
   }
-}
-
-/** A file of the database that another one names, and that is not there, is damage as well. */
-function isDamage(error: unknown): boolean {
-  const { code, cause } = error as { code?: string; cause?: { code?: string; message?: string } };
-  if (code === 'LEVEL_CORRUPTION' || cause?.code === 'LEVEL_CORRUPTION') return true;
-  return cause?.code === 'LEVEL_IO_ERROR' && /no such file/i.test(cause.message ?? '');
 }

@@ -4,6 +4,7 @@ import type { Entry, Index, Term } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { LogFloor, RecoveredLog, WriteRequest } from '../contract.ts';
 import type { StorageFailed } from '../errors.ts';
+import { mistakeInRepair } from '../repair-mistake.ts';
 import type { Backend } from './backends/backend.ts';
 import { Batch, type Draft, type PendingWrite, pack } from './batch.ts';
 import { type BlockPlace, type SealedBlock, seal, sealPlain } from './block.ts';
@@ -12,9 +13,9 @@ import { Compression } from './compression.ts';
 import { describeHoles } from './describe-verdict.ts';
 import type { FloorRecord } from './floor-file.ts';
 import type { GroupLog, LogShard } from './group-log.ts';
+import { lastBefore } from './live-blocks.ts';
 import { openRecordContent } from './open-record.ts';
 import { recoveredLog } from './recovered-log.ts';
-import { mistakeInRepair } from './repair-mistake.ts';
 
 /**
  * How many batches are packed before their turn. One is packed while the one before it syncs; a second keeps
@@ -209,7 +210,7 @@ export class Shard implements LogShard {
       await this.#host.saveHardState(log.group, hardState);
       log.hardState = hardState;
     }
-    for (const { log } of drafts) await this.begin(log);
+    for (const { log } of drafts) if (log.openRecord !== null) await this.begin(log);
     const sealed = await this.#seal(drafts);
     if (sealed.length > 0) await this.#append(sealed);
     for (const { log, request } of writes) {
@@ -240,7 +241,7 @@ export class Shard implements LogShard {
     const holes = log.holes();
     const report = `${log.place}: ${describeHoles(holes, { end, missing: [] })}`;
     const damage = holes.length === 0 ? null : { holes, end: { index: end.index, term: end.term }, report };
-    const lastIndex = log.lastIndexBefore(holes);
+    const lastIndex = lastBefore(holes, end);
     try {
       return await recoveredLog(this, log.blocks, { hardState, floor, lastIndex, damage });
     } catch (cause) {
@@ -319,7 +320,7 @@ export class Shard implements LogShard {
   async #moveFloor(log: GroupLog, floor: LogFloor): Promise<void> {
     const { index, term } = floor;
     // Where it lies in what is missing, or behind it, the log is replaced: whoever wrote it knew of no such entry.
-    const isWithin = index <= log.lastIndexBefore(log.holes());
+    const isWithin = index <= lastBefore(log.holes(), log.end);
     const agrees = index === log.floor.index || (isWithin && log.termAt(index) === term);
     if (!agrees) log.blocks.clear();
     const needed = log.blocks.dropThrough(index, log.nextNumber);

@@ -1,4 +1,5 @@
 import type { Disk, DiskFile } from '../../doors/disk.ts';
+import { bufferOf } from '../buffer-of.ts';
 import { type DecodedRecord, decodeRecord, encodeRecord } from './record.ts';
 
 /** One sector, which a disk writes whole or not at all; a torn one shows by its checksum. */
@@ -21,8 +22,7 @@ export class SlotFile {
 
   /** Every slot, in order. */
   async readAll(): Promise<DecodedRecord[]> {
-    const bytes = await this.#file.read(0, await this.#file.size());
-    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const all = bufferOf(await this.#file.read(0, await this.#file.size()));
     const slots: DecodedRecord[] = [];
     for (let at = 0; at < all.length; at += SLOT_BYTES) {
       slots.push(decodeRecord(all.subarray(at, at + SLOT_BYTES), this.#seed));

@@ -1,3 +1,4 @@
+import { bufferOf } from '../buffer-of.ts';
 import type { SnapshotMeta } from '../contract.ts';
 import { StorageFailed } from '../errors.ts';
 import { decodeRecord, encodeRecord, RECORD_HEAD_BYTES, recordLength } from './record.ts';
@@ -47,8 +48,4 @@ export async function readSnapshotRecord(
   if (length > RECORD_BYTES_MAX) return null;
   const record = decodeRecord(length <= head.length ? head : bufferOf(await read(0, length)), seed);
   return record.kind === 'value' ? (record.value as SnapshotMeta) : null;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -8,6 +8,7 @@ import {
   decodeBackupPrefix,
   encodeBackupTrailer,
 } from '../backup-format.ts';
+import { bufferOf } from '../buffer-of.ts';
 import { RecoveryRefused } from '../errors.ts';
 import { codeOf } from './folder-tree.ts';
 
@@ -121,8 +122,7 @@ async function* bytesOf(
 
 async function readBuffer(file: DiskFile, path: string, offset: number, length: number): Promise<Buffer> {
   try {
-    const bytes = await file.read(offset, length);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return bufferOf(await file.read(offset, length));
   } catch (cause) {
     throw new RecoveryRefused('unreadable', `${path}: ${(cause as Error).message}`, { cause });
   }

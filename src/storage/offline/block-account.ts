@@ -1,4 +1,3 @@
-import type { ScannedBlock } from '../disk/backends/backend.ts';
 import { type BlockHeader, type CodecName, headerLength } from '../disk/block-header.ts';
 import type { Finding } from './finding.ts';
 import type { JudgedGroup, StoppedDirectory } from './stopped-directory.ts';
@@ -20,10 +19,8 @@ export interface CodecAccount {
   readonly rawBytes: number;
 }
 
-type WholeBlock = Extract<ScannedBlock, { intact: true }>;
-
 export function accountOfBlocks({ group, shard }: JudgedGroup): BlockAccount {
-  const headers = wholeBlocksOf(shard.found.of(group)).map(({ header }) => header);
+  const headers = shard.found.wholeOf(group).map(({ header }) => header);
   const sum = (of: readonly BlockHeader[], value: (header: BlockHeader) => number): number =>
     of.reduce((total, header) => total + value(header), 0);
   const codecs = [...new Set(headers.map(({ codec }) => codec))].sort();
@@ -61,13 +58,13 @@ export function brokenBlocks({ group, shard, floor }: JudgedGroup): Finding[] {
 export async function undecodableBlocks(stopped: StoppedDirectory, judged: JudgedGroup): Promise<Finding[]> {
   const { group, shard } = judged;
   const findings: Finding[] = [];
-  const blocks = wholeBlocksOf(shard.found.of(group));
-  for (const [done, { header, location }] of blocks.entries()) {
+  const blocks = shard.found.wholeOf(group);
+  for (const [done, block] of blocks.entries()) {
     stopped.step({ doing: `decoding blocks of group ${group}`, done, all: blocks.length });
     try {
-      await stopped.entriesOf(shard, header, location);
+      await stopped.entriesOf(shard, block);
     } catch (error) {
-      const { number, firstIndex, entryCount } = header;
+      const { number, firstIndex, entryCount } = block.header;
       const entries = { from: firstIndex, to: firstIndex + entryCount - 1 };
       const why = error instanceof Error ? error.message : String(error);
       findings.push({
@@ -81,8 +78,4 @@ export async function undecodableBlocks(stopped: StoppedDirectory, judged: Judge
     }
   }
   return findings;
-}
-
-export function wholeBlocksOf(found: readonly ScannedBlock[]): WholeBlock[] {
-  return found.filter((block) => block.intact).sort((a, b) => a.header.number - b.header.number);
 }

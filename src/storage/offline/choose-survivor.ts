@@ -1,4 +1,6 @@
-import { agreementOf, compareLogs, type HeldLog, lastOf, type Position, termHeldAt } from './held-log.ts';
+import type { Index } from '../../raft/entry.ts';
+import type { LogPosition } from '../contract.ts';
+import { agreementOf, compareLogs, type HeldLog, lastOf, termHeldAt } from './held-log.ts';
 
 /** Which log a cluster is recovered from, and what of the others it lacks. */
 export interface Choice {
@@ -11,8 +13,8 @@ export interface Choice {
 export interface LeftOut {
   /** Position in the list. */
   readonly by: number;
-  readonly from: Position['index'];
-  readonly to: Position;
+  readonly from: Index;
+  readonly to: LogPosition;
 }
 
 /**

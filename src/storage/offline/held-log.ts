@@ -1,17 +1,12 @@
 import type { Index, Term, TermRun } from '../../raft/entry.ts';
-
-/** Where an entry stands, and the term it is of. */
-export interface Position {
-  readonly index: Index;
-  readonly term: Term;
-}
+import type { LogPosition } from '../contract.ts';
 
 /** What a replica holds, as far as it can be compared with another's: no entry is read for it. */
 export interface HeldLog {
   /** All zero without a snapshot. Everything up to it is committed, and in the snapshot. */
-  readonly snapshot: Position;
+  readonly snapshot: LogPosition;
   /** The log begins after it; not above the snapshot. */
-  readonly floor: Position;
+  readonly floor: LogPosition;
   readonly runs: readonly TermRun[];
   readonly lastIndex: Index;
 }
@@ -22,7 +17,7 @@ export function termHeldAt(log: HeldLog, index: Index): Term | null {
   return runAt(log, index).term;
 }
 
-export function lastOf(log: HeldLog): Position {
+export function lastOf(log: HeldLog): LogPosition {
   return { index: log.lastIndex, term: runAt(log, log.lastIndex).term };
 }
 

@@ -1,9 +1,10 @@
 import { crc32 } from '../../doors/checksum.ts';
 import { isVoter } from '../../raft/configuration.ts';
 import type { ClusterId, GroupId, MemberId } from '../../raft/identity.ts';
+import type { LogPosition } from '../contract.ts';
 import { RecoveryRefused } from '../errors.ts';
 import { chooseSurvivor } from './choose-survivor.ts';
-import { lastOf, type Position } from './held-log.ts';
+import { lastOf } from './held-log.ts';
 import type { NewMember } from './new-members.ts';
 import type { Held, Survivor } from './survivor.ts';
 
@@ -22,9 +23,9 @@ export interface RecoveryAccount {
   /** The one whose log the new cluster begins with. */
   readonly chosen: SoundSurvivor;
   /** The last entry that the new cluster holds. */
-  readonly last: Position;
+  readonly last: LogPosition;
   /** What others hold and the chosen one does not: it is not in the new cluster. */
-  readonly leftOut: readonly { readonly by: Survivor; readonly from: number; readonly to: Position }[];
+  readonly leftOut: readonly { readonly by: Survivor; readonly from: number; readonly to: LogPosition }[];
   /** By the chosen one's configuration: these survivors could go on by themselves, and nothing needs to be lost. */
   readonly isQuorum: boolean;
   /** How many of its voters the undamaged survivors are. */

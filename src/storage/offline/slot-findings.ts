@@ -1,11 +1,10 @@
 import type { GroupId } from '../../raft/identity.ts';
+import { hardStateNames } from '../disk/hard-state-file.ts';
 import type { DecodedRecord } from '../disk/record.ts';
 import { SlotFile } from '../disk/slot-file.ts';
 import type { Finding } from './finding.ts';
 import { namesIn } from './folder-tree.ts';
 import type { StoppedDirectory } from './stopped-directory.ts';
-
-const COPIES = ['hard-state-1', 'hard-state-2'] as const;
 
 /**
  * The small records that are kept twice, so that one of them may be damaged and nothing is lost: which are. A record
@@ -13,7 +12,7 @@ const COPIES = ['hard-state-1', 'hard-state-2'] as const;
  */
 export async function findingsInSlots(stopped: StoppedDirectory): Promise<Finding[]> {
   const names = (await namesIn(stopped.disk, stopped.directory)) ?? [];
-  const missing = [...COPIES, 'mark'].filter((name) => !names.includes(name));
+  const missing = [...hardStateNames, 'mark'].filter((name) => !names.includes(name));
   return [
     ...missing.map((file): Finding => ({ kind: 'damage', file, what: `the file ${file} is missing` })),
     ...(missing.some(isCopy) ? [] : await findingsInHardStates(stopped)),
@@ -22,12 +21,15 @@ export async function findingsInSlots(stopped: StoppedDirectory): Promise<Findin
 }
 
 async function findingsInHardStates(stopped: StoppedDirectory): Promise<Finding[]> {
-  const [first, second] = [await slotsOf(stopped, COPIES[0]), await slotsOf(stopped, COPIES[1])];
+  const [first, second] = [
+    await slotsOf(stopped, hardStateNames[0]),
+    await slotsOf(stopped, hardStateNames[1]),
+  ];
   const findings: Finding[] = [];
   for (let place = 0; place < Math.max(first.length, second.length); place += 1) {
     for (const [file, slot, other] of [
-      [COPIES[0], first[place], second[place]],
-      [COPIES[1], second[place], first[place]],
+      [hardStateNames[0], first[place], second[place]],
+      [hardStateNames[1], second[place], first[place]],
     ] as const) {
       const why = slot?.kind === 'invalid' ? 'damaged' : isGone(slot, other) ? 'gone' : null;
       if (why !== null)
@@ -67,5 +69,5 @@ async function slotsOf(stopped: StoppedDirectory, name: string): Promise<Decoded
 }
 
 function isCopy(name: string): boolean {
-  return (COPIES as readonly string[]).includes(name);
+  return (hardStateNames as readonly string[]).includes(name);
 }

@@ -1,21 +1,20 @@
-import { crc32 } from '../../doors/checksum.ts';
 import type { DirectoryLock, Disk } from '../../doors/disk.ts';
 import type { Entry } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
-import type { Backend, BlockLocation, Scan } from '../disk/backends/backend.ts';
+import type { Backend, Scan } from '../disk/backends/backend.ts';
 import { makeBackend } from '../disk/backends/make-backend.ts';
-import { readEntries } from '../disk/block.ts';
-import { type BlockHeader, headerLength } from '../disk/block-header.ts';
 import { SEGMENT_BYTES } from '../disk/file-storage.ts';
 import type { FloorRecord } from '../disk/floor-file.ts';
 import { FoundBlocks } from '../disk/found-blocks.ts';
-import { type RecordPlaces, readRecords } from '../disk/group-records.ts';
-import { HardStateFiles } from '../disk/hard-state-file.ts';
-import { FORMAT_VERSION, type IdentityRecord, readIdentity } from '../disk/identity-file.ts';
+import { groupsIn, type RecordPlaces, readRecords } from '../disk/group-records.ts';
+import { HardStateFiles, hardStateNames } from '../disk/hard-state-file.ts';
+import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from '../disk/identity-file.ts';
 import { MarkFile } from '../disk/mark-file.ts';
 import { type FoundHardState, recover, type Verdict } from '../disk/recover.ts';
 import { scanShard } from '../disk/scan-shard.ts';
+import { shardNumberOf } from '../disk/shard-number.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
+import { entriesOf, type StoredBlock } from '../disk/stored-block.ts';
 import { StrayBytes } from '../disk/stray-bytes.ts';
 import { InspectionRefused } from '../errors.ts';
 import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
@@ -42,7 +41,6 @@ export interface StoppedShard {
   readonly number: number;
   readonly backend: Backend;
   readonly found: FoundBlocks;
-  readonly scan: Scan;
   /** Why nothing of it can be read; null when it was read. */
   readonly broken: string | null;
 }
@@ -108,7 +106,7 @@ export class StoppedDirectory {
     this.directory = directory;
     this.identity = identity;
     this.disk = disk;
-    this.seed = crc32(Buffer.from(identity.incarnation, 'latin1'));
+    this.seed = seedOf(identity.incarnation);
     this.#options = options;
   }
 
@@ -127,13 +125,11 @@ export class StoppedDirectory {
 
   /** Of which anything is there, sorted. */
   get groups(): GroupId[] {
-    const { hardStates, marks } = this.#opened();
-    const found = this.shards.flatMap((shard) => shard.found.groups);
-    return [...new Set([...hardStates.groups, ...marks.groups, ...found])].sort();
+    return groupsIn(this.#opened(), this.shards);
   }
 
   async judge(group: GroupId): Promise<JudgedGroup> {
-    const shard = this.shards[crc32(Buffer.from(group, 'latin1')) % this.identity.shards];
+    const shard = this.shards[shardNumberOf(group, this.identity.shards)];
     if (shard === undefined) throw new Error(`there is no shard for group ${group}`);
     const { hardStates } = this.#opened();
     const { records, floor } = await readRecords(group, this.#opened(), shard.found);
@@ -143,15 +139,9 @@ export class StoppedDirectory {
     return { group, shard, verdict: recover({ ...records, hardState }), hardState, floor };
   }
 
-  /** The entries of a block that was found whole. @throws Error when they cannot be decoded. */
-  async entriesOf(shard: StoppedShard, header: BlockHeader, location: BlockLocation): Promise<Entry[]> {
-    const bytes = await shard.backend.read(location);
-    return readEntries(
-      header,
-      headerLength(header.group, header.runs.length),
-      bytes,
-      this.#options.doors.work,
-    );
+  /** The entries of a block that was found whole. @throws Error when they cannot be read or decoded. */
+  entriesOf({ backend }: StoppedShard, block: StoredBlock): Promise<Entry[]> {
+    return entriesOf(block, { backend, work: this.#options.doors.work });
   }
 
   /** Before each piece of work. @throws the signal's reason. */
@@ -171,15 +161,14 @@ export class StoppedDirectory {
     const name = `shard-${number}`;
     const path = `${this.directory}/${name}`;
     const isThere = (await namesIn(this.disk, path)) !== null;
-    const { backend, shards } = this.identity;
+    const { backend } = this.identity;
     // A database opens itself as soon as it is made, so not even one of a missing folder is made in the directory.
     const folder = backend === 'level' ? `${this.#options.scratch}/${name}` : path;
     if (backend === 'level' && isThere) await this.#copy(name, folder);
     const doors = { ...this.#options.doors, disk: this.disk };
-    const settings = { directory: this.directory, backend, shards, codec: 'none', doors } as const;
-    const opened = makeBackend({ ...settings, segmentBytes: SEGMENT_BYTES }, folder, this.seed);
+    const opened = makeBackend({ backend, segmentBytes: SEGMENT_BYTES, doors }, folder, this.seed);
     const shard = (scan: Scan, broken: string | null): StoppedShard => {
-      return { number, backend: opened, found: new FoundBlocks(scan), scan, broken };
+      return { number, backend: opened, found: new FoundBlocks(scan), broken };
     };
     if (!isThere) return shard(nothing, `${name} is missing, and with it all of its blocks`);
     try {
@@ -265,7 +254,7 @@ async function identityOf(
 
 /** The identity is written last when a storage is made: before it these files are there, and empty. */
 async function hasLog(disk: Disk, directory: string, names: readonly string[]): Promise<boolean> {
-  for (const name of ['hard-state-1', 'hard-state-2', 'mark']) {
+  for (const name of [...hardStateNames, 'mark']) {
     if (!names.includes(name)) continue;
     const file = await disk.open(`${directory}/${name}`);
     const size = await file.size().finally(() => file.close());

@@ -30,8 +30,8 @@ async function sealWith(content: BlockContent, codec: CodecName): Promise<Sealed
 /** What a reader makes of the bytes; null when it refuses them. */
 async function unseal(bytes: Buffer, withSeed = seed): Promise<Entry[] | null> {
   const parsed = parseHeader(bytes, withSeed);
-  if (!parsed.valid || !bodyIsIntact(parsed.header, parsed.length, bytes)) return null;
-  return readEntries(parsed.header, parsed.length, bytes, work);
+  if (!parsed.valid || !bodyIsIntact(parsed.header, bytes)) return null;
+  return readEntries(parsed.header, bytes, work);
 }
 
 /** Consecutive entries whose terms rise by the steps; a null payload is a no-op. */

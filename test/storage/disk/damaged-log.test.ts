@@ -390,6 +390,27 @@ describe('a block that is damaged while its log is open', () => {
     expect((await place.opened()).outcome).toBe('holes');
   });
 
+  it('poisons the files storage when its configurations are read for a log that is opened', async () => {
+    const place = await Place.written('files');
+    await place.machine.live(
+      async (storage) => {
+        const instance = await storage.open({ id: 'n1' });
+        place.machine.strikeLive('00000000000000ff');
+        await expect(instance.openLog('orders')).rejects.toMatchObject({
+          code: 'KONTIKI_STORAGE_FAILED',
+          message: expect.stringContaining('its checksum is wrong'),
+        });
+        await expect(instance.openLog('others')).rejects.toMatchObject({ code: 'KONTIKI_STORAGE_FAILED' });
+      },
+      { power: false },
+    );
+    const { recovered, outcome } = await place.opened();
+    expect({ outcome, configurations: recovered.configurations }).toEqual({
+      outcome: 'holes',
+      configurations: [],
+    });
+  });
+
   it('poisons the level storage when it is gone, and is a hole for the next', async () => {
     const place = await Place.written('level');
     await place.machine.live(

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { nodeWork } from '../../../src/doors/node-work.ts';
 import type { Work } from '../../../src/doors/work.ts';
+import { refuseMissingCodec } from '../../../src/storage/disk/missing-codec.ts';
 import { StorageRefused } from '../../../src/storage/errors.ts';
 import { fileStorage, type Storage, type StorageDoors } from '../../../src/storage/index.ts';
 import { type BackendName, Machine } from './machine.ts';
@@ -79,6 +81,36 @@ describe.each(['files', 'level'] as const)('a log of the %s backend compressed w
         await later.close();
       },
       { power: false },
+    );
+  });
+});
+
+describe('a log of very many blocks compressed with zstd', () => {
+  it('is refused as one of a few is', () => {
+    const header = {
+      group: 'a',
+      firstIndex: 1,
+      entryCount: 1,
+      runs: [],
+      predecessor: { number: 0, index: 0, term: 0 },
+      hardStateTerm: 1,
+      durableNumber: 0,
+      voidFrom: 0,
+      repairs: false,
+      hasConfiguration: false,
+      commitOffset: 0,
+      codec: 'zstd',
+      bodyLength: 0,
+      rawLength: 0,
+      bodyChecksum: 0,
+    } as const;
+    const location = { backendLocation: null };
+    const blocks = Array.from({ length: 200_000 }, (_, at) => {
+      return { intact: true, header: { ...header, number: 200_000 - at }, location } as const;
+    });
+    const where = { directory: '/data', group: 'a', lowestNumber: 3 };
+    expect(() => refuseMissingCodec(blocks, where, { gzip: nodeWork().gzip, zstd: null })).toThrow(
+      '/data: 199998 blocks of group a, from block 3 on, are compressed with zstd',
     );
   });
 });

@@ -1,11 +1,14 @@
+import { readdirSync, rmSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../../src/doors/database.ts';
 import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
 import { nodeDisk } from '../../../src/doors/node-disk.ts';
 import type { RecoveredLog } from '../../../src/storage/contract.ts';
 import { readIdentity, writeIdentity } from '../../../src/storage/disk/identity-file.ts';
+import { nodeStorageDoors } from '../../../src/storage/disk/storage-doors.ts';
 import { StorageRefused } from '../../../src/storage/errors.ts';
 import { type FileStorageOptions, fileStorage } from '../../../src/storage/index.ts';
 
@@ -163,6 +166,24 @@ describe('the level backend', () => {
         message: expect.stringContaining('Keep a copy'),
       });
     }
+  });
+
+  it('is refused as damaged when a table of a database goes once it is open', async () => {
+    await fill({ backend: 'level' });
+    await (await fileStorage({ directory, backend: 'level' }).open({ id: 'n1' })).close();
+    const openDatabase = (folder: string): Database => {
+      const database = nodeOpenDatabase()(folder);
+      database.on('open', () => {
+        for (const name of readdirSync(folder)) if (name.endsWith('.ldb')) rmSync(join(folder, name));
+      });
+      return database;
+    };
+    const doors = { ...nodeStorageDoors(), openDatabase };
+    const opening = fileStorage({ directory, backend: 'level', doors }).open({ id: 'n1' });
+    await expect(opening).rejects.toMatchObject({
+      reason: 'damaged',
+      cause: { code: 'LEVEL_IO_ERROR', message: expect.stringMatching(/no such file/i) },
+    });
   });
 
   it('tells that another program holds a database', async () => {

@@ -1,5 +1,6 @@
 import type { Disk, DiskFile } from '../../../doors/disk.ts';
 import type { GroupId } from '../../../raft/identity.ts';
+import { bufferOf } from '../../buffer-of.ts';
 import type { SealedBlock } from '../block.ts';
 import { StrayBytes } from '../stray-bytes.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
@@ -58,7 +59,7 @@ export class FilesBackend implements Backend {
       const segment = makeSegment(name, file, size);
       this.#segments.push(segment);
       this.#lastName = Number.parseInt(name, 10);
-      const found = scanSegment(asBuffer(await file.read(0, size)), this.#seed);
+      const found = scanSegment(bufferOf(await file.read(0, size)), this.#seed);
       this.#take(segment, found, blocks);
       passThrough(found, stray);
       this.#needsSegment = !found.endsClean;
@@ -103,7 +104,7 @@ export class FilesBackend implements Backend {
     const reading = segment.file.read(offset, length);
     segment.reads.add(reading);
     try {
-      return asBuffer(await reading);
+      return bufferOf(await reading);
     } finally {
       segment.reads.delete(reading);
     }
@@ -208,8 +209,4 @@ interface Place {
   readonly segment: Segment;
   readonly offset: number;
   readonly length: number;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -1,6 +1,7 @@
 import type { AbstractBatchOptions } from 'abstract-level';
 import type { Database, OpenDatabase } from '../../../doors/database.ts';
 import type { GroupId } from '../../../raft/identity.ts';
+import { bufferOf } from '../../buffer-of.ts';
 import { bodyIsIntact, type SealedBlock } from '../block.ts';
 import { parseHeader } from '../block-header.ts';
 import { StrayBytes } from '../stray-bytes.ts';
@@ -32,7 +33,7 @@ export class LevelBackend implements Backend {
     const blocks: ScannedBlock[] = [];
     for await (const [key, value] of this.#database.iterator()) {
       const named = parseKey(key);
-      if (named !== null) blocks.push(this.#judge(named, key, asBuffer(value)));
+      if (named !== null) blocks.push(this.#judge(named, key, bufferOf(value)));
     }
     return { blocks, stray: new StrayBytes() };
   }
@@ -54,7 +55,7 @@ export class LevelBackend implements Backend {
   async read(location: BlockLocation): Promise<Buffer> {
     const value = await this.#database.get(location.backendLocation as Uint8Array);
     if (value === undefined) throw new Error('the database has lost the block');
-    return asBuffer(value);
+    return bufferOf(value);
   }
 
   async dropBelow(group: GroupId, number: number): Promise<void> {
@@ -82,7 +83,7 @@ export class LevelBackend implements Backend {
       parsed.valid &&
       parsed.header.group === group &&
       parsed.header.number === number &&
-      bodyIsIntact(parsed.header, parsed.length, value);
+      bodyIsIntact(parsed.header, value);
     // LevelDB's own log cuts off what was torn: whatever it shows was once written whole.
     if (!intact) return { intact: false, group, number, torn: false };
     return { intact: true, header: parsed.header, location: { backendLocation: key } };
@@ -100,12 +101,8 @@ function makeKey(group: GroupId, number: number): Uint8Array {
 }
 
 function parseKey(bytes: Uint8Array): { group: GroupId; number: number } | null {
-  const key = asBuffer(bytes);
+  const key = bufferOf(bytes);
   const end = key.length - NUMBER_BYTES - 1;
   if (end < 1 || key[end] !== 0) return null;
   return { group: key.toString('latin1', 0, end), number: Number(key.readBigUInt64BE(end + 1)) };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

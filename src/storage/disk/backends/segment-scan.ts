@@ -46,11 +46,7 @@ export function scanSegment(bytes: Buffer, seed: number): SegmentScan {
   while (at < bytes.length) {
     const parsed = parseHeader(bytes.subarray(at), seed);
     const end = parsed.valid ? at + parsed.length + parsed.header.bodyLength : at;
-    if (
-      parsed.valid &&
-      end <= bytes.length &&
-      bodyIsIntact(parsed.header, parsed.length, bytes.subarray(at, end))
-    ) {
+    if (parsed.valid && end <= bytes.length && bodyIsIntact(parsed.header, bytes.subarray(at, end))) {
       blocks.push({ intact: true, header: parsed.header, offset: at, length: end - at });
       lastCommit = at - parsed.header.commitOffset;
       at = end;

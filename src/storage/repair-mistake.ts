@@ -1,5 +1,6 @@
-import type { Entry, Term } from '../../raft/entry.ts';
-import type { LogHole } from '../contract.ts';
+import type { Entry, Term } from '../raft/entry.ts';
+import type { LogHole } from './contract.ts';
+import { mistakeInOrder } from './write-mistake.ts';
 
 /**
  * What makes a repair one that no correct caller hands over; null when nothing does. The last of the entries is
@@ -17,12 +18,9 @@ export function mistakeInRepair(
   if (first === undefined || last === undefined) return null;
   if (last.index !== to) return `a repair ends at entry ${last.index}; the hole is from ${from} to ${to}`;
   if (first.index < from) return `a repair begins at entry ${first.index}; the hole is from ${from} to ${to}`;
-  let [index, term] = [first.index - 1, termBefore ?? 0];
-  for (const entry of entries) {
-    if (entry.index !== index + 1) return `entry ${entry.index} was handed over where ${index + 1} follows`;
-    if (entry.term < term) return `entry ${entry.index} of term ${entry.term} follows one of term ${term}`;
-    ({ index, term } = entry);
-  }
+  const mistake = mistakeInOrder(entries, { index: first.index - 1, term: termBefore ?? 0 });
+  if (mistake !== null) return mistake;
+  const { index, term } = last;
   const fits = anchor.index === index ? term === anchor.term : term <= anchor.term;
   if (fits) return null;
   return `entry ${index} is of term ${term}, but entry ${anchor.index} is of term ${anchor.term}`;
