@@ -164,8 +164,8 @@ export class LogRepair {
 
   /** What is written of it is durable, too. */
   #isIncomplete(): boolean {
-    const { repairing, hardState, durable } = this.#session.core.state;
-    return repairing || hardState.missing !== undefined || durable.hardState.missing !== undefined;
+    const { hardState, durable } = this.#session.core.state;
+    return hardState.missing !== undefined || durable.hardState.missing !== undefined;
   }
 
   #peers(): NodeId[] {
