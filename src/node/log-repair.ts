@@ -1,6 +1,7 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
 import { members } from '../raft/configuration.ts';
+import { envelopeOf } from '../raft/context.ts';
 import type { MissingEntries } from '../raft/effect.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
 import type { Envelope, RepairAnswer, RepairRequest } from '../raft/message.ts';
@@ -179,13 +180,6 @@ export class LogRepair {
   }
 
   #send(to: Envelope['to'], message: RepairRequest | RepairAnswer): void {
-    const { self, core } = this.#session;
-    this.#actions.send({
-      clusterId: core.state.clusterId,
-      group: this.#settings.group,
-      from: self,
-      to: { id: to.id, incarnation: to.incarnation },
-      message,
-    });
+    this.#actions.send(envelopeOf(this.#session.core.state, to, message));
   }
 }

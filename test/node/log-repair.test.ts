@@ -33,6 +33,8 @@ async function damaged() {
     voters: [self, other].map((m) => ({ ...m, address: m.id })),
   };
   const state = {
+    self,
+    group: 'default',
     repairing: true,
     leader: null as { id: string; incarnation: string } | null,
     clusterId,
