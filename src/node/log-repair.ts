@@ -23,7 +23,7 @@ export interface DamageStatus {
   /** From peers, since the storage was opened. */
   readonly repairedEntries: number;
   /** Why the last request to a peer brought nothing. */
-  readonly refusals: readonly { readonly peer: NodeId; readonly reason: RepairFailure }[];
+  readonly failures: readonly { readonly peer: NodeId; readonly reason: RepairFailure }[];
 }
 
 /** How a damaged log became whole. */
@@ -113,7 +113,7 @@ export class LogRepair {
       missing: state.hardState.missing ?? null,
       repairing: state.repairing,
       repairedEntries: this.#gained,
-      refusals: [...this.#repairer.failures].map(([peer, reason]) => ({ peer, reason })),
+      failures: [...this.#repairer.failures].map(([peer, reason]) => ({ peer, reason })),
     };
   }
 
