@@ -4,7 +4,7 @@ import { describeOperation } from '../workload/describe-operation.ts';
 import type { History } from '../workload/history.ts';
 import { isKvCommand } from '../workload/kv.ts';
 import { type Applied as AppliedEntry, appliedCommand } from './applied-command.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 
 /**
  * The durability oracle: at the end, the running replicas have applied the entry of every write and
@@ -32,9 +32,8 @@ export class AcknowledgedWrites implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
-      this.#applied.delete(replica);
+      if (endsProcess(world)) this.#applied.delete(replica);
       return null;
     }
     const { observation } = world;

@@ -28,6 +28,11 @@ export type WorldObservation =
   /** After a crash: the disk holds again what it held at an earlier moment. What came later never was. */
   | { readonly atMs: number; readonly replica: NodeId; readonly kind: 'rolled-back' };
 
+/** Whether the process there is dead after this, and everything in its memory gone; a disk may change under a live one. */
+export function endsProcess({ kind }: WorldObservation): boolean {
+  return kind === 'crashed' || kind === 'wiped' || kind === 'rolled-back';
+}
+
 /** What a checker found, in one sentence with names and numbers. */
 export interface Violation {
   readonly checker: string;

@@ -2,7 +2,7 @@ import type { Member } from '../../src/raft/configuration.ts';
 import type { Index, Term } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
 import type { RaftState } from '../../src/raft/state.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 import { LogTerms } from './log-terms.ts';
 import type { ReplicaBook } from './replica-book.ts';
 import { ReplicaBooks } from './replica-book.ts';
@@ -29,9 +29,8 @@ export class CommitQuorum implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
-    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
-      this.#previous.delete(replica);
+      if (endsProcess(world)) this.#previous.delete(replica);
       return null;
     }
     const { observation } = world;

@@ -5,7 +5,7 @@ import type { Index, Term } from '../../src/raft/entry.ts';
 import type { NodeId, ReplicaId } from '../../src/raft/identity.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftState } from '../../src/raft/state.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 import { ConfigurationLog, type LoggedConfiguration } from './configuration-log.ts';
 import { configurationDigest } from './entry-digest.ts';
 import { disjointQuorums, isQuorum, mayFollow, pairOf } from './quorums.ts';
@@ -45,7 +45,7 @@ export class ConfigurationOverlap implements Checker {
     const { replica, atMs } = world;
     const sentence = this.#judge(world);
     this.#books.observe(world);
-    if (world.kind !== 'replica' && world.kind !== 'rotted') this.#seen.delete(replica);
+    if (endsProcess(world)) this.#seen.delete(replica);
     if (world.kind === 'wiped' || world.kind === 'rolled-back') this.#logs.delete(replica);
     return sentence === null ? null : { checker: this.name, sentence, atMs };
   }

@@ -2,7 +2,7 @@ import type { Index, Term } from '../../src/raft/entry.ts';
 import type { MemberId, NodeId } from '../../src/raft/identity.ts';
 import { sameMember } from '../../src/raft/identity.ts';
 import type { Envelope } from '../../src/raft/message.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 import type { ReplicaBook } from './replica-book.ts';
 import { ReplicaBooks } from './replica-book.ts';
 
@@ -27,9 +27,8 @@ export class DurableBeforeSend implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
-    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
-      this.#leading.delete(replica);
+      if (endsProcess(world)) this.#leading.delete(replica);
       return null;
     }
     const { observation } = world;

@@ -1,7 +1,7 @@
 import type { WriteEffect } from '../../src/raft/effect.ts';
 import type { Index, Term } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 import { ReplicaBooks } from './replica-book.ts';
 
 /**
@@ -19,9 +19,8 @@ export class LeaderAppendOnly implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
-      this.#leading.delete(replica);
+      if (endsProcess(world)) this.#leading.delete(replica);
       return null;
     }
     const { observation } = world;

@@ -1,6 +1,6 @@
 import type { Index, Term } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 import { LogTerms } from './log-terms.ts';
 import { ReplicaBooks } from './replica-book.ts';
 
@@ -26,9 +26,8 @@ export class LeaderCompleteness implements Checker {
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
     this.#books.observe(world);
-    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
-      this.#leaders.delete(replica);
+      if (endsProcess(world)) this.#leaders.delete(replica);
       return null;
     }
     const { observation } = world;

@@ -4,7 +4,7 @@ import { sameMember } from '../../src/raft/identity.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftState } from '../../src/raft/state.ts';
 import type { RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 
 /** What one boot had reached when last seen. */
 interface Reached {
@@ -43,9 +43,8 @@ export class Monotone implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
-      this.#reached.delete(replica);
+      if (endsProcess(world)) this.#reached.delete(replica);
       if (world.kind === 'rolled-back') this.#forget(replica);
       return null;
     }

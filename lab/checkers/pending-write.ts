@@ -20,6 +20,24 @@ export function replay(write: PendingWrite, log: LogTerms): void {
   for (const term of write.terms) log.append(term);
 }
 
+/**
+ * Does to a log that may be damaged what a write does: to what is held up to the first thing that is missing, and to all
+ * that was promised, which is the very same log while nothing is missing. What begins at or before something missing
+ * takes its place, and that of all that follows.
+ *
+ * @returns what is promised from then on.
+ */
+export function replayBoth(write: PendingWrite, persisted: LogTerms, promised: LogTerms): LogTerms {
+  const { cutFrom, terms, floor } = write;
+  const replaces =
+    cutFrom !== null || terms.length > 0 || (floor !== null && persisted.termAt(floor.index) !== floor.term);
+  const isWhole = promised === persisted;
+  replay(write, persisted);
+  if (isWhole || replaces) return persisted;
+  replay(write, promised);
+  return promised;
+}
+
 /** Whether entries of the log go by a write, from its end on. */
 export function cuts({ cutFrom, floor }: PendingWrite, log: LogTerms): boolean {
   if (cutFrom !== null && cutFrom <= log.lastIndex) return true;

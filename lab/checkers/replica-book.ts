@@ -5,8 +5,7 @@ import { sameMember } from '../../src/raft/identity.ts';
 import type { LogPosition, RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
 import type { WorldObservation } from './checker.ts';
 import { isBefore, LogTerms } from './log-terms.ts';
-import { cuts, type PendingWrite, replay } from './pending-write.ts';
-import { PossibleLog } from './possible-log.ts';
+import { cuts, type PendingWrite, replay, replayBoth } from './pending-write.ts';
 
 /**
  * What one disk was given to write and what of it is durable, kept by us from what its replica was seen to
@@ -81,7 +80,9 @@ export class ReplicaBook {
     for (const [term, vote] of this.persistedVotes) {
       if (!next.persistedVotes.has(term)) next.persistedVotes.set(term, vote);
     }
-    next.former = [...this.former, ...this.#cutByPending()];
+    next.former = [...this.former, ...this.#cutByPending()].filter((log) =>
+      reachesPastFloor(log, next.persisted),
+    );
     next.lost = this.lost;
     if (damage !== null) {
       next.promised = this.#promisedWithEnd(damage.end).copy();
@@ -124,21 +125,21 @@ export class ReplicaBook {
 
   /** What a crash may leave: the log as of the last acknowledged write, or with some first few of those under way. */
   *possible(): Generator<PossibleLog> {
-    let log = new PossibleLog(this.persisted.copy(), this.promised.copy());
-    if (this.promised === this.persisted) log = new PossibleLog(log.persisted, log.persisted);
-    yield log;
+    const persisted = this.persisted.copy();
+    let promised = this.promised === this.persisted ? persisted : this.promised.copy();
+    yield { persisted, promised };
     for (const write of this.pending) {
-      log.write(write);
-      yield log;
+      promised = replayBoth(write, persisted, promised);
+      yield { persisted, promised };
     }
   }
 
   #persist(write: PendingWrite): void {
     if (cuts(write, this.persisted)) this.former.push(this.persisted.copy());
-    const log = new PossibleLog(this.persisted, this.promised);
-    log.write(write);
-    this.promised = log.promised;
-    this.former = this.former.filter(({ lastIndex }) => lastIndex > this.persisted.floorIndex);
+    this.promised = replayBoth(write, this.persisted, this.promised);
+    if (write.floor !== null) {
+      this.former = this.former.filter((log) => reachesPastFloor(log, this.persisted));
+    }
   }
 
   #noteHeld(): void {
@@ -163,6 +164,19 @@ export class ReplicaBook {
       return before;
     });
   }
+}
+
+/** What a disk may hold after a crash; each is so until the next one is asked for. */
+interface PossibleLog {
+  /** Up to the first thing that is missing. */
+  readonly persisted: LogTerms;
+  /** All of it: the very same of a log that is whole. */
+  readonly promised: LogTerms;
+}
+
+/** Of one that does not, nothing can show in the other any more. */
+function reachesPastFloor({ lastIndex }: LogTerms, { floorIndex }: LogTerms): boolean {
+  return lastIndex > floorIndex;
 }
 
 /**

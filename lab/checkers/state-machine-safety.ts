@@ -1,6 +1,6 @@
 import type { Entry, Index, Term } from '../../src/raft/entry.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
-import type { Checker, Violation, WorldObservation } from './checker.ts';
+import { type Checker, endsProcess, type Violation, type WorldObservation } from './checker.ts';
 import { entryDigest } from './entry-digest.ts';
 
 interface AppliedEntry {
@@ -28,9 +28,8 @@ export class StateMachineSafety implements Checker {
 
   observe(world: WorldObservation): Violation | null {
     const { replica, atMs } = world;
-    if (world.kind === 'rotted') return null;
     if (world.kind !== 'replica') {
-      this.#last.delete(replica);
+      if (endsProcess(world)) this.#last.delete(replica);
       return null;
     }
     const { observation } = world;

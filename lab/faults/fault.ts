@@ -38,11 +38,6 @@ export function resolveTargets(fault: StrikingFault, world: World, random: Rando
   return from === null ? null : { on, from };
 }
 
-/** Whether it is over as soon as it struck. */
-export function isMomentary(fault: StrikingFault): boolean {
-  return fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'rots');
-}
-
 /** Lets a fault strike these replicas, now. */
 export function strike(fault: StrikingFault, targets: Targets, world: World, random: Random): Strike {
   const { on } = targets;

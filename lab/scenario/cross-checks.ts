@@ -1,10 +1,11 @@
 import type { Contradiction } from './contradiction.ts';
 import { formatDuration } from './durations.ts';
 import { faultKinds } from './fault-settings.ts';
+import { failsWrites, whyMomentary } from './fault-traits.ts';
 import { checkLeases } from './lease-checks.ts';
 import { checkMembership, idsUpTo, rangeOf } from './membership-checks.ts';
 import type { PartialScenario, RepeatedStep } from './partial-scenario.ts';
-import type { Expectations, Fault, PartitionShape, Selector, TimelineStep } from './scenario.ts';
+import type { Expectations, PartitionShape, Selector, TimelineStep } from './scenario.ts';
 import type { Path } from './yaml-document.ts';
 
 /** What only shows when two settings are seen together. */
@@ -120,14 +121,6 @@ function checkTimes(path: Path, step: RepeatedStep, durationMs: number | null): 
   return [];
 }
 
-/** Why a fault has no end to be written; null when it has one. */
-function whyMomentary(fault: Fault): string | null {
-  if (fault.kind === 'membership') return 'a change of the membership ends when it is done';
-  if (fault.kind !== 'disk') return null;
-  if (fault.how === 'rots') return 'what has rotten stays so, until it is repaired';
-  return fault.how === 'fails' ? 'a disk fault ends by itself after `times` operations' : null;
-}
-
 /** How large a cluster is. */
 interface ClusterSize {
   /** Voters, at the most: the timeline may take spares in. */
@@ -239,9 +232,8 @@ function checkExpectations(expect: Expectations, scenario: PartialScenario): Con
   const demand = (key: string, expected: string): void => {
     found.push({ path: ['expect', key], expected });
   };
-  const isFailing = ({ step: { fault } }: PartialScenario['timeline'][number]): boolean =>
-    fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills');
-  if (expect.storageReopened && scenario.timelineComplete && !scenario.timeline.some(isFailing))
+  const reopens = scenario.timeline.some(({ step: { fault } }) => failsWrites(fault));
+  if (expect.storageReopened && scenario.timelineComplete && !reopens)
     demand('storage-reopened', 'a disk fault in the timeline to test it');
   const isRotting = ({ step: { fault } }: PartialScenario['timeline'][number]): boolean =>
     fault.kind === 'disk' && fault.how === 'rots';

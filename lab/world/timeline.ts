@@ -1,8 +1,9 @@
 import type { Random } from '../../src/doors/random.ts';
 import type { NodeId } from '../../src/raft/identity.ts';
-import { isMomentary, resolveTargets, type StrikingFault, strike } from '../faults/fault.ts';
+import { resolveTargets, type StrikingFault, strike } from '../faults/fault.ts';
 import { describeChange, namedIn, resolveWish } from '../faults/membership.ts';
 import type { Injection } from '../report/run-result.ts';
+import { whyMomentary } from '../scenario/fault-traits.ts';
 import type { MembershipWish, TimelineStep } from '../scenario/scenario.ts';
 import type { OrderedChange, World } from './world.ts';
 
@@ -82,7 +83,7 @@ export class Timeline {
         const atMs = nowMs();
         this.#options.onStrike({ step, on, atMs });
         const { what, heal } = strike(fault, targets, world, random);
-        const momentary = isMomentary(fault);
+        const momentary = whyMomentary(fault) !== null;
         const struck = {
           injection: { atMs, healedAtMs: null, what, on } as Injection,
           heal: momentary ? null : heal,

@@ -2,6 +2,7 @@ import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
 import { isRaftMessage } from '../raft/admission.ts';
 import type { Configuration, Metadata } from '../raft/configuration.ts';
+import { envelopeOf } from '../raft/context.ts';
 import type { ClusterId, GroupId, NodeId } from '../raft/identity.ts';
 import type { BootstrapMember, BootstrapQuery, Envelope, JoinAnswer, Message } from '../raft/message.ts';
 import type { Peer, Transport } from '../transport/contract.ts';
@@ -217,13 +218,7 @@ export class ClusterEntry {
   }
 
   #send(to: Envelope['to'], message: Message): void {
-    this.#actions.send({
-      clusterId: this.#session.core.state.clusterId,
-      group: this.#settings.group,
-      from: this.#session.self,
-      to: { id: to.id, incarnation: to.incarnation },
-      message,
-    });
+    this.#actions.send(envelopeOf(this.#session.core.state, to, message));
   }
 
   #noteList(list: DifferingList): void {

@@ -9,7 +9,7 @@ import { leaderOf } from './status.ts';
 export type LeaderAddress = { readonly id: NodeId; readonly address: string };
 
 interface Asked {
-  readonly transferId: RequestId;
+  readonly leadershipTransferId: RequestId;
   readonly to: NodeId;
   readonly request: Request<LeaderAddress>;
   /** It leads no more, and waits to hear who does. */
@@ -50,7 +50,7 @@ export class LeadershipRequests {
       const known =
         underWay === null
           ? this.#begin(null, { timeoutMs }, resolve)
-          : this.#await(underWay.transferId, underWay.to.id, { timeoutMs }, resolve);
+          : this.#await(underWay.leadershipTransferId, underWay.to.id, { timeoutMs }, resolve);
       known.then(
         () => resolve(),
         () => resolve(),
@@ -97,17 +97,17 @@ export class LeadershipRequests {
     if (!result.accepted) {
       return Promise.reject(new TransferFailed(result.reason, result.why, { leader }));
     }
-    return this.#await(result.transferId, result.to, options, onEnded);
+    return this.#await(result.leadershipTransferId, result.to, options, onEnded);
   }
 
   #await(
-    transferId: RequestId,
+    leadershipTransferId: RequestId,
     to: NodeId,
     options: RequestOptions & { readonly timeoutMs: number },
     onEnded: () => void,
   ): Promise<LeaderAddress> {
     const asked: Asked = {
-      transferId,
+      leadershipTransferId,
       to,
       steppedDown: false,
       onEnded,
@@ -120,12 +120,14 @@ export class LeadershipRequests {
   }
 
   #onEnded({
-    transferId,
+    leadershipTransferId,
     outcome,
     to,
   }: Extract<RaftEvent, { readonly kind: 'leadership-transfer-ended' }>): void {
     const meant = this.#asked.filter(
-      (one) => one.transferId.boot === transferId.boot && one.transferId.sequence === transferId.sequence,
+      (one) =>
+        one.leadershipTransferId.boot === leadershipTransferId.boot &&
+        one.leadershipTransferId.sequence === leadershipTransferId.sequence,
     );
     for (const asked of meant) {
       asked.onEnded();

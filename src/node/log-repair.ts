@@ -1,6 +1,7 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
 import { members } from '../raft/configuration.ts';
+import { envelopeOf } from '../raft/context.ts';
 import type { MissingEntries } from '../raft/effect.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
 import type { Envelope, RepairAnswer, RepairRequest } from '../raft/message.ts';
@@ -22,7 +23,7 @@ export interface DamageStatus {
   /** From peers, since the storage was opened. */
   readonly repairedEntries: number;
   /** Why the last request to a peer brought nothing. */
-  readonly refusals: readonly { readonly peer: NodeId; readonly reason: RepairFailure }[];
+  readonly failures: readonly { readonly peer: NodeId; readonly reason: RepairFailure }[];
 }
 
 /** How a damaged log became whole. */
@@ -112,7 +113,7 @@ export class LogRepair {
       missing: state.hardState.missing ?? null,
       repairing: state.repairing,
       repairedEntries: this.#gained,
-      refusals: [...this.#repairer.failures].map(([peer, reason]) => ({ peer, reason })),
+      failures: [...this.#repairer.failures].map(([peer, reason]) => ({ peer, reason })),
     };
   }
 
@@ -164,8 +165,8 @@ export class LogRepair {
 
   /** What is written of it is durable, too. */
   #isIncomplete(): boolean {
-    const { repairing, hardState, durable } = this.#session.core.state;
-    return repairing || hardState.missing !== undefined || durable.hardState.missing !== undefined;
+    const { hardState, durable } = this.#session.core.state;
+    return hardState.missing !== undefined || durable.hardState.missing !== undefined;
   }
 
   #peers(): NodeId[] {
@@ -179,13 +180,6 @@ export class LogRepair {
   }
 
   #send(to: Envelope['to'], message: RepairRequest | RepairAnswer): void {
-    const { self, core } = this.#session;
-    this.#actions.send({
-      clusterId: core.state.clusterId,
-      group: this.#settings.group,
-      from: self,
-      to: { id: to.id, incarnation: to.incarnation },
-      message,
-    });
+    this.#actions.send(envelopeOf(this.#session.core.state, to, message));
   }
 }

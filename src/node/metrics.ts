@@ -94,7 +94,7 @@ export function metricsOf(sources: MetricSources): Metrics {
     raft_floor_index: state.log.floorIndex,
     raft_uncommitted_bytes: running ? uncommittedBytes(state) : 0,
     raft_log_cache_bytes: cacheBytes(state.log),
-    raft_log_incomplete: bit(state.repairing || state.hardState.missing !== undefined),
+    raft_log_incomplete: bit(state.hardState.missing !== undefined),
     raft_damage_found_total: counters.damageFound,
     raft_repaired_entries_total: instruments.repairedEntries,
 

@@ -7,6 +7,7 @@ import type { BootstrapMember } from '../raft/message.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import { Raft } from '../raft/raft.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
+import { reconcile } from '../raft/start.ts';
 import type {
   LogStorage,
   RecoveredLog,
@@ -114,16 +115,16 @@ function refuseGap(
 
 /** What a sole voter lost nobody else has, and to go on without it would be to forget what was acknowledged. */
 function refuseBeyondRepair(
-  { damage, floor, configurations }: RecoveredLog,
+  recovered: RecoveredLog,
   snapshot: SnapshotMeta | null,
   self: ReplicaId,
   { bootstrap, join }: Pick<SessionSettings, 'bootstrap' | 'join'>,
 ): void {
+  const { damage } = recovered;
   if (damage === null) return;
-  const latest = configurations.at(-1);
-  const settled = snapshot?.configuration ?? floor.configuration ?? emptyConfiguration;
-  const isAhead = latest !== undefined && latest.index > (snapshot?.index ?? 0);
-  const { voters, outgoing } = isAhead ? latest.configuration : settled;
+  const { configurations, floor } = reconcile(recovered, snapshot);
+  const { voters, outgoing } =
+    configurations.at(-1)?.configuration ?? floor.configuration ?? emptyConfiguration;
   const isAlone =
     voters.length > 0
       ? [...voters, ...outgoing].every((member) => sameMember(member, self))

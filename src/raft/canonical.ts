@@ -17,7 +17,7 @@ export function canonical(state: RaftState): string {
     ...state.reads.map(({ readId, asker }) => (asker === null ? readId : null)),
     state.asked?.readId,
     state.endAsked,
-    state.leadershipTransfer?.transferId,
+    state.leadershipTransfer?.leadershipTransferId,
     state.change?.changeId,
   ].flatMap((id) => (id == null ? [] : [id.sequence]));
   let oldest = writes[0]?.writeId.sequence ?? state.lastSequence + 1;
@@ -71,7 +71,7 @@ export function canonical(state: RaftState): string {
           ? null
           : {
               ...state.leadershipTransfer,
-              transferId: state.leadershipTransfer.transferId.sequence - oldest,
+              leadershipTransferId: state.leadershipTransfer.leadershipTransferId.sequence - oldest,
             },
       stall: {
         ...state.stall,

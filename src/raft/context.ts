@@ -1,7 +1,7 @@
 import type { Effect } from './effect.ts';
 import type { DropReason, RaftEvent } from './event.ts';
 import type { MemberId, NodeId, RequestId } from './identity.ts';
-import type { Message } from './message.ts';
+import type { Envelope, Message } from './message.ts';
 import type { RandomSource } from './options.ts';
 import type { RaftState } from './state.ts';
 
@@ -18,11 +18,16 @@ export function emit(context: Context, event: RaftEvent): void {
 }
 
 export function send(context: Context, to: MemberId, message: Message): void {
-  const { clusterId, group, self } = context.state;
-  context.effects.push({
-    kind: 'send',
-    envelope: { clusterId, group, from: self, to: { id: to.id, incarnation: to.incarnation }, message },
-  });
+  context.effects.push({ kind: 'send', envelope: envelopeOf(context.state, to, message) });
+}
+
+/** @param to - whatever else is known of it stays out of the message. */
+export function envelopeOf(
+  { clusterId, group, self }: Pick<RaftState, 'clusterId' | 'group' | 'self'>,
+  to: Envelope['to'],
+  message: Message,
+): Envelope {
+  return { clusterId, group, from: self, to: { id: to.id, incarnation: to.incarnation }, message };
 }
 
 /** A message that is not acted upon is counted and observable, never an error. */

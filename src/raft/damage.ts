@@ -49,8 +49,7 @@ export function isPastMissing(
   missing: MissingEntries | undefined,
   last: { readonly index: Index; readonly term: Term },
 ): boolean {
-  if (missing === undefined || last.term > missing.term) return true;
-  return last.term === missing.term && missing.index !== null && last.index >= missing.index;
+  return missing === undefined || !reachesFurther(missing, last);
 }
 
 /**

@@ -5,8 +5,8 @@ import type { RaftState } from './state.ts';
 
 /**
  * Starts the wait for a leader anew, for a time drawn anew (paper 5.2: equal waits split votes again and
- * again). Who may not campaign waits for nothing. Who decides alone has nobody to wait for: it campaigns at
- * once, and then waits only for its own disk, however slow that is.
+ * again). Who may not campaign waits for nothing, unless it lacks entries and follows a leader. Who decides alone has
+ * nobody to wait for: it campaigns at once, and then waits only for its own disk, however slow that is.
  */
 export function armElectionTimer(context: Context): void {
   const { state, random } = context;

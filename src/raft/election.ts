@@ -24,8 +24,7 @@ export function onElectionTimeout(context: Context): void {
   const { state } = context;
   if (state.role === 'leader') return;
   halveHeadStart(state);
-  if (!mayCampaign(state)) loseLeader(context);
-  else if (diskHangs(state)) loseLeader(context);
+  if (!mayCampaign(state) || diskHangs(state)) loseLeader(context);
   else if (decidesAlone(state)) campaign(context, 'the only voter');
   else if (state.now < state.silentUntil) armElectionTimer(context);
   else if (state.options.preVote) askPreVotes(context);

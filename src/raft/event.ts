@@ -56,14 +56,14 @@ export type RaftEvent =
   /** A leader began to hand over to `to`: it takes no proposals until that has ended. */
   | {
       readonly kind: 'leadership-transfer-begun';
-      readonly transferId: RequestId;
+      readonly leadershipTransferId: RequestId;
       readonly to: NodeId;
       readonly reason: string;
     }
   /** `stepped-down`: this replica leads no more; whoever leads next is told by `leader-changed`. */
   | {
       readonly kind: 'leadership-transfer-ended';
-      readonly transferId: RequestId;
+      readonly leadershipTransferId: RequestId;
       readonly to: NodeId;
       readonly outcome: 'stepped-down' | 'timed-out' | 'not-a-voter-any-more';
     }

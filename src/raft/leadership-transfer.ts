@@ -6,7 +6,7 @@ import { drop, emit, nextRequestId, send } from './context.ts';
 import { campaignByTransfer } from './election.ts';
 import type { NodeId, ReplicaId, RequestId } from './identity.ts';
 import { currentConfiguration, decidesAlone, mayCampaign } from './membership.ts';
-import { endLeadershipTransfer } from './ongoing-transfer.ts';
+import { endLeadershipTransfer } from './ongoing-leadership-transfer.ts';
 import type { Progress } from './progress.ts';
 import { progressOf } from './replication.ts';
 import { becomeFollower } from './roles.ts';
@@ -24,7 +24,7 @@ import type { RaftState } from './state.ts';
  * deposed by the new one, or goes on, and takes proposals again.
  */
 export type TransferResult =
-  | { readonly accepted: true; readonly transferId: RequestId; readonly to: NodeId }
+  | { readonly accepted: true; readonly leadershipTransferId: RequestId; readonly to: NodeId }
   | { readonly accepted: false; readonly reason: TransferRefusal; readonly why: string };
 
 export type TransferRefusal =
@@ -55,11 +55,11 @@ export function transferLeadership(context: Context, to: NodeId | null): Transfe
   if (to === null) {
     const best = fittest(state, () => true);
     if (best === null) return refused('nobody-fit', 'no other voter was heard lately');
-    return beginTransferTo(context, best, { thenStepDown: false, reason: 'as asked' });
+    return beginLeadershipTransfer(context, best, { thenStepDown: false, reason: 'as asked' });
   }
   const target = state.progress.find((progress) => progress.member.id === to && mayTakeOver(state, progress));
   if (target === undefined) return refused('not-a-voter', `${to} is no voter of this cluster`);
-  return beginTransferTo(context, target, { thenStepDown: false, reason: 'as asked' });
+  return beginLeadershipTransfer(context, target, { thenStepDown: false, reason: 'as asked' });
 }
 
 /** Leads no more, and gives the others a head start. */
@@ -71,23 +71,23 @@ export function stepDown(context: Context): StepDownResult {
   return { accepted: true };
 }
 
-export function beginTransferTo(
+export function beginLeadershipTransfer(
   context: Context,
   { member }: Progress,
   how: { readonly thenStepDown: boolean; readonly reason: string },
 ): TransferResult {
   const { state } = context;
-  const transferId = nextRequestId(state);
+  const leadershipTransferId = nextRequestId(state);
   const { id, incarnation } = member;
   state.leadershipTransfer = {
-    transferId,
+    leadershipTransferId,
     to: { id, incarnation },
     thenStepDown: how.thenStepDown,
     sent: false,
   };
   state.timers.leadershipTransfer = state.now + state.options.electionTimeoutMaxMs;
-  emit(context, { kind: 'leadership-transfer-begun', transferId, to: id, reason: how.reason });
-  return { accepted: true, transferId, to: id };
+  emit(context, { kind: 'leadership-transfer-begun', leadershipTransferId, to: id, reason: how.reason });
+  return { accepted: true, leadershipTransferId, to: id };
 }
 
 /** Once per drain of a leader: sends the TimeoutNow as soon as the target's log is as long as its own. */

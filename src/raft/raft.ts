@@ -45,7 +45,7 @@ import { configurationAt, decidesAlone, onRemovalTimeout } from './membership.ts
 import type { MembershipChange } from './membership-change.ts';
 import type { Envelope, RaftMessage } from './message.ts';
 import { handleJoinRequest, resumeReplacement } from './newcomers.ts';
-import { endLeadershipTransfer } from './ongoing-transfer.ts';
+import { endLeadershipTransfer } from './ongoing-leadership-transfer.ts';
 import type { RandomSource } from './options.ts';
 import type { Proposal, ProposeResult } from './proposals.ts';
 import { propose } from './proposals.ts';

@@ -6,7 +6,7 @@ import type { Role } from './event.ts';
 import type { MemberId } from './identity.ts';
 import { sameMember } from './identity.ts';
 import { saveHardState } from './log-changes.ts';
-import { endLeadershipTransfer } from './ongoing-transfer.ts';
+import { endLeadershipTransfer } from './ongoing-leadership-transfer.ts';
 import { leaveReadsToSuccessor } from './read-index.ts';
 import { noPacing } from './snapshot-transfer.ts';
 

@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import type { Stalled } from './event.ts';
-import { beginTransferTo, fittest } from './leadership-transfer.ts';
+import { beginLeadershipTransfer, fittest } from './leadership-transfer.ts';
 import type { Progress } from './progress.ts';
 import type { RaftState } from './state.ts';
 
@@ -99,7 +99,7 @@ export function onStallTimeout(context: Context): void {
   );
   // Counted from the end of this hand-over, should it go on leading.
   timers.stall += stall.patienceMs;
-  beginTransferTo(context, to, { thenStepDown: true, reason: `its ${what} stands still` });
+  beginLeadershipTransfer(context, to, { thenStepDown: true, reason: `its ${what} stands still` });
 }
 
 /** Everything durable on it was made so, in part, since the own disk hangs. */

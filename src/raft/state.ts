@@ -7,7 +7,7 @@ import type { DropReason, Role } from './event.ts';
 import type { Freshness } from './freshness.ts';
 import type { ClusterId, GroupId, MemberId, ReplicaId, RequestId } from './identity.ts';
 import type { Newcomer } from './newcomers.ts';
-import type { OngoingTransfer } from './ongoing-transfer.ts';
+import type { OngoingLeadershipTransfer } from './ongoing-leadership-transfer.ts';
 import type { RaftOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 import type { AskedReadIndex, PendingRead } from './read-index.ts';
@@ -114,7 +114,7 @@ export interface RaftState {
   /** How fresh the state machine's state is known to be. */
   freshness: Freshness;
   /** Leader: to whom it hands over; null when it does not. */
-  leadershipTransfer: OngoingTransfer | null;
+  leadershipTransfer: OngoingLeadershipTransfer | null;
   /** Leader: a TimeoutNow left in this term, and may arrive at any time: no lease is a right any more. */
   leaseForfeited: boolean;
   /** The campaign under way was asked for by the leader before. */

@@ -96,7 +96,7 @@ describe('a damaged log', () => {
     storageOf(storages, 'n1').lose({ from: 3, to: 4 });
     const alone = await open('n1', storageOf(storages, 'n1'));
     const report = 'lost 3..4';
-    await eventually(() => truth(alone.node.status().damage?.refusals.length === 2));
+    await eventually(() => truth(alone.node.status().damage?.failures.length === 2));
     expect(alone.node.status()).toMatchObject({
       role: 'follower',
       lastIndex: 2,
@@ -108,7 +108,7 @@ describe('a damaged log', () => {
         repairedEntries: 0,
       },
     });
-    expect(alone.node.status().damage?.refusals.toSorted((a, b) => a.peer.localeCompare(b.peer))).toEqual([
+    expect(alone.node.status().damage?.failures.toSorted((a, b) => a.peer.localeCompare(b.peer))).toEqual([
       { peer: 'n2', reason: 'no-answer' },
       { peer: 'n3', reason: 'no-answer' },
     ]);
@@ -171,7 +171,7 @@ describe('a damaged log', () => {
         holes: [],
         missing: { index: null },
         repairing: false,
-        refusals: [],
+        failures: [],
       },
     });
     const others = await Promise.all(['n1', 'n3'].map((id) => open(id, storageOf(storages, id))));

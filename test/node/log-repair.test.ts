@@ -33,6 +33,8 @@ async function damaged() {
     voters: [self, other].map((m) => ({ ...m, address: m.id })),
   };
   const state = {
+    self,
+    group: 'default',
     repairing: true,
     leader: null as { id: string; incarnation: string } | null,
     clusterId,
@@ -127,7 +129,7 @@ describe('a session with a damaged log', () => {
     await d.hear({ kind: 'RepairAnswer', requestId, held: false, reason: 'compacted' });
     d.clock.advance(defaultRaftOptions.electionTimeoutMinMs);
     expect(d.told.splice(0)).toEqual(['found: lost 4..6', 'abandoned']);
-    expect(d.repair.damage?.refusals).toEqual([
+    expect(d.repair.damage?.failures).toEqual([
       { peer: 'n2', reason: 'compacted' },
       { peer: 'n7', reason: 'no-answer' },
     ]);

@@ -158,7 +158,13 @@ describe('a damaged log', () => {
 
   const opened = async (storage: DamagedStorage, others: Partial<SessionSettings> = {}): Promise<string> => {
     const { applier } = await tornAfter(0);
-    const machine = { appliedIndex: 0, isTorn: false, restore: applier.restore.bind(applier) };
+    const machine = {
+      get appliedIndex() {
+        return applier.appliedIndex;
+      },
+      isTorn: false,
+      restore: applier.restore.bind(applier),
+    };
     try {
       const session = await openSession(storage, { ...settings, ...others }, machine, null);
       await session.instance.close();
@@ -228,5 +234,23 @@ describe('a damaged log', () => {
     const storage = await damaged(lists, ...lost);
     const others = { bootstrap: listOf(named.bootstrap), join: listOf(named.join) };
     expect(await opened(storage, others)).toMatch(new RegExp(`^${outcome}`));
+  });
+
+  it('whose place a snapshot takes is opened when that lists others', async () => {
+    const storage = await damaged({ first: ['n1'], second: ['n1'] }, { from: 5, to: 5 });
+    const instance = await storage.open({ id: 'n1' });
+    const { incarnation } = instance.identity;
+    // Entry 3 of the log is another one, so it is the snapshot's membership that is in force.
+    const configuration = {
+      ...emptyConfiguration,
+      id: '3.2',
+      voters: [
+        { id: 'n1', incarnation, address: 'n1' },
+        { id: 'n2', incarnation: stranger, address: 'n2' },
+      ],
+    };
+    await instance.snapshots('default').write({ index: 3, term: 2, configuration }, [emptyHead]);
+    await instance.close();
+    expect(await opened(storage)).toBe('opened');
   });
 });

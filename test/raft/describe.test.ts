@@ -130,7 +130,7 @@ describe('one line for', () => {
         kind: 'event',
         event: {
           kind: 'leadership-transfer-begun',
-          transferId: { boot: 1, sequence: 3 },
+          leadershipTransferId: { boot: 1, sequence: 3 },
           to: 'n2',
           reason: 'as asked',
         },
@@ -142,7 +142,7 @@ describe('one line for', () => {
         kind: 'event',
         event: {
           kind: 'leadership-transfer-ended',
-          transferId: { boot: 1, sequence: 3 },
+          leadershipTransferId: { boot: 1, sequence: 3 },
           to: 'n2',
           outcome: 'timed-out',
         },

@@ -67,11 +67,7 @@ export class DatabaseContent {
 
   /** Bytes of keys and values, as the open handle sees them. */
   get size(): number {
-    const view = this.table.view();
-    let bytes = 0;
-    for (const key of view.keys) bytes += key.length + (view.value(key)?.length ?? 0);
-    view.release();
-    return bytes;
+    return this.table.bytes;
   }
 
   /** In byte order. */

@@ -6,31 +6,30 @@
 /** One for each format that it stands for. */
 export const magics = { gzip: 0x6b7a6970, zstd: 0x6b7a7374 } as const;
 
-/** Magic, length of the data, checksum of all else, then the data packed. */
+/** Magic, length of the data, checksum of the data packed, then that. */
 export function frame(data: Uint8Array, magic: number): Uint8Array {
   const packed = pack(data);
   const framed = new Uint8Array(HEADER_BYTES + packed.length);
   const view = new DataView(framed.buffer);
   view.setUint32(0, magic);
   view.setUint32(4, data.length);
+  view.setUint32(8, fnv1a(packed));
   framed.set(packed, HEADER_BYTES);
-  view.setUint32(8, fnv1a(framed));
   return framed;
 }
 
+/** Magic and length are known to the caller, so no checksum has to cover them. */
 export function unframe(framed: Uint8Array, magic: number, length: number): Uint8Array {
-  const copy = new Uint8Array(framed);
-  const view = new DataView(copy.buffer);
-  if (copy.length < HEADER_BYTES || view.getUint32(0) !== magic) {
+  const view = new DataView(framed.buffer, framed.byteOffset, framed.byteLength);
+  if (framed.length < HEADER_BYTES || view.getUint32(0) !== magic) {
     throw workError('Z_DATA_ERROR', 'incorrect header check');
   }
-  const checksum = view.getUint32(8);
-  view.setUint32(8, 0);
-  if (fnv1a(copy) !== checksum) throw workError('Z_DATA_ERROR', 'incorrect data check');
+  const packed = framed.subarray(HEADER_BYTES);
+  if (fnv1a(packed) !== view.getUint32(8)) throw workError('Z_DATA_ERROR', 'incorrect data check');
   if (view.getUint32(4) !== length) {
     throw workError('Z_DATA_ERROR', `${view.getUint32(4)} bytes came out, not ${length}`);
   }
-  return unpack(copy.subarray(HEADER_BYTES), length);
+  return unpack(packed, length);
 }
 
 function workError(code: string, message: string): Error {
@@ -45,15 +44,22 @@ function fnv1a(data: Uint8Array): number {
 
 /** Each step is a length, that many bytes as they are, and how often the byte after them comes. */
 function pack(data: Uint8Array): Uint8Array {
-  const packed: number[] = [];
+  // Enough: a step that is not full is the last one, or has a run that saves as much as the step costs.
+  const packed = new Uint8Array(data.length + STEP_COST * Math.ceil((data.length + 1) / STEP_MAX));
+  let filled = 0;
   for (let at = 0; at < data.length; ) {
     const from = at;
     while (at < data.length && at - from < STEP_MAX && runLength(data, at) < RUN_MIN) at += 1;
     const run = at < data.length ? runLength(data, at) : 0;
-    packed.push(at - from, ...data.subarray(from, at), run, data[at] ?? 0);
+    packed[filled] = at - from;
+    packed.set(data.subarray(from, at), filled + 1);
+    filled += 1 + at - from;
+    packed[filled] = run;
+    packed[filled + 1] = data[at] ?? 0;
+    filled += 2;
     at += run;
   }
-  return Uint8Array.from(packed);
+  return packed.subarray(0, filled);
 }
 
 function unpack(packed: Uint8Array, length: number): Uint8Array {
@@ -79,6 +85,8 @@ function runLength(data: Uint8Array, at: number): number {
 }
 
 const STEP_MAX = 255;
+/** What a step takes besides the bytes as they are. */
+const STEP_COST = 3;
 /** A shorter run costs as much as it saves. */
 const RUN_MIN = 4;
 const HEADER_BYTES = 12;

@@ -8,6 +8,7 @@ import { findUnsettled, settling } from '../../checkers/settling.ts';
 import { SnapshotResumed } from '../../checkers/snapshot-resumed.ts';
 import { StorageReopened } from '../../checkers/storage-reopened.ts';
 import type { RunResult } from '../../report/run-result.ts';
+import { failsWrites } from '../../scenario/fault-traits.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { longestOutage } from '../../workload/availability.ts';
 import { blameDrift } from '../blame-drift.ts';
@@ -81,10 +82,7 @@ class ScenarioRun {
           `fault of line ${struck.step.line} strikes ${struck.on.join(', ')}`,
         );
         this.#bounds.onStrike(struck);
-        const { fault } = struck.step;
-        if (fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills')) {
-          storageReopened.onStrike(struck.on);
-        }
+        if (failsWrites(struck.step.fault)) storageReopened.onStrike(struck.on);
       },
       onMissed: (step, why) =>
         checked.found({

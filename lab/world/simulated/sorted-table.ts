@@ -6,9 +6,15 @@ export class SortedTable {
   #keys: string[] = [];
   #values = new Map<string, Uint8Array>();
   #readers = 0;
+  #bytes = 0;
 
   get size(): number {
     return this.#keys.length;
+  }
+
+  /** Of all keys and values. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get(key: string): Uint8Array | undefined {
@@ -17,20 +23,25 @@ export class SortedTable {
 
   put(key: string, value: Uint8Array): void {
     this.#own();
-    if (!this.#values.has(key)) {
+    const before = this.#values.get(key);
+    if (before === undefined) {
       const last = this.#keys.at(-1);
       // The log's keys grow, so the end is the usual place.
       if (last === undefined || last < key) this.#keys.push(key);
       else this.#keys.splice(this.firstAtOrAfter(key), 0, key);
+      this.#bytes += key.length;
     }
     this.#values.set(key, value);
+    this.#bytes += value.length - (before?.length ?? 0);
   }
 
   delete(key: string): void {
-    if (!this.#values.has(key)) return;
+    const before = this.#values.get(key);
+    if (before === undefined) return;
     this.#own();
     this.#keys.splice(this.firstAtOrAfter(key), 1);
     this.#values.delete(key);
+    this.#bytes -= key.length + before.length;
   }
 
   /** The position of the first key that is `key` or after it; `size` when there is none. */
@@ -42,6 +53,7 @@ export class SortedTable {
     const copy = new SortedTable();
     copy.#keys = [...this.#keys];
     copy.#values = new Map(this.#values);
+    copy.#bytes = this.#bytes;
     return copy;
   }
 

@@ -3,8 +3,8 @@ import { emit } from './context.ts';
 import type { MemberId, RequestId } from './identity.ts';
 
 /** A leader's handing over of its leadership, from the moment it takes no more proposals; see leadership-transfer.ts. */
-export interface OngoingTransfer {
-  readonly transferId: RequestId;
+export interface OngoingLeadershipTransfer {
+  readonly leadershipTransferId: RequestId;
   readonly to: MemberId;
   /** It steps down as soon as the TimeoutNow is out: it stands in the way itself. */
   readonly thenStepDown: boolean;
@@ -20,7 +20,7 @@ export function endLeadershipTransfer(
   const { state } = context;
   state.timers.leadershipTransfer = null;
   if (state.leadershipTransfer === null) return;
-  const { transferId, to } = state.leadershipTransfer;
+  const { leadershipTransferId, to } = state.leadershipTransfer;
   state.leadershipTransfer = null;
-  emit(context, { kind: 'leadership-transfer-ended', transferId, to: to.id, outcome });
+  emit(context, { kind: 'leadership-transfer-ended', leadershipTransferId, to: to.id, outcome });
 }

@@ -1,0 +1,14 @@
+import type { Fault } from './scenario.ts';
+
+/** Why a fault is over by itself, so that no end of it is to be written; null when it lasts until it is healed. */
+export function whyMomentary(fault: Fault): string | null {
+  if (fault.kind === 'membership') return 'a change of the membership ends when it is done';
+  if (fault.kind !== 'disk') return null;
+  if (fault.how === 'rots') return 'what has rotten stays so, until it is repaired';
+  return fault.how === 'fails' ? 'a disk fault ends by itself after `times` operations' : null;
+}
+
+/** Whether it makes writes fail, so that a storage has to be reopened. */
+export function failsWrites(fault: Fault): boolean {
+  return fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills');
+}
