@@ -24,6 +24,8 @@ export interface CrashCounts {
 
 export interface DamageCounts {
   readonly states: number;
+  /** Of these, damage that opening did not see, but reading did, and the next opening after it. */
+  readonly foundByReading: number;
   /** By kind of damage, what the storage said of it. */
   readonly verdicts: Readonly<Partial<Record<DamageKind, Readonly<Partial<Record<Verdict, number>>>>>>;
   /**
@@ -50,7 +52,7 @@ export function formatCertification({ workloads, disks, crashes, damages, failur
   const lines = [
     `${workloads} workloads, ${disks} different disks`,
     `${states} crash states at ${moments} moments, every one there is at ${completeMoments} of them`,
-    `${damages.states} damaged states`,
+    `${damages.states} damaged states, ${damages.foundByReading} of which opened at first, and told when they were read`,
     ...Object.entries(damages.verdicts).map(([kind, verdicts]) => {
       const counts = Object.entries(verdicts).map(([verdict, count]) => `${count} ${verdict}`);
       return `  ${kind}: ${counts.join(', ')}`;

@@ -63,6 +63,7 @@ class Certifier {
   #workloads = 0;
   readonly #crashes = { states: 0, moments: 0, completeMoments: 0 };
   #damaged = 0;
+  #foundByReading = 0;
   readonly #verdicts: Partial<Record<DamageKind, Partial<Record<Verdict, number>>>> = {};
 
   readonly #inVain = new Map<string, number>();
@@ -89,6 +90,7 @@ class Certifier {
       crashes: this.#crashes,
       damages: {
         states: this.#damaged,
+        foundByReading: this.#foundByReading,
         verdicts: this.#verdicts,
         inVain: Object.fromEntries(this.#inVain),
       },
@@ -181,7 +183,9 @@ class Certifier {
     this.#damaged += 1;
     const { image, kind, path, what } = damage;
     try {
-      const verdict = judgeDamage(await this.#onlooker.look(image), recording[how].expectation);
+      const look = await this.#onlooker.look(image);
+      if (look.isSecond) this.#foundByReading += 1;
+      const verdict = judgeDamage(look, recording[how].expectation);
       if (verdict !== 'clean' && dispensable.has(path))
         this.#inVain.set(path, (this.#inVain.get(path) ?? 0) + 1);
       const verdicts = this.#verdicts[kind] ?? {};

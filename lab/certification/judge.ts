@@ -31,6 +31,8 @@ export type Verdict = 'clean' | 'refused' | 'failed' | 'holes' | 'lost tail' | '
  */
 export function judgeCrash(look: Look, expectation: Expectation): void {
   if (look.shown === null) throw asWrong(look.error);
+  if (look.isSecond)
+    throw new Wrong({ expected: 'a storage that can be read', found: 'reading it failed once' });
   checkWhole(look.shown, expectation);
   if (look.onward !== null) throw look.onward;
 }

@@ -1,6 +1,7 @@
 import { crc32 } from '../../src/doors/checksum.ts';
 import type { GroupId } from '../../src/raft/identity.ts';
 import type { LogStorage, StorageInstance } from '../../src/storage/contract.ts';
+import { StorageFailed } from '../../src/storage/errors.ts';
 import type { SimulatedRandom } from '../world/simulated/random.ts';
 import { appendTo } from './content.ts';
 import { acknowledged, type Expectation, expectNothing, found, submitted, withGroup } from './expectation.ts';
@@ -16,6 +17,8 @@ import { asWrong, Wrong } from './wrong.ts';
 export interface Look {
   /** null when it did not open, or could not be read: `error` says why. */
   readonly shown: Shown | null;
+  /** It opened as if all were there, and only reading it told of damage: this is what it showed when opened again. */
+  readonly isSecond: boolean;
   readonly error: unknown;
   /** What went wrong when it was written to and opened once more. A log that says it is damaged is left alone. */
   readonly onward: Wrong | null;
@@ -34,7 +37,7 @@ export class Onlooker {
   readonly #random: SimulatedRandom;
   readonly #looks = new Map<string, Look>();
   /** Of images that were left by going on from another. */
-  readonly #later = new Map<string, Omit<Look, 'onward'>>();
+  readonly #later = new Map<string, Pick<Look, 'shown' | 'error'>>();
   #disks = 0;
 
   constructor(factory: StorageFactory, random: SimulatedRandom) {
@@ -60,6 +63,13 @@ export class Onlooker {
 
   async #open(image: Image, ending: number): Promise<Look> {
     const medium = new Medium(image);
+    const look = await this.#openOnce(medium, ending);
+    // What is found while it is read is not known when it is opened; but from then on it is.
+    if (!(look.error instanceof StorageFailed)) return { ...look, isSecond: false };
+    return { ...(await this.#openOnce(medium, ending)), isSecond: true };
+  }
+
+  async #openOnce(medium: Medium, ending: number): Promise<Omit<Look, 'isSecond'>> {
     const life = new Life(this.#factory, medium, this.#random);
     try {
       const instance = await life.open();
@@ -106,7 +116,7 @@ export class Onlooker {
     }
   }
 
-  async #showOnly(image: Image): Promise<Omit<Look, 'onward'>> {
+  async #showOnly(image: Image): Promise<Pick<Look, 'shown' | 'error'>> {
     const key = imageKey(image);
     let later = this.#later.get(key);
     if (later === undefined) {

@@ -57,7 +57,7 @@ const numbers: readonly [string, (changes: object) => () => unknown, string, num
   ['tcpTransport', (c) => tcp({ reconnect: c }), 'fromMs', 1],
   ['tcpTransport', (c) => tcp({ reconnect: c }), 'toMs', 1],
   ['fileStorage', files, 'shards', 1],
-  ['fileStorage', files, 'segmentBytes', 4096],
+  ['fileStorage', files, 'segmentBytes', 512],
   ['snapshotPolicy', policy, 'entries', 1],
   ['snapshotPolicy', policy, 'bytes', 1],
   ['snapshotPolicy', policy, 'keepEntries', 0],

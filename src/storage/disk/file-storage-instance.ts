@@ -220,7 +220,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       await disk.makeDirectory(folder);
       const backend = makeBackend(this.#settings, folder, this.seed);
       const shard = new Shard(backend, this);
-      this.#shards.push({ shard, found: new FoundBlocks(await scanShard(backend, folder)) });
+      const scan = await scanShard(backend, folder, { isThorough: false });
+      this.#shards.push({ shard, found: new FoundBlocks(scan) });
     }
     await disk.syncDirectory(directory);
   }

@@ -11,7 +11,7 @@ import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from './ide
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
 
 export const SEGMENT_BYTES = 64 * 1024 * 1024;
-const SEGMENT_BYTES_MIN = 4 * 1024;
+const SEGMENT_BYTES_MIN = 512;
 
 export interface FileStorageOptions {
   /** Made when it is missing. One replica, one directory. */
@@ -27,7 +27,7 @@ export interface FileStorageOptions {
   readonly shards?: number;
   /**
    * A file of the `files` backend that has grown to this is followed by another, and goes as a whole once
-   * snapshots have made all of it useless. Default 64 MiB, at least 4 KiB; may change at any time.
+   * snapshots have made all of it useless. Default 64 MiB, at least 512 bytes; may change at any time.
    */
   readonly segmentBytes?: number;
   /** The machine's own by default; a simulation brings its own. */

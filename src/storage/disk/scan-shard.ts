@@ -1,10 +1,10 @@
 import { isDamagedDatabase } from '../../doors/database.ts';
 import { StorageRefused } from '../errors.ts';
-import type { Backend, Scan } from './backends/backend.ts';
+import type { Backend, Scan, ScanOptions } from './backends/backend.ts';
 
 /** @throws StorageRefused (`damaged`). */
-export function scanShard(backend: Backend, folder: string): Promise<Scan> {
-  return closingOnFailure(backend, () => refusingDamage(folder, () => backend.scan()));
+export function scanShard(backend: Backend, folder: string, options: ScanOptions): Promise<Scan> {
+  return closingOnFailure(backend, () => refusingDamage(folder, () => backend.scan(options)));
 }
 
 /** @throws StorageRefused (`damaged`). */

@@ -172,7 +172,7 @@ export class StoppedDirectory {
     };
     if (!isThere) return shard(nothing, `${name} is missing, and with it all of its blocks`);
     try {
-      return shard(await scanShard(opened, folder), null);
+      return shard(await scanShard(opened, folder, { isThorough: true }), null);
     } catch (error) {
       const why = this.#whyBroken(error);
       if (why === null) throw error;

@@ -49,11 +49,12 @@ function look(log: LogState, changed: Partial<ShownGroup> = {}, identity = {}): 
   const shown = new Map(groups.map((group) => [group, empty]));
   shown.set(orders, { ...empty, log, ...changed });
   const whose = { id: 'n1', incarnation, boot: 4, clusterId: cluster, ...identity };
-  return { shown: { identity: whose, groups: shown }, error: null, onward: null };
+  return { shown: { identity: whose, groups: shown }, error: null, isSecond: false, onward: null };
 }
 const refused: Look = {
   shown: null,
   error: new StorageRefused('damaged', 'block 3 is missing'),
+  isSecond: false,
   onward: null,
 };
 const until = (index: number): LogState => ({ ...told, entries: told.entries.slice(0, index) });
@@ -76,6 +77,7 @@ describe('a state that a power cut left is wrong', () => {
     ['when its boot was told before', look(told, {}, { boot: 3 })],
     ['when it is another storage', look(told, {}, { incarnation: '00000000000000f2' })],
     ['when it forgot its cluster', look(told, {}, { clusterId: null })],
+    ['when reading it fails once', { ...look(told), isSecond: true }],
     ['when it cannot go on', { ...look(told), onward: new Wrong({ expected: 'a write', found: 'none' }) }],
   ];
   it.each(wrongs)('%s', (_name, one) => {
@@ -168,10 +170,13 @@ describe('a damaged storage is wrong', () => {
       'when a hole goes beyond the end',
       look(until(3), { damage: damage({ holes: [{ from: 4, to: 5, anchor }], end }) }),
     ],
-    ['when it crashes without a name', { shown: null, error: new TypeError('x is undefined'), onward: null }],
+    [
+      'when it crashes without a name',
+      { shown: null, error: new TypeError('x is undefined'), isSecond: false, onward: null },
+    ],
     [
       'when it is refused as something else',
-      { shown: null, error: new StorageRefused('other-replica', 'of n7'), onward: null },
+      { shown: null, error: new StorageRefused('other-replica', 'of n7'), isSecond: false, onward: null },
     ],
   ];
   it.each(wrongs)('%s', (_name, one) => {

@@ -1,53 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { Scan } from '../../../src/storage/disk/backends/backend.ts';
 import { FilesBackend } from '../../../src/storage/disk/backends/files.ts';
-import { type SealedBlock, sealPlain } from '../../../src/storage/disk/block.ts';
 import { MemoryDisk } from './memory-disk.ts';
-
-const seed = 7;
-
-function block(group: string, number: number, payload: Buffer, commitOffset = 0): SealedBlock {
-  return sealPlain(
-    {
-      group,
-      number,
-      firstIndex: number,
-      predecessor: { number: number - 1, index: number - 1, term: number === 1 ? 0 : 1 },
-      hardStateTerm: 1,
-      durableNumber: number - 1,
-      voidFrom: 0,
-      repairs: false,
-      commitOffset,
-      entries: [{ kind: 'command', index: number, term: 1, payload }],
-    },
-    seed,
-  );
-}
-
-/** Random-looking and without zeros, so that no sector of it passes for one that was never written. */
-const text = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => 1 + ((i * 37) % 251)));
-
-async function open(disk: MemoryDisk, segmentBytes = 1e6): Promise<{ backend: FilesBackend; scan: Scan }> {
-  await disk.makeDirectory('/s');
-  const backend = new FilesBackend(disk, '/s', seed, segmentBytes);
-  const scan = await backend.scan();
-  await backend.settle();
-  return { backend, scan };
-}
-
-const found = ({ blocks }: Scan): string[] =>
-  blocks.map((b) =>
-    b.intact ? `${b.header.group}${b.header.number}` : `${b.group}${b.number} ${b.torn ? 'torn' : 'changed'}`,
-  );
-
-const bytesOf = (disk: MemoryDisk, name: string): Buffer => disk.files.get(`/s/${name}`) ?? Buffer.alloc(0);
+import { block, bytesOf, found, open, seed, segmentsOf, text } from './one-shard.ts';
 
 describe('the files backend', () => {
   it('begins another segment when one has grown, and finds the blocks of all', async () => {
     const disk = new MemoryDisk();
     const { backend } = await open(disk, 1000);
     for (let number = 1; number <= 9; number += 1) await backend.append([block('a', number, text(400))]);
-    expect(await disk.list('/s')).toHaveLength(5);
+    expect(await segmentsOf(disk)).toHaveLength(5);
     const { scan } = await open(disk, 1000);
     expect(found(scan)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `a${number}`));
     expect(scan.stray.all).toBe('none');
@@ -61,17 +22,17 @@ describe('the files backend', () => {
       const first = block('a', number, text(400));
       places.push(await backend.append([first, block('b', number, text(20), first.bytes.length)]));
     }
-    expect(await disk.list('/s')).toHaveLength(6);
+    expect(await segmentsOf(disk)).toHaveLength(6);
     await backend.dropBelow('a', 4);
-    expect(await disk.list('/s')).toHaveLength(6);
+    expect(await segmentsOf(disk)).toHaveLength(6);
     await backend.dropBelow('b', 3);
-    expect(await disk.list('/s')).toEqual([3, 4, 5, 6].map((n) => `00000000000${n}.blocks`));
+    expect(await segmentsOf(disk)).toEqual([3, 4, 5, 6].map((n) => `00000000000${n}.blocks`));
     const kept = places[2]?.[0];
     if (kept === undefined) throw new Error('no place');
     expect((await backend.read(kept)).equals(block('a', 3, text(400)).bytes)).toBe(true);
     await backend.dropBelow('a', 100);
     await backend.dropBelow('b', 100);
-    expect(await disk.list('/s')).toEqual(['000000000006.blocks']);
+    expect(await segmentsOf(disk)).toEqual(['000000000006.blocks']);
   });
 
   it('cuts a torn tail anywhere, and never writes behind it', async () => {
@@ -90,7 +51,7 @@ describe('the files backend', () => {
       ).toEqual(['a1']);
       expect(second.scan.stray.all, `${length} bytes`).not.toBe('damaged');
       await second.backend.append([block('a', 3, text(300))]);
-      expect(await disk.list('/s'), `${length} bytes`).toHaveLength(length === 0 ? 1 : 2);
+      expect(await segmentsOf(disk), `${length} bytes`).toHaveLength(length === 0 ? 1 : 2);
       const third = await open(disk);
       expect(
         found(third.scan).filter((name) => !name.endsWith('torn')),
@@ -158,20 +119,20 @@ describe('a segment that is removed while it is read', () => {
           return bytes;
         },
         close: async () => {
-          closed.push(path);
+          if (path.endsWith('.blocks')) closed.push(path);
           await file.close();
         },
       };
     };
     await disk.makeDirectory('/s');
     const backend = new FilesBackend(disk, '/s', seed, 100);
-    await backend.scan();
+    await backend.scan({ isThorough: false });
     const [first] = await backend.append([block('a', 1, text(400))]);
     await backend.append([block('a', 2, text(400))]);
     if (first === undefined) throw new Error('no place');
     const reading = backend.read(first);
     await backend.dropBelow('a', 2);
-    expect(await disk.list('/s')).toEqual(['000000000002.blocks']);
+    expect(await segmentsOf(disk)).toEqual(['000000000002.blocks']);
     expect(closed).toEqual([]);
     await expect(backend.read(first)).rejects.toThrow(/segment 000000000001.blocks is removed/);
     go();

@@ -16,16 +16,26 @@ export interface Scan {
   readonly stray: StrayBytes;
 }
 
+export interface ScanOptions {
+  /**
+   * Reads every byte. Else a backend may believe what it noted of blocks when it wrote them: that they are damaged
+   * shows when they are read.
+   */
+  readonly isThorough: boolean;
+}
+
 /** Keeps the blocks of one shard. One append is under way at a time. */
 export interface Backend {
   /** Everything there; first, and once. It changes nothing. */
-  scan(): Promise<Scan>;
+  scan(options: ScanOptions): Promise<Scan>;
   /** Makes what the scan read durable, whatever became of the syncs of earlier runs. Before any append. */
   settle(): Promise<void>;
   /** All of them, durable when it resolves, with their locations in the same order. */
   append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]>;
   /** The bytes of one block as they are now. */
   read(location: BlockLocation): Promise<Buffer>;
+  /** A block turned out to be damaged: the next scan reads all that it may have believed with it. */
+  doubt(location: BlockLocation): Promise<void>;
   /** Removes blocks of the group with smaller numbers, now or later. */
   dropBelow(group: GroupId, number: number): Promise<void>;
   close(): Promise<void>;

@@ -1,13 +1,13 @@
 import type { Disk, DiskFile } from '../../../doors/disk.ts';
 import type { GroupId } from '../../../raft/identity.ts';
 import { bufferOf } from '../../buffer-of.ts';
-import type { SealedBlock } from '../block.ts';
+import { bodyIsIntact, type SealedBlock } from '../block.ts';
 import { StrayBytes } from '../stray-bytes.ts';
-import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
+import type { Backend, BlockLocation, Scan, ScannedBlock, ScanOptions } from './backend.ts';
+import { HeaderRow } from './header-row.ts';
+import { asIndexed, checkIndexed, type IndexedBlock } from './segment-index.ts';
+import { numberIn, SEGMENT_NAME, SegmentIndexes } from './segment-indexes.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
-
-/** Names sort as their numbers do. */
-const NAME = /^\d{12}\.blocks$/;
 
 interface Segment {
   readonly name: string;
@@ -15,6 +15,8 @@ interface Segment {
   size: number;
   /** The highest number it holds of each group, be that block whole or not. */
   readonly highest: Map<GroupId, number>;
+  /** Of all its blocks, while they are to become its index; null where there is one, or some of it is no whole block. */
+  headers: HeaderRow | null;
   /** Some of it was changed so that nobody can say whose it was: it stays, as evidence. */
   hasStrayDamage: boolean;
   readonly reads: Set<Promise<unknown>>;
@@ -32,6 +34,7 @@ export class FilesBackend implements Backend {
   /** What the checksums of this storage's blocks begin with. */
   readonly #seed: number;
   readonly #segmentBytes: number;
+  readonly #indexes: SegmentIndexes;
   readonly #segments: Segment[] = [];
   readonly #lowest = new Map<GroupId, number>();
   /** Files of removed segments. */
@@ -47,23 +50,25 @@ export class FilesBackend implements Backend {
     this.#directory = directory;
     this.#seed = seed;
     this.#segmentBytes = segmentBytes;
+    this.#indexes = new SegmentIndexes(disk, directory, seed);
   }
 
-  async scan(): Promise<Scan> {
-    const names = (await this.#disk.list(this.#directory)).filter((name) => NAME.test(name));
+  async scan(options: ScanOptions): Promise<Scan> {
+    const names = await this.#disk.list(this.#directory);
     const blocks: ScannedBlock[] = [];
     const stray = new StrayBytes();
-    for (const name of names) {
+    for (const name of names.filter((one) => SEGMENT_NAME.test(one))) {
       const file = await this.#disk.open(this.#path(name));
-      const size = await file.size();
-      const segment = makeSegment(name, file, size);
+      const segment = makeSegment(name, file, await file.size());
       this.#segments.push(segment);
-      this.#lastName = Number.parseInt(name, 10);
-      const found = scanSegment(bufferOf(await file.read(0, size)), this.#seed);
+      const found = await this.#read(segment, options);
       this.#take(segment, found, blocks);
       passThrough(found, stray);
-      this.#needsSegment = !found.endsClean;
+      // One that was indexed was followed by another, lost or not: it never grows again.
+      this.#needsSegment = !found.endsClean || segment.headers === null;
     }
+    // The index of a segment that is lost keeps its number from being used again too.
+    this.#lastName = names.reduce((last, name) => Math.max(last, numberIn(name)), 0);
     return { blocks, stray };
   }
 
@@ -79,6 +84,8 @@ export class FilesBackend implements Backend {
       await segment.file.sync();
     }
     await this.#disk.syncDirectory(this.#directory);
+    this.#indexes.removeOrphans();
+    for (const segment of this.#segments.slice(0, -1)) this.#index(segment);
   }
 
   async append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]> {
@@ -90,8 +97,10 @@ export class FilesBackend implements Backend {
     await segment.file.append(bytes);
     await segment.file.sync();
     segment.size += bytes.length;
-    return blocks.map(({ header, bytes: { length } }) => {
+    return blocks.map(({ header, bytes: block }) => {
+      const { length } = block;
       segment.highest.set(header.group, header.number);
+      segment.headers?.add(header, block);
       const location = { backendLocation: { segment, offset, length } satisfies Place };
       offset += length;
       return location;
@@ -110,6 +119,11 @@ export class FilesBackend implements Backend {
     }
   }
 
+  async doubt(location: BlockLocation): Promise<void> {
+    const { segment } = location.backendLocation as Place;
+    if (!segment.isDropped) await this.#indexes.doubt(segment.name);
+  }
+
   async dropBelow(group: GroupId, number: number): Promise<void> {
     this.#lowest.set(group, number);
     const isDead = (segment: Segment): boolean =>
@@ -121,6 +135,7 @@ export class FilesBackend implements Backend {
       this.#segments.splice(this.#segments.indexOf(segment), 1);
       segment.isDropped = true;
       this.#closeAfterReads(segment);
+      this.#indexes.remove(segment.name);
       await this.#disk.remove(this.#path(segment.name));
     }
     if (dead.length > 0) await this.#disk.syncDirectory(this.#directory);
@@ -128,6 +143,7 @@ export class FilesBackend implements Backend {
 
   /** Every file, whatever happens to the others. */
   async close(): Promise<void> {
+    await this.#indexes.idle();
     const closed = await Promise.allSettled([
       ...this.#closing,
       ...this.#segments.splice(0).map(({ file }) => file.close()),
@@ -138,9 +154,44 @@ export class FilesBackend implements Backend {
 
   async erase(): Promise<void> {
     for (const name of await this.#disk.list(this.#directory)) {
-      if (NAME.test(name)) await this.#disk.remove(this.#path(name));
+      if (numberIn(name) > 0) await this.#disk.remove(this.#path(name));
     }
     await this.#disk.syncDirectory(this.#directory);
+  }
+
+  /** By its index, where that can be trusted; else by its bytes. */
+  async #read(segment: Segment, { isThorough }: ScanOptions): Promise<SegmentScan> {
+    const { name, file, size } = segment;
+    const index = await this.#indexes.find(name, size);
+    if (index === null) {
+      const bytes = bufferOf(await file.read(0, size));
+      const found = scanSegment(bytes, this.#seed);
+      segment.headers = headersOf(found, bytes);
+      return found;
+    }
+    const { blocks, isDoubted } = index;
+    if (!isThorough && !isDoubted && (await this.#holdsConfigurations(segment, blocks)))
+      return asIndexed(blocks);
+    const found = checkIndexed(blocks, bufferOf(await file.read(0, size)), this.#seed);
+    if (isDoubted && !isThorough && found.blocks.every(({ intact }) => intact))
+      this.#indexes.trustAgain(name);
+    return found;
+  }
+
+  /** They are read while a log is opened, when there is nobody yet who could repair them. */
+  async #holdsConfigurations({ file }: Segment, blocks: readonly IndexedBlock[]): Promise<boolean> {
+    for (const { header, offset, length } of blocks) {
+      if (!header.hasConfiguration) continue;
+      if (!bodyIsIntact(header, bufferOf(await file.read(offset, length)))) return false;
+    }
+    return true;
+  }
+
+  /** Once it is followed by another, and all of it is durable. */
+  #index(segment: Segment): void {
+    const { name, headers, size } = segment;
+    if (headers !== null) this.#indexes.keep(name, headers.bytes, size);
+    segment.headers = null;
   }
 
   /** Never under those that read it, since another file may get its descriptor; and no write waits for them. */
@@ -177,6 +228,8 @@ export class FilesBackend implements Backend {
     const file = await this.#disk.open(this.#path(name), { create: true, exclusive: true });
     await this.#disk.syncDirectory(this.#directory);
     const segment = makeSegment(name, file, 0);
+    segment.headers = new HeaderRow();
+    if (last !== undefined) this.#index(last);
     this.#segments.push(segment);
     this.#needsSegment = false;
     return segment;
@@ -189,7 +242,17 @@ export class FilesBackend implements Backend {
 
 function makeSegment(name: string, file: DiskFile, size: number): Segment {
   const [highest, reads] = [new Map<GroupId, number>(), new Set<Promise<unknown>>()];
-  return { name, file, size, highest, hasStrayDamage: false, reads, isDropped: false };
+  return { name, file, size, highest, headers: null, hasStrayDamage: false, reads, isDropped: false };
+}
+
+/** null when some of its bytes are no whole block: it is read each time it is opened. */
+function headersOf({ blocks, strays }: SegmentScan, bytes: Buffer): HeaderRow | null {
+  const headers = new HeaderRow();
+  for (const block of blocks) {
+    if (!block.intact) return null;
+    headers.add(block.header, bytes.subarray(block.offset, block.offset + block.length));
+  }
+  return strays.length === 0 ? headers : null;
 }
 
 /** In the order of their places. */
