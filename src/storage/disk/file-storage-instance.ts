@@ -1,6 +1,7 @@
 import type { DirectoryLock } from '../../doors/disk.ts';
 import { Histogram } from '../../metrics/histogram.ts';
 import type { HardState } from '../../raft/effect.ts';
+import type { Index } from '../../raft/entry.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
   LogDamage,
@@ -129,7 +130,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const log = await this.#makeLog(group, verdict, floor);
     if (verdict.kind === 'clean') {
       await shard.inTurn(() => shard.begin(log));
-      if (durableFloor !== null) await this.#snapshotsOf(group).dropBelow(durableFloor.index);
+      if (durableFloor !== null) shard.compact(group, durableFloor);
     }
     found.forget(group);
     return log;
@@ -182,7 +183,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { directory, doors } = this.#settings;
     await writeFloor(doors.disk, { directory, group }, floor, this.seed);
     this.#files().marks.set(group, { lowestNumber: floor.lowestNumber });
-    await this.#snapshotsOf(group).dropBelow(floor.index);
+  }
+
+  dropSnapshotsBelow(group: GroupId, index: Index): Promise<void> {
+    return this.#snapshotsOf(group).dropBelow(index);
   }
 
   mark(group: GroupId, durableNumber: number): void {
@@ -298,7 +302,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     }).catch((cause) => {
       throw this.fail(`a configuration of group ${group} cannot be read`, cause);
     });
-    const openRecord = { cutFrom, voidFrom, lowestNumber: floor?.lowestNumber ?? 0 };
+    const openRecord = { cutFrom, voidFrom };
     return new GroupLog(shard, group, {
       recovered,
       place: this.#placeOf(group),

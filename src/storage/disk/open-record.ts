@@ -9,8 +9,6 @@ import type { GroupLog } from './group-log.ts';
 export interface OpenRecord {
   readonly cutFrom: Index;
   readonly voidFrom: number;
-  /** Blocks below this number are dead: a crash may have come between a floor and their end. */
-  readonly lowestNumber: number;
 }
 
 export function openRecordContent(log: GroupLog, { cutFrom, voidFrom }: OpenRecord): BlockContent {

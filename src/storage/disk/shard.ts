@@ -41,6 +41,7 @@ export interface ShardHost {
   fail(what: string, cause: unknown): StorageFailed;
   saveHardState(group: GroupId, hardState: HardState): Promise<void>;
   saveFloor(group: GroupId, floor: FloorRecord): Promise<void>;
+  dropSnapshotsBelow(group: GroupId, index: Index): Promise<void>;
   mark(group: GroupId, durableNumber: number): void;
   /** Milliseconds, by the clock that `synced` is measured with. */
   now(): number;
@@ -73,6 +74,7 @@ export class Shard implements LogShard {
   #underWay = 0;
   #running: Promise<void> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
+  #compaction: Promise<void> = Promise.resolve();
 
   constructor(backend: Backend, host: ShardHost) {
     this.backend = backend;
@@ -118,11 +120,10 @@ export class Shard implements LogShard {
   async begin(log: GroupLog): Promise<void> {
     const { openRecord } = log;
     if (openRecord === null) return;
-    const { cutFrom, lowestNumber } = openRecord;
+    const { cutFrom } = openRecord;
     const content = openRecordContent(log, openRecord);
     try {
       await this.backend.append([sealPlain(content, this.#host.seed)]);
-      await this.backend.dropBelow(log.group, lowestNumber);
     } catch (cause) {
       throw this.#host.fail('the open record could not be written', cause);
     }
@@ -137,9 +138,26 @@ export class Shard implements LogShard {
     this.#host.mark(log.group, number);
   }
 
-  /** Everything handed over so far is durable, or rejected. */
+  /**
+   * Removes what a floor that is durable made dead. Nobody waits for it: it is dead whether it is there or not, and what a
+   * crash leaves goes at the next opening.
+   */
+  compact(group: GroupId, { index, lowestNumber }: Pick<FloorRecord, 'index' | 'lowestNumber'>): void {
+    this.#compaction = this.#compaction.then(async () => {
+      if (this.#host.failure !== null) return;
+      try {
+        await this.#host.dropSnapshotsBelow(group, index);
+        await this.backend.dropBelow(group, lowestNumber);
+      } catch (cause) {
+        this.#host.fail('what a snapshot made useless could not be removed', cause);
+      }
+    });
+  }
+
+  /** Everything handed over so far is durable, or rejected, and nothing is being removed. */
   async idle(): Promise<void> {
     await this.#running;
+    await this.#compaction;
   }
 
   /** One at a time at the backend, in the order of the calls: a log may be opened while another is written. */
@@ -330,7 +348,7 @@ export class Shard implements LogShard {
     await this.#host.saveFloor(log.group, { ...floor, lowestNumber, durableNumber });
     log.floor = floor;
     if (log.end.index <= index || !agrees) log.end = { number: log.end.number, index, term };
-    await this.backend.dropBelow(log.group, lowestNumber);
+    this.compact(log.group, { index, lowestNumber });
   }
 
   #termBefore(log: GroupLog, index: Index): Term {
