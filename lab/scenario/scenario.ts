@@ -33,6 +33,8 @@ export interface ClusterSpec {
   readonly shards: number;
   /** Files of the log are given up as a whole, so this is how much of it a disk keeps for nothing. */
   readonly segmentBytes: number;
+  /** Between two scrubs of the log; 0: none. */
+  readonly scrubIntervalMs: number;
   readonly electionTimeout: DurationRange;
   readonly heartbeatMs: number;
   /** By how much the replicas take clocks to drift apart at most, in thousandths; null: leases are not allowed. */

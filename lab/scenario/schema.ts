@@ -17,6 +17,9 @@ export const clusterSettings = {
   segment: size('64KiB')
     .prefault('64MiB')
     .describe('Of the files that the files backend keeps the log in; each is given up as a whole.'),
+  scrub: duration({ positive: false })
+    .prefault('60m')
+    .describe('Between two scrubs, which read all of the log for damage, and before the first; 0s: none.'),
   'election-timeout': durationRange().prefault('500ms..1s').describe('Each wait is drawn anew from it.'),
   heartbeat: duration({ positive: true })
     .prefault('100ms')
@@ -133,10 +136,18 @@ export const sections = {
         heartbeat: heartbeatMs,
         'clock-drift': clockDrift,
         segment,
+        scrub: scrubIntervalMs,
         ...rest
       } = cluster;
       const clockDriftPerMille = clockDrift ?? null;
-      return { ...rest, segmentBytes: segment, electionTimeout, heartbeatMs, clockDriftPerMille };
+      return {
+        ...rest,
+        segmentBytes: segment,
+        scrubIntervalMs,
+        electionTimeout,
+        heartbeatMs,
+        clockDriftPerMille,
+      };
     })
     .prefault({})
     .describe('The replicas and how they are set up.'),

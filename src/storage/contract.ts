@@ -3,6 +3,7 @@ import type { HardState, LogFloor } from '../raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
 import type { ClusterId, GroupId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
+import type { StorageFailed } from './errors.ts';
 
 export type { LogFloor } from '../raft/effect.ts';
 export type { SnapshotMeta } from '../raft/snapshot.ts';
@@ -39,6 +40,8 @@ export interface StorageInstance {
   openLog(group: GroupId): Promise<LogStorage>;
   snapshots(group: GroupId): SnapshotStorage;
   stats(): StorageStats;
+  /** Resolves when the instance has failed, also by what nobody asked for, such as a scrub. Not when it is closed. */
+  readonly failed?: Promise<StorageFailed>;
   /** Finishes what is under way, syncs the mark, releases the directory. Idempotent. */
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { type Entry, runsOf, type Term, type TermRun } from '../../raft/entry.ts
 import { decodeEntryPayload, encodeEntryPayload } from '../../raft/entry-codec.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import { bufferOf } from '../buffer-of.ts';
-import { type BlockHeader, type CodecName, headerLength, writeHeader } from './block-header.ts';
+import { type BlockHeader, type CodecName, headerLength, parseHeader, writeHeader } from './block-header.ts';
 
 const ENTRY_HEAD_BYTES = 5;
 /** An entry's kind is written as its place here. A place is never given to another kind. */
@@ -94,6 +94,15 @@ export function sealPlain({ entries, ...place }: BlockContent, seed: number): Se
 export function bodyIsIntact(header: BlockHeader, block: Buffer): boolean {
   const body = bodyOf(header, block);
   return body.length === header.bodyLength && crc32(body) === header.bodyChecksum;
+}
+
+/** Whether these bytes are the very block that has this header, header and body. */
+export function isWhole({ header }: Pick<SealedBlock, 'header'>, bytes: Buffer, seed: number): boolean {
+  const found = parseHeader(bytes, seed);
+  if (!found.valid || found.header.group !== header.group || found.header.number !== header.number) {
+    return false;
+  }
+  return found.header.bodyChecksum === header.bodyChecksum && bodyIsIntact(header, bytes);
 }
 
 /**

@@ -30,6 +30,7 @@ import { type OpenVerdict, type Records, type RefusedVerdict, recover, type Verd
 import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
 import { scanShard } from './scan-shard.ts';
+import { Scrub } from './scrub.ts';
 import { type Commit, Shard, type ShardHost } from './shard.ts';
 import { shardNumberOf } from './shard-number.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
@@ -49,8 +50,14 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   #marks: MarkFile | null = null;
   readonly #shards: OpenedShard[] = [];
   readonly #opened = new Set<GroupId>();
+  readonly #logs: GroupLog[] = [];
+  readonly #scrub: Scrub;
   readonly #snapshots = new Map<GroupId, SnapshotFiles>();
   #failure: StorageFailed | null = null;
+  #tellFailed: (failure: StorageFailed) => void = () => {};
+  readonly failed = new Promise<StorageFailed>((resolve) => {
+    this.#tellFailed = resolve;
+  });
   #closing: Promise<void> | null = null;
   readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, rawBytes: 0 };
   readonly #syncLatency = new Histogram();
@@ -63,6 +70,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#identity = found.identity;
     this.seed = found.seed;
     this.#lock = found.lock;
+    this.#scrub = new Scrub(settings.doors.clock, settings.scrub, () => this.#logs);
   }
 
   /** @throws StorageRefused when what is there is damaged; nothing is changed then, and all is closed. */
@@ -87,6 +95,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       const identity = { ...found.identity, boot: found.identity.boot + 1 };
       await writeIdentity(settings.doors.disk, settings.directory, identity);
       instance.#identity = identity;
+      instance.#scrub.start();
       return instance;
     } catch (error) {
       await instance.#closeFiles();
@@ -133,6 +142,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       if (durableFloor !== null) shard.compact(group, durableFloor);
     }
     found.forget(group);
+    this.#logs.push(log);
     return log;
   }
 
@@ -171,6 +181,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       const why = cause instanceof Error ? `: ${cause.message}` : '';
       this.#failure = new StorageFailed(`${this.#settings.directory}: ${what}${why}`, { cause });
       for (const { shard } of this.#shards) shard.rejectQueued(this.#failure);
+      if (this.#closing === null) this.#tellFailed(this.#failure);
     }
     return this.#failure;
   }
@@ -333,6 +344,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   // ---- closing
 
   async #close(): Promise<void> {
+    await this.#scrub.stop();
     for (const { shard } of this.#shards) await shard.idle();
     this.fail('the storage is closed', undefined);
     for (const snapshots of this.#snapshots.values()) await snapshots.idle();

@@ -8,10 +8,15 @@ import { type CodecName, codecs } from './block-header.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
 import { forgetStorage } from './forget.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from './identity-file.ts';
+import type { ScrubPace } from './scrub.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
 
 export const SEGMENT_BYTES = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN = 512;
+const SCRUB_INTERVAL_MS = 3_600_000;
+const SCRUB_BYTES_PER_SECOND = 4 * 1024 * 1024;
+/** As long as a timer of Node can wait. */
+const SCRUB_INTERVAL_MS_MAX = 2 ** 31 - 1;
 
 export interface FileStorageOptions {
   /** Made when it is missing. One replica, one directory. */
@@ -30,6 +35,14 @@ export interface FileStorageOptions {
    * snapshots have made all of it useless. Default 64 MiB, at least 512 bytes; may change at any time.
    */
   readonly segmentBytes?: number;
+  /**
+   * Milliseconds from the end of a scrub, which reads all blocks of open logs and so finds damage that nobody has met
+   * yet, to the next; and before the first. What is damaged is told as if it had been read, and repaired from
+   * other replicas. 0: never. Default one hour.
+   */
+  readonly scrubIntervalMs?: number;
+  /** How fast a scrub reads, in bytes a second. Default 4 MiB, at least 1 KiB. */
+  readonly scrubBytesPerSecond?: number;
   /** The machine's own by default; a simulation brings its own. */
   readonly doors?: StorageDoors;
 }
@@ -50,6 +63,10 @@ export function fileStorage(options: FileStorageOptions): Storage {
     codec: options.codec ?? 'none',
     shards: options.shards ?? 1,
     segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+    scrub: {
+      intervalMs: options.scrubIntervalMs ?? SCRUB_INTERVAL_MS,
+      bytesPerSecond: options.scrubBytesPerSecond ?? SCRUB_BYTES_PER_SECOND,
+    },
     doors: options.doors ?? nodeStorageDoors(),
   } as const;
   return { open: (request) => openDirectory(settings, request) };
@@ -61,6 +78,7 @@ export interface FileStorageSettings {
   readonly codec: CodecName;
   readonly shards: number;
   readonly segmentBytes: number;
+  readonly scrub: ScrubPace;
   readonly doors: StorageDoors;
 }
 
@@ -195,6 +213,8 @@ const KNOWN: Readonly<Record<keyof FileStorageOptions, true>> = {
   codec: true,
   shards: true,
   segmentBytes: true,
+  scrubIntervalMs: true,
+  scrubBytesPerSecond: true,
   doors: true,
 };
 
@@ -225,6 +245,24 @@ function mistakesIn(options: FileStorageOptions): string[] {
   ) {
     mistakes.push(
       `- segmentBytes: found ${shown(segmentBytes)}, expected a whole number from ${SEGMENT_BYTES_MIN}`,
+    );
+  }
+  return [...mistakes, ...mistakesInScrub(options)];
+}
+
+function mistakesInScrub({ scrubIntervalMs, scrubBytesPerSecond }: FileStorageOptions): string[] {
+  const mistakes: string[] = [];
+  const isWithin = (value: number, least: number, most: number): boolean =>
+    Number.isSafeInteger(value) && value >= least && value <= most;
+  if (scrubIntervalMs !== undefined && !isWithin(scrubIntervalMs, 0, SCRUB_INTERVAL_MS_MAX)) {
+    mistakes.push(
+      `- scrubIntervalMs: found ${shown(scrubIntervalMs)}, expected a whole number from 0 to ${SCRUB_INTERVAL_MS_MAX}`,
+    );
+  }
+  const bytesMax = Number.MAX_SAFE_INTEGER;
+  if (scrubBytesPerSecond !== undefined && !isWithin(scrubBytesPerSecond, 1024, bytesMax)) {
+    mistakes.push(
+      `- scrubBytesPerSecond: found ${shown(scrubBytesPerSecond)}, expected a whole number from 1024`,
     );
   }
   return mistakes;

@@ -10,13 +10,15 @@ import type { Backend } from './backends/backend.ts';
 import type { LogEnd } from './block-header.ts';
 import { isHole, type LiveBlock, type LiveBlocks } from './live-blocks.ts';
 import type { OpenRecord } from './open-record.ts';
-import { entriesOf, type StoredBlock } from './stored-block.ts';
+import { checkBlock, entriesOf, type StoredBlock } from './stored-block.ts';
 import { TermRuns } from './term-runs.ts';
 
 /** What a log asks of the shard it lives in. */
 export interface LogShard {
   readonly backend: Backend;
   readonly work: Work;
+  /** What the checksums of the storage's blocks begin with. */
+  readonly seed: number;
   submit(log: GroupLog, request: WriteRequest): Promise<void>;
   submitRepair(log: GroupLog, entries: readonly Entry[]): Promise<RecoveredLog | null>;
   /** Why everything fails from now on; null while all is well. */
@@ -139,6 +141,15 @@ export class GroupLog implements LogStorage {
     return this.blocks.termAt(index);
   }
 
+  /** Reads a block for no one. @returns false when the storage has failed, or fails since it is not what was written. */
+  async check({ block, firstIndex }: LiveBlock<StoredBlock>): Promise<boolean> {
+    if (this.#blockOf(firstIndex)?.block !== block) return this.#shard.failure === null;
+    return this.#unlessGone(block, firstIndex, () => checkBlock(block, this.#shard)).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** What is missing must be durable before anything behind it may be overwritten. */
   #mistakeInForgetting({ hardState }: WriteRequest): string | null {
     if (!this.#isQueuedDamaged || (hardState ?? this.#queuedHardState).missing !== undefined) return null;
@@ -158,11 +169,16 @@ export class GroupLog implements LogStorage {
   }
 
   /** null when the block was compacted away while it was being read: then its bytes say nothing of the disk. */
-  async #entriesOf({ block }: LiveBlock<StoredBlock>, index: Index): Promise<Entry[] | null> {
+  #entriesOf({ block }: LiveBlock<StoredBlock>, index: Index): Promise<Entry[] | null> {
+    return this.#unlessGone(block, index, () => entriesOf(block, this.#shard));
+  }
+
+  /** null when the block that held `index` was compacted or cut away meanwhile. */
+  async #unlessGone<T>(block: StoredBlock, index: Index, body: () => Promise<T>): Promise<T | null> {
     const { header } = block;
     if (this.#shard.failure !== null) throw this.#shard.failure;
     try {
-      return await entriesOf(block, this.#shard);
+      return await body();
     } catch (cause) {
       if (this.#blockOf(index)?.block.header.number !== header.number) return null;
       const last = header.firstIndex + header.entryCount - 1;

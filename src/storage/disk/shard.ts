@@ -86,6 +86,10 @@ export class Shard implements LogShard {
     return this.#host.work;
   }
 
+  get seed(): number {
+    return this.#host.seed;
+  }
+
   get failure(): StorageFailed | null {
     return this.#host.failure;
   }

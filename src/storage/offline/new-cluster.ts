@@ -4,6 +4,7 @@ import type { ClusterId, GroupId, Incarnation } from '../../raft/identity.ts';
 import type { SnapshotMeta } from '../../raft/snapshot.ts';
 import { openDirectory, SEGMENT_BYTES } from '../disk/file-storage.ts';
 import type { FileStorageInstance } from '../disk/file-storage-instance.ts';
+import { noScrub } from '../disk/scrub.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
 import type { NewMember } from './new-members.ts';
 
@@ -71,6 +72,7 @@ export async function writeNewCluster(
         shards,
         codec: 'none',
         segmentBytes: SEGMENT_BYTES,
+        scrub: noScrub,
         doors,
       } as const;
       opened.push(await openDirectory(settings, { id }));

@@ -8,6 +8,7 @@ import type { LogStorage, SnapshotStorage } from '../contract.ts';
 import { damagedLog } from '../disk/damaged-log.ts';
 import { openDirectory, SEGMENT_BYTES } from '../disk/file-storage.ts';
 import { type FoundIdentity, type IdentityRecord, readIdentity } from '../disk/identity-file.ts';
+import { noScrub } from '../disk/scrub.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
 import { RecoveryRefused, StorageFailed, StorageRefused } from '../errors.ts';
 import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
@@ -74,8 +75,8 @@ export async function withCopy<T>(
   try {
     await copyFolder(doors.disk, { from: directory, to: scratch }, { without: 'lock', signal });
     const { id, backend, shards } = identity;
-    const segmentBytes = SEGMENT_BYTES;
-    const settings = { directory: scratch, backend, shards, codec: 'none', segmentBytes, doors } as const;
+    const kept = { directory: scratch, backend, shards, codec: 'none', segmentBytes: SEGMENT_BYTES } as const;
+    const settings = { ...kept, scrub: noScrub, doors };
     const instance = await openDirectory(settings, { id });
     try {
       const group = onlyGroup(directory, instance.groups);

@@ -32,6 +32,7 @@ describe('a scenario', () => {
         codec: 'none',
         shards: 1,
         segmentBytes: 64 * 1024 * 1024,
+        scrubIntervalMs: 3_600_000,
         electionTimeout: { fromMs: 500, toMs: 1000 },
         heartbeatMs: 100,
         clockDriftPerMille: null,
@@ -94,6 +95,7 @@ cluster:
   codec: gzip
   shards: 4
   segment: 128KiB
+  scrub: 5s
   election-timeout: 150ms..300ms
   heartbeat: 50ms
   snapshots: {entries: 100, keep-entries: 10, chunk: 512B, bytes-per-second: 1000}
@@ -144,6 +146,7 @@ expect:
         codec: 'gzip',
         shards: 4,
         segmentBytes: 128 * 1024,
+        scrubIntervalMs: 5000,
         electionTimeout: { fromMs: 150, toMs: 300 },
         heartbeatMs: 50,
         clockDriftPerMille: null,
@@ -186,19 +189,19 @@ expect:
             from: null,
             direction: 'both',
           },
-          line: 30,
+          line: 31,
         },
         {
           atMs: 50_000,
           forMs: null,
           fault: { kind: 'disk', on: { kind: 'leader' }, how: 'fails', operation: 'sync', times: 1 },
-          line: 33,
+          line: 34,
         },
         {
           atMs: 60_000,
           forMs: null,
           fault: { ...noChange, add: ['n6'], replace: [{ id: 'n1', by: 'n7' }] },
-          line: 35,
+          line: 36,
         },
       ],
       expect: {

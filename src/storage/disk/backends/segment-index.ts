@@ -1,5 +1,5 @@
 import { crc32 } from '../../../doors/checksum.ts';
-import { bodyIsIntact } from '../block.ts';
+import { isWhole } from '../block.ts';
 import { type BlockHeader, parseHeader } from '../block-header.ts';
 import type { SegmentBlock, SegmentScan } from './segment-scan.ts';
 
@@ -64,12 +64,4 @@ export function checkIndexed(blocks: readonly IndexedBlock[], bytes: Buffer, see
     return { intact: false, group: header.group, number: header.number, torn: false };
   });
   return { blocks: checked, strays: [], endsClean: true };
-}
-
-/** @param bytes - what now stands where it was written. */
-export function isWhole({ header }: Pick<IndexedBlock, 'header'>, bytes: Buffer, seed: number): boolean {
-  const found = parseHeader(bytes, seed);
-  if (!found.valid || found.header.group !== header.group || found.header.number !== header.number)
-    return false;
-  return found.header.bodyChecksum === header.bodyChecksum && bodyIsIntact(header, bytes);
 }
