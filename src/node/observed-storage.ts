@@ -13,6 +13,7 @@ import type {
   StorageStats,
   WriteRequest,
 } from '../storage/contract.ts';
+import type { StorageFailed } from '../storage/errors.ts';
 import { channels } from './channels.ts';
 import type { Instruments } from './instruments.ts';
 
@@ -69,6 +70,10 @@ class ObservedInstance implements StorageInstance {
 
   get identity(): StorageIdentity {
     return this.#instance.identity;
+  }
+
+  get failed(): Promise<StorageFailed> {
+    return this.#instance.failed;
   }
 
   adoptCluster(clusterId: ClusterId): Promise<void> {

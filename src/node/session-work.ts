@@ -53,7 +53,7 @@ export class SessionWork {
 
   begin(): void {
     const { core, snapshots, restoredFrom, instance } = this.#session;
-    instance.failed?.then((error) => this.#actions.storageFailed(error));
+    instance.failed.then((error) => this.#actions.storageFailed(error));
     if (restoredFrom !== null) this.#onRestored(restoredFrom);
     this.#taker.begin({
       snapshots,

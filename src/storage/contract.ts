@@ -40,8 +40,11 @@ export interface StorageInstance {
   openLog(group: GroupId): Promise<LogStorage>;
   snapshots(group: GroupId): SnapshotStorage;
   stats(): StorageStats;
-  /** Resolves when the instance has failed, also by what nobody asked for, such as a scrub. Not when it is closed. */
-  readonly failed?: Promise<StorageFailed>;
+  /**
+   * Resolves when the instance has failed by what nobody waits for, such as a scrub; it may when a write failed. Never
+   * for a storage that does nothing by itself.
+   */
+  readonly failed: Promise<StorageFailed>;
   /** Finishes what is under way, syncs the mark, releases the directory. Idempotent. */
   close(): Promise<void>;
 }

@@ -85,6 +85,8 @@ function identityFor(
 }
 
 class MemoryInstance implements StorageInstance {
+  /** It does nothing by itself. */
+  readonly failed = new Promise<never>(() => {});
   readonly #kept: Kept;
   #identity: StorageIdentity;
   readonly #counts = { writes: 0, blocks: 0, syncs: 0, bytesWritten: 0, rawBytes: 0, pendingWrites: 0 };

@@ -14,6 +14,7 @@ export function changedInstance(
     get identity() {
       return instance.identity;
     },
+    failed: instance.failed,
     adoptCluster: (clusterId) => instance.adoptCluster(clusterId),
     stats: () => instance.stats(),
     close: () => {

@@ -252,6 +252,7 @@ describe('opening', () => {
         });
         return {
           identity: instance.identity,
+          failed: instance.failed,
           snapshots,
           adoptCluster: (clusterId: string) => instance.adoptCluster(clusterId),
           openLog: (group: string) => instance.openLog(group),

@@ -54,7 +54,10 @@ export class Scrub {
       for (const piece of log.blocks.held()) {
         if (this.#stopped) return;
         // What was found damaged fails the storage: whoever opens it anew is told.
-        if (!(await log.check(piece))) return;
+        if (!(await log.check(piece))) {
+          this.#stopped = true;
+          return;
+        }
         left -= piece.block.header.bodyLength;
         while (left <= 0 && !this.#stopped) {
           await this.#pause();

@@ -108,6 +108,7 @@ async function replayed({ incarnation, events }: State, id: string): Promise<Sto
 }
 
 class Twin implements StorageInstance {
+  readonly failed = new Promise<never>(() => {});
   readonly #file: StateFile;
   readonly #memory: StorageInstance;
 
