@@ -10,6 +10,7 @@ import { benchReplication } from './replication.ts';
 import { benchSimulator } from './simulator.ts';
 import { benchSnapshot } from './snapshot.ts';
 import { benchStorage } from './storage.ts';
+import { benchSustained } from './sustained.ts';
 
 /** On the disk of this directory, which is the one to be measured. */
 const scratch = fileURLToPath(new URL('../../.kontiki/bench', import.meta.url));
@@ -22,6 +23,7 @@ const sections: Readonly<Record<string, (size?: number) => void | Promise<void>>
   opening: (entriesMax = 10_000_000) => benchOpening(scratch, entriesMax),
   overload: (seconds = 6) => benchOverload(scratch, seconds),
   snapshot: (mebibytes = 2048) => benchSnapshot(scratch, mebibytes),
+  sustained: (gigabytes = 10) => benchSustained(scratch, gigabytes),
   simulator: () => benchSimulator(),
 };
 const asked = new Map(process.argv.slice(2).map((argument) => sectionOf(argument)));

@@ -1,4 +1,4 @@
-import type { LogStorage, WriteRequest } from '../src/storage/index.ts';
+import type { LogFloor, LogStorage, WriteRequest } from '../src/storage/index.ts';
 
 /** The log of one group, written with commands of term 1. */
 export class StorageLog {
@@ -15,24 +15,40 @@ export class StorageLog {
   static async begin(log: LogStorage, commands: readonly Uint8Array[]): Promise<StorageLog> {
     const begun = new StorageLog(log, commands);
     const hardState = { term: 1, votedFor: null };
-    begun.#sequence += 1;
-    await log.write({ writeId: { boot: 1, sequence: begun.#sequence }, hardState, entries: [] });
+    await log.write({ writeId: begun.#nextId(), hardState, entries: [] });
     return begun;
   }
 
   /** The next `count` commands; nothing of them is written yet. Requests are written in the order they were made. */
   request(count: number): WriteRequest {
-    this.#sequence += 1;
-    const entries = Array.from({ length: count }, () => {
+    const next = this.#lastIndex + 1;
+    const { length } = this.#commands;
+    return this.requestOf(
+      Array.from({ length: count }, (_, at) => this.#commands[(next + at) % length] ?? new Uint8Array(0)),
+    );
+  }
+
+  /** These commands. */
+  requestOf(commands: readonly Uint8Array[]): WriteRequest {
+    const entries = commands.map((payload) => {
       this.#lastIndex += 1;
-      const payload = this.#commands[this.#lastIndex % this.#commands.length] ?? new Uint8Array(0);
       return { kind: 'command', index: this.#lastIndex, term: 1, payload } as const;
     });
-    return { writeId: { boot: 1, sequence: this.#sequence }, entries };
+    return { writeId: this.#nextId(), entries };
+  }
+
+  /** A floor that moved on, which compacts the log. */
+  requestFloor(floor: LogFloor): WriteRequest {
+    return { writeId: this.#nextId(), entries: [], floor };
   }
 
   /** Durable when it resolves. */
   write(request: WriteRequest): Promise<void> {
     return this.#log.write(request);
+  }
+
+  #nextId(): WriteRequest['writeId'] {
+    this.#sequence += 1;
+    return { boot: 1, sequence: this.#sequence };
   }
 }

@@ -87,18 +87,14 @@ export function writeHeader(target: Buffer, header: BlockHeader, seed: number): 
   target.writeUInt32LE(0, CHECKSUM_AT);
   target.writeUInt32LE(header.bodyChecksum, 32);
   target.writeUInt32LE(header.commitOffset, 36);
-  const { predecessor } = header;
-  const numbers = [
-    header.number,
-    header.firstIndex,
-    predecessor.number,
-    predecessor.index,
-    predecessor.term,
-    header.hardStateTerm,
-    header.durableNumber,
-    header.voidFrom,
-  ];
-  for (const [position, number] of numbers.entries()) target.writeDoubleLE(number, 40 + 8 * position);
+  target.writeDoubleLE(header.number, 40);
+  target.writeDoubleLE(header.firstIndex, 48);
+  target.writeDoubleLE(header.predecessor.number, 56);
+  target.writeDoubleLE(header.predecessor.index, 64);
+  target.writeDoubleLE(header.predecessor.term, 72);
+  target.writeDoubleLE(header.hardStateTerm, 80);
+  target.writeDoubleLE(header.durableNumber, 88);
+  target.writeDoubleLE(header.voidFrom, 96);
   let at = headerLengthMin;
   for (const { term, firstIndex } of header.runs) {
     target.writeDoubleLE(term, at);

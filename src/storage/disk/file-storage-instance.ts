@@ -204,6 +204,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#files().marks.set(group, { durableNumber });
   }
 
+  prepareMark(group: GroupId, durableNumber: number): void {
+    this.#files().marks.prepare(group, durableNumber);
+  }
+
   now(): number {
     return this.#settings.doors.clock.now();
   }

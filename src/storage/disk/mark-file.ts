@@ -28,6 +28,8 @@ export class MarkFile {
   readonly #places = new Map<GroupId, number>();
   readonly #marks = new Map<GroupId, Mark>();
   readonly #unwritten = new Set<GroupId>();
+  /** Marks that will be set next, if all goes well, as they stand in the file. */
+  readonly #prepared = new Map<GroupId, { readonly mark: Mark; readonly bytes: Buffer }>();
   /** Which of its two slots each group wrote last, 0 or 1. */
   readonly #turns = new Map<GroupId, number>();
   #nextPlace = 0;
@@ -86,6 +88,12 @@ export class MarkFile {
     this.#timer ??= this.#clock.setTimer(IDLE_MS, () => this.#onIdle());
   }
 
+  /** Encodes a mark while the disk is at work for it, so that it only has to be written once it is set. */
+  prepare(group: GroupId, durableNumber: number): void {
+    const mark = { durableNumber, lowestNumber: this.find(group).lowestNumber };
+    this.#prepared.set(group, { mark, bytes: this.#encode(group, mark) });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
@@ -118,9 +126,20 @@ export class MarkFile {
       this.#unwritten.delete(group);
       const turn = 1 - (this.#turns.get(group) ?? 1);
       this.#turns.set(group, turn);
-      await this.#file.write(this.#placeOf(group) + turn, { group, ...this.find(group) });
+      await this.#file.writeEncoded(this.#placeOf(group) + turn, this.#bytesOf(group));
       this.#written = true;
     }
+  }
+
+  #bytesOf(group: GroupId): Buffer {
+    const mark = this.find(group);
+    const prepared = this.#prepared.get(group);
+    this.#prepared.delete(group);
+    return prepared !== undefined && isSame(prepared.mark, mark) ? prepared.bytes : this.#encode(group, mark);
+  }
+
+  #encode(group: GroupId, { durableNumber, lowestNumber }: Mark): Buffer {
+    return this.#file.encode({ group, durableNumber, lowestNumber });
   }
 
   #placeOf(group: GroupId): number {
@@ -143,4 +162,8 @@ export class MarkFile {
     }
     this.#file.sync().catch((error: unknown) => this.#onFailed(error));
   }
+}
+
+function isSame(a: Mark, b: Mark): boolean {
+  return a.durableNumber === b.durableNumber && a.lowestNumber === b.lowestNumber;
 }

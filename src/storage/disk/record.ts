@@ -7,12 +7,24 @@ export const RECORD_HEAD_BYTES = 12;
 
 /** A small JSON value with magic, length and checksum around it. `seed` begins the checksum. */
 export function encodeRecord(value: unknown, seed: number): Buffer {
-  const text = Buffer.from(JSON.stringify(value), 'utf8');
-  const bytes = Buffer.alloc(RECORD_HEAD_BYTES + text.length);
+  return encode(JSON.stringify(value), seed, 0);
+}
+
+/** The same at the start of so many bytes, with zeros behind it. @throws RangeError when it does not fit. */
+export function encodeRecordWithin(size: number, value: unknown, seed: number): Buffer {
+  const bytes = encode(JSON.stringify(value), seed, size);
+  if (bytes.length > size) throw new RangeError(`${bytes.length} bytes do not fit into ${size}`);
+  return bytes;
+}
+
+function encode(text: string, seed: number, sizeMin: number): Buffer {
+  const end = RECORD_HEAD_BYTES + Buffer.byteLength(text);
+  // Not zeroed as a whole: that takes memory of its own, which the mark of each commit would have to wait for.
+  const bytes = Buffer.allocUnsafe(Math.max(end, sizeMin)).fill(0, end);
+  bytes.write(text, RECORD_HEAD_BYTES);
   bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt32LE(text.length, 4);
-  bytes.writeUInt32LE(crc32(text, seed), 8);
-  bytes.set(text, RECORD_HEAD_BYTES);
+  bytes.writeUInt32LE(end - RECORD_HEAD_BYTES, 4);
+  bytes.writeUInt32LE(crc32(bytes.subarray(RECORD_HEAD_BYTES, end), seed), 8);
   return bytes;
 }
 

@@ -43,6 +43,8 @@ export interface ShardHost {
   saveFloor(group: GroupId, floor: FloorRecord): Promise<void>;
   dropSnapshotsBelow(group: GroupId, index: Index): Promise<void>;
   mark(group: GroupId, durableNumber: number): void;
+  /** It will be marked, if all goes well. */
+  prepareMark(group: GroupId, durableNumber: number): void;
   /** Milliseconds, by the clock that `synced` is measured with. */
   now(): number;
   written(writes: number): void;
@@ -321,7 +323,12 @@ export class Shard implements LogShard {
 
   async #append(sealed: readonly { log: GroupLog; block: SealedBlock }[]): Promise<void> {
     const beganAt = this.#host.now();
-    const locations = await this.backend.append(sealed.map(({ block }) => block));
+    const locations = await this.backend.append(
+      sealed.map(({ block }) => block),
+      () => {
+        for (const { log, block } of sealed) this.#host.prepareMark(log.group, block.header.number);
+      },
+    );
     const tookMs = this.#host.now() - beganAt;
     let [bytes, rawBytes] = [0, 0];
     for (const [position, { log, block }] of sealed.entries()) {

@@ -1,6 +1,6 @@
 import type { Disk, DiskFile } from '../../doors/disk.ts';
 import { bufferOf } from '../buffer-of.ts';
-import { type DecodedRecord, decodeRecord, encodeRecord } from './record.ts';
+import { type DecodedRecord, decodeRecord, encodeRecordWithin } from './record.ts';
 
 /** One sector, which a disk writes whole or not at all; a torn one shows by its checksum. */
 const SLOT_BYTES = 512;
@@ -32,11 +32,17 @@ export class SlotFile {
 
   /** Not durable before `sync`. @throws RangeError when the value does not fit. */
   async write(slot: number, value: unknown): Promise<void> {
-    const record = encodeRecord(value, this.#seed);
-    if (record.length > SLOT_BYTES) throw new RangeError(`${record.length} bytes do not fit a slot`);
-    const bytes = Buffer.alloc(SLOT_BYTES);
-    bytes.set(record);
-    await this.#file.write(slot * SLOT_BYTES, bytes);
+    await this.writeEncoded(slot, this.encode(value));
+  }
+
+  /** What `writeEncoded` takes. @throws RangeError when the value does not fit. */
+  encode(value: unknown): Buffer {
+    return encodeRecordWithin(SLOT_BYTES, value, this.#seed);
+  }
+
+  /** Not durable before `sync`. */
+  writeEncoded(slot: number, bytes: Buffer): Promise<void> {
+    return this.#file.write(slot * SLOT_BYTES, bytes);
   }
 
   sync(): Promise<void> {

@@ -30,8 +30,11 @@ export interface Backend {
   scan(options: ScanOptions): Promise<Scan>;
   /** Makes what the scan read durable, whatever became of the syncs of earlier runs. Before any append. */
   settle(): Promise<void>;
-  /** All of them, durable when it resolves, with their locations in the same order. */
-  append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]>;
+  /**
+   * All of them, durable when it resolves, with their locations in the same order. `meanwhile` is called once the disk
+   * is at work: what is done in it makes nobody wait.
+   */
+  append(blocks: readonly SealedBlock[], meanwhile?: () => void): Promise<BlockLocation[]>;
   /** The bytes of one block as they are now. */
   read(location: BlockLocation): Promise<Buffer>;
   /** A block turned out to be damaged: the next scan reads all that it may have believed with it. */

@@ -88,23 +88,27 @@ export class FilesBackend implements Backend {
     for (const segment of this.#segments.slice(0, -1)) this.#index(segment);
   }
 
-  async append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]> {
+  async append(blocks: readonly SealedBlock[], meanwhile?: () => void): Promise<BlockLocation[]> {
     const segment = await this.#segmentForAppend();
     const [only] = blocks;
     const bytes =
       blocks.length === 1 && only !== undefined ? only.bytes : Buffer.concat(blocks.map((b) => b.bytes));
     let offset = segment.size;
     await segment.file.append(bytes);
-    await segment.file.sync();
-    segment.size += bytes.length;
-    return blocks.map(({ header, bytes: block }) => {
-      const { length } = block;
-      segment.highest.set(header.group, header.number);
-      segment.headers?.add(header, block);
+    const syncing = segment.file.sync();
+    const locations = blocks.map(({ bytes: { length } }) => {
       const location = { backendLocation: { segment, offset, length } satisfies Place };
       offset += length;
       return location;
     });
+    meanwhile?.();
+    await syncing;
+    segment.size += bytes.length;
+    for (const { header, bytes: block } of blocks) {
+      segment.highest.set(header.group, header.number);
+      segment.headers?.add(header, block);
+    }
+    return locations;
   }
 
   async read(location: BlockLocation): Promise<Buffer> {

@@ -41,14 +41,16 @@ export class LevelBackend implements Backend {
   /** LevelDB replays its log when it opens, and writes what it found anew. */
   async settle(): Promise<void> {}
 
-  async append(blocks: readonly SealedBlock[]): Promise<BlockLocation[]> {
+  async append(blocks: readonly SealedBlock[], meanwhile?: () => void): Promise<BlockLocation[]> {
     const locations: BlockLocation[] = [];
     const operations = blocks.map(({ header, bytes }) => {
       const key = makeKey(header.group, header.number);
       locations.push({ backendLocation: key });
       return { type: 'put', key, value: bytes } as const;
     });
-    await this.#database.batch(operations, synced);
+    const writing = this.#database.batch(operations, synced);
+    meanwhile?.();
+    await writing;
     return locations;
   }
 
