@@ -1,7 +1,10 @@
 import type { AbstractLevel } from 'abstract-level';
 
 /** A key-value store with bytes for keys and values, as the `level` backend uses it. */
-export type Database = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>;
+export type Database = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array> & {
+  /** Gives back the room of what was deleted between these keys. Where it is not there, that takes its time. */
+  compactRange?(start: Uint8Array, end: Uint8Array): Promise<void>;
+};
 
 /**
  * Whether this is the error of a database that is damaged: LevelDB says so, or a file that another one names is not

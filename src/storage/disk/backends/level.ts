@@ -13,6 +13,9 @@ const synced: Readonly<AbstractBatchOptions<Uint8Array, Uint8Array> & { sync: bo
 });
 const NUMBER_BYTES = 8;
 const ERASE_AT_ONCE = 1000;
+/** LevelDB keeps what was deleted until it comes to it, which under steady writing is late: it is told each time so much
+ * was written. Told more often it would write the rest anew for little. */
+const COMPACT_EACH_BYTES = 32 * 1024 * 1024;
 
 /**
  * One LevelDB: the key is group and number, the value the block. LevelDB orders no concurrent batches, so
@@ -22,6 +25,9 @@ const ERASE_AT_ONCE = 1000;
 export class LevelBackend implements Backend {
   readonly #database: Database;
   readonly #seed: number;
+  /** Of each group, below which it has no blocks. */
+  readonly #lowest = new Map<GroupId, number>();
+  #bytesSinceCompaction = 0;
 
   constructor(openDatabase: OpenDatabase, directory: string, seed: number) {
     this.#database = openDatabase(directory);
@@ -46,6 +52,7 @@ export class LevelBackend implements Backend {
     const operations = blocks.map(({ header, bytes }) => {
       const key = makeKey(header.group, header.number);
       locations.push({ backendLocation: key });
+      this.#bytesSinceCompaction += bytes.length;
       return { type: 'put', key, value: bytes } as const;
     });
     const writing = this.#database.batch(operations, synced);
@@ -65,6 +72,12 @@ export class LevelBackend implements Backend {
 
   async dropBelow(group: GroupId, number: number): Promise<void> {
     await this.#database.clear({ gte: makeKey(group, 0), lt: makeKey(group, number) });
+    this.#lowest.set(group, number);
+    if (this.#bytesSinceCompaction < COMPACT_EACH_BYTES) return;
+    this.#bytesSinceCompaction = 0;
+    for (const [of, lowest] of this.#lowest) {
+      await this.#database.compactRange?.(makeKey(of, 0), makeKey(of, lowest));
+    }
   }
 
   async close(): Promise<void> {
