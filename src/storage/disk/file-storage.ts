@@ -30,6 +30,11 @@ export interface FileStorageOptions {
    * snapshots have made all of it useless. Default 64 MiB, at least 4 KiB; may change at any time.
    */
   readonly segmentBytes?: number;
+  /**
+   * When less than this is free where the directory is, the replica steps aside until half as much again is
+   * (docs/disk-space.md). 0: never. Default 128 MiB, but not more than a twentieth of the disk.
+   */
+  readonly reserveBytes?: number;
   /** The machine's own by default; a simulation brings its own. */
   readonly doors?: StorageDoors;
 }
@@ -50,6 +55,7 @@ export function fileStorage(options: FileStorageOptions): Storage {
     codec: options.codec ?? 'none',
     shards: options.shards ?? 1,
     segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+    reserveBytes: options.reserveBytes ?? null,
     doors: options.doors ?? nodeStorageDoors(),
   } as const;
   return { open: (request) => openDirectory(settings, request) };
@@ -61,6 +67,8 @@ export interface FileStorageSettings {
   readonly codec: CodecName;
   readonly shards: number;
   readonly segmentBytes: number;
+  /** null: the default, which depends on the disk. */
+  readonly reserveBytes: number | null;
   readonly doors: StorageDoors;
 }
 
@@ -92,7 +100,9 @@ export async function openDirectory(
       if (isEmptied) await forgetStorage(settings, identity);
       const seed = seedOf(identity.incarnation);
       const isNew = found.kind === 'none' || isEmptied;
-      return await FileStorageInstance.open(settings, { identity, isNew, seed, lock });
+      const instance = await FileStorageInstance.open(settings, { identity, isNew, seed, lock });
+      if (request.onSpace !== undefined) instance.watchSpace(request.onSpace);
+      return instance;
     } catch (error) {
       await lock.release().catch(() => {});
       throw error;
@@ -195,12 +205,13 @@ const KNOWN: Readonly<Record<keyof FileStorageOptions, true>> = {
   codec: true,
   shards: true,
   segmentBytes: true,
+  reserveBytes: true,
   doors: true,
 };
 
 function mistakesIn(options: FileStorageOptions): string[] {
   if (!isOptions(options)) return [`- expected an object of options, found ${shown(options)}`];
-  const { directory, backend, codec, shards, segmentBytes } = options;
+  const { directory, backend, codec, shards, segmentBytes, reserveBytes } = options;
   const mistakes = unknownOptions(options, Object.keys(KNOWN), '- ');
   if (options.doors !== undefined && !isOptions(options.doors)) {
     mistakes.push(`- doors: found ${shown(options.doors)}, expected an object`);
@@ -226,6 +237,9 @@ function mistakesIn(options: FileStorageOptions): string[] {
     mistakes.push(
       `- segmentBytes: found ${shown(segmentBytes)}, expected a whole number from ${SEGMENT_BYTES_MIN}`,
     );
+  }
+  if (reserveBytes !== undefined && !(Number.isSafeInteger(reserveBytes) && reserveBytes >= 0)) {
+    mistakes.push(`- reserveBytes: found ${shown(reserveBytes)}, expected a whole number from 0`);
   }
   return mistakes;
 }

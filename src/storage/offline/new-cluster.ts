@@ -71,6 +71,7 @@ export async function writeNewCluster(
         shards,
         codec: 'none',
         segmentBytes: SEGMENT_BYTES,
+        reserveBytes: 0,
         doors,
       } as const;
       opened.push(await openDirectory(settings, { id }));

@@ -75,7 +75,15 @@ export async function withCopy<T>(
     await copyFolder(doors.disk, { from: directory, to: scratch }, { without: 'lock', signal });
     const { id, backend, shards } = identity;
     const segmentBytes = SEGMENT_BYTES;
-    const settings = { directory: scratch, backend, shards, codec: 'none', segmentBytes, doors } as const;
+    const settings = {
+      directory: scratch,
+      backend,
+      shards,
+      codec: 'none',
+      segmentBytes,
+      reserveBytes: 0,
+      doors,
+    } as const;
     const instance = await openDirectory(settings, { id });
     try {
       const group = onlyGroup(directory, instance.groups);

@@ -44,11 +44,12 @@ async function recoveredFrom(place: string): Promise<RecoveredLog> {
 
 describe('the options of a storage', () => {
   it('are refused with every mistake at once', () => {
-    const wrong = { directory: '', backend: 'rocks', codec: 'lz4', shards: 0, segmentBytes: 4095 } as unknown;
+    const sizes = { segmentBytes: 4095, reserveBytes: -1 };
+    const wrong = { directory: '', backend: 'rocks', codec: 'lz4', shards: 0, ...sizes } as unknown;
     const make = () => fileStorage(wrong as FileStorageOptions);
     expect(make).toThrow(StorageRefused);
     expect(make).toThrow(
-      /directory: .*backend: found "rocks", expected "files" or "level".*codec: found "lz4".*shards: found 0.*segmentBytes: found 4095, expected a whole number from 4096/s,
+      /directory: .*backend: found "rocks", expected "files" or "level".*codec: found "lz4".*shards: found 0.*segmentBytes: found 4095, expected a whole number from 4096.*reserveBytes: found -1, expected a whole number from 0/s,
     );
   });
 
