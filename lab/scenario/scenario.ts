@@ -33,6 +33,8 @@ export interface ClusterSpec {
   readonly shards: number;
   /** Files of the log are given up as a whole, so this is how much of it a disk keeps for nothing. */
   readonly segmentBytes: number;
+  /** With less free on its disk a replica steps aside; 0: never. */
+  readonly reserveBytes: number;
   readonly electionTimeout: DurationRange;
   readonly heartbeatMs: number;
   /** By how much the replicas take clocks to drift apart at most, in thousandths; null: leases are not allowed. */
@@ -223,6 +225,8 @@ export interface Expectations {
   readonly settlesWithinMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
+  /** Every replica whose disk was filled stopped taking entries, and none of its writes failed. */
+  readonly stepsAside: boolean;
   /** Some log was found damaged, and every one that was is whole again at the end. */
   readonly damageRepaired: boolean;
   /** Some read by a lease was stale: the scenario shows what a drift beyond the declared one does. */

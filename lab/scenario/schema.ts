@@ -17,6 +17,9 @@ export const clusterSettings = {
   segment: size('64KiB')
     .prefault('64MiB')
     .describe('Of the files that the files backend keeps the log in; each is given up as a whole.'),
+  reserve: size()
+    .prefault('64KiB')
+    .describe('A replica with less than this free on its disk steps aside; 0B: never.'),
   'election-timeout': durationRange().prefault('500ms..1s').describe('Each wait is drawn anew from it.'),
   heartbeat: duration({ positive: true })
     .prefault('100ms')
@@ -133,10 +136,12 @@ export const sections = {
         heartbeat: heartbeatMs,
         'clock-drift': clockDrift,
         segment,
+        reserve,
         ...rest
       } = cluster;
       const clockDriftPerMille = clockDrift ?? null;
-      return { ...rest, segmentBytes: segment, electionTimeout, heartbeatMs, clockDriftPerMille };
+      const sizes = { segmentBytes: segment, reserveBytes: reserve };
+      return { ...rest, ...sizes, electionTimeout, heartbeatMs, clockDriftPerMille };
     })
     .prefault({})
     .describe('The replicas and how they are set up.'),
@@ -220,6 +225,11 @@ export const sections = {
     'storage-reopened': flag()
       .default(false)
       .describe('Every replica struck by a disk fault reopened its storage.'),
+    'steps-aside': flag()
+      .default(false)
+      .describe(
+        'Every replica whose disk a fault fills takes no more entries before one of its writes fails.',
+      ),
     'damage-repaired': flag()
       .default(false)
       .describe('Some log is found damaged, and every one that is holds again at the end what it promised.'),
@@ -250,6 +260,7 @@ export const sections = {
       unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
       settlesWithinMs: expect['settles-within'] ?? null,
       storageReopened: expect['storage-reopened'],
+      stepsAside: expect['steps-aside'],
       damageRepaired: expect['damage-repaired'],
       staleRead: expect['stale-read'],
       snapshotResumed: expect['snapshot-resumed'],

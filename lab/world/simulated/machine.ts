@@ -215,6 +215,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
         codec: cluster.codec,
         shards: cluster.shards,
         segmentBytes: cluster.segmentBytes,
+        reserveBytes: cluster.reserveBytes,
         doors: {
           clock,
           random: random.stream('storage'),

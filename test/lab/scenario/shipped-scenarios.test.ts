@@ -127,10 +127,18 @@ describe('bad days of disks', () => {
   });
 
   it('fills the disk of one, of the leader, of all, and frees each', () => {
-    const { timeline, expect: bounds } = shipped('disk-full');
-    expect(strikes('disk-full')).toEqual(['fills followers', 'fills leader', 'fills all']);
-    for (const { forMs } of timeline) expect(forMs).not.toBeNull();
-    expect([bounds.storageReopened, bounds.newLeaderWithinMs !== null]).toEqual([true, true]);
+    for (const name of ['disk-full', 'disk-full-at-once']) {
+      expect(strikes(name)).toEqual(['fills followers', 'fills leader', 'fills all']);
+      for (const { forMs } of shipped(name).timeline) expect(forMs).not.toBeNull();
+    }
+    const { cluster, timeline, expect: nearly } = shipped('disk-full');
+    for (const { fault } of timeline) {
+      const left = fault.kind === 'disk' && fault.how === 'fills' ? fault.bytesLeft : 0;
+      expect([left > 0, left < cluster.reserveBytes]).toEqual([true, true]);
+    }
+    expect(nearly.stepsAside).toBe(true);
+    const { expect: atOnce } = shipped('disk-full-at-once');
+    expect([atOnce.storageReopened, atOnce.newLeaderWithinMs !== null]).toEqual([true, true]);
   });
 
   it('fails reads, writes and syncs on the leader and on followers in turn', () => {
