@@ -349,7 +349,7 @@ export const metricCatalogue = {
   storage_nearly_full: {
     kind: 'gauge',
     unit: 'yes=1',
-    help: 'Less than the reserve is free: this replica takes no entries and does not campaign.',
+    help: 'Less than the reserve is free: this replica takes no entries, and leads only where nobody else can.',
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 

@@ -4,7 +4,7 @@ import type { StorageSpace } from '../storage/contract.ts';
 export function describeShortage({ directory, freeBytes, reserveBytes, enoughBytes }: StorageSpace): string {
   return (
     `the disk of ${directory} is nearly full: ${freeBytes} bytes are free, and ${reserveBytes} are kept in reserve. ` +
-    'This replica takes no entries and does not campaign until ' +
+    'This replica takes no entries, and leads only where nobody else can, until ' +
     `${enoughBytes} are free; it loses nothing. Remove what is not needed there, enlarge the disk, or take snapshots ` +
     'more often'
   );
