@@ -32,6 +32,12 @@ export function mediumDisk(medium: Medium, process: Process): Disk {
       const upTo = medium.lastChange;
       return process.sync(takesTime, () => medium.syncFolder(normalizePath(given), upTo));
     },
+    // A medium takes whatever is written.
+    space: () =>
+      process.answer(() => ({
+        freeBytes: Number.POSITIVE_INFINITY,
+        totalBytes: Number.POSITIVE_INFINITY,
+      })),
     lock: (given) =>
       process.answer(() => {
         const path = normalizePath(given);

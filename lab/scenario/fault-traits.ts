@@ -8,7 +8,12 @@ export function whyMomentary(fault: Fault): string | null {
   return fault.how === 'fails' ? 'a disk fault ends by itself after `times` operations' : null;
 }
 
+/** Whether it leaves less room on a disk. */
+export function fillsDisk(fault: Fault): boolean {
+  return fault.kind === 'disk' && fault.how === 'fills';
+}
+
 /** Whether it makes writes fail, so that a storage has to be reopened. */
 export function failsWrites(fault: Fault): boolean {
-  return fault.kind === 'disk' && (fault.how === 'fails' || fault.how === 'fills');
+  return fillsDisk(fault) || (fault.kind === 'disk' && fault.how === 'fails');
 }

@@ -35,6 +35,8 @@ export interface ClusterSpec {
   readonly segmentBytes: number;
   /** Between two scrubs of the log; 0: none. */
   readonly scrubIntervalMs: number;
+  /** With less free on its disk a replica steps aside; 0: never. */
+  readonly reserveBytes: number;
   readonly electionTimeout: DurationRange;
   readonly heartbeatMs: number;
   /** By how much the replicas take clocks to drift apart at most, in thousandths; null: leases are not allowed. */
@@ -225,6 +227,8 @@ export interface Expectations {
   readonly settlesWithinMs: number | null;
   /** Every replica struck by a disk fault reopened its storage. */
   readonly storageReopened: boolean;
+  /** Every replica whose disk was filled stopped taking entries, and none of its writes failed. */
+  readonly stepsAside: boolean;
   /** Some log was found damaged, and every one that was is whole again at the end. */
   readonly damageRepaired: boolean;
   /** Some read by a lease was stale: the scenario shows what a drift beyond the declared one does. */

@@ -20,6 +20,9 @@ export const clusterSettings = {
   scrub: duration({ positive: false })
     .prefault('60m')
     .describe('Between two scrubs, which read all of the log for damage, and before the first; 0s: none.'),
+  reserve: size()
+    .prefault('64KiB')
+    .describe('A replica with less than this free on its disk steps aside; 0B: never.'),
   'election-timeout': durationRange().prefault('500ms..1s').describe('Each wait is drawn anew from it.'),
   heartbeat: duration({ positive: true })
     .prefault('100ms')
@@ -137,17 +140,12 @@ export const sections = {
         'clock-drift': clockDrift,
         segment,
         scrub: scrubIntervalMs,
+        reserve,
         ...rest
       } = cluster;
       const clockDriftPerMille = clockDrift ?? null;
-      return {
-        ...rest,
-        segmentBytes: segment,
-        scrubIntervalMs,
-        electionTimeout,
-        heartbeatMs,
-        clockDriftPerMille,
-      };
+      const storage = { segmentBytes: segment, scrubIntervalMs, reserveBytes: reserve };
+      return { ...rest, ...storage, electionTimeout, heartbeatMs, clockDriftPerMille };
     })
     .prefault({})
     .describe('The replicas and how they are set up.'),
@@ -231,6 +229,11 @@ export const sections = {
     'storage-reopened': flag()
       .default(false)
       .describe('Every replica struck by a disk fault reopened its storage.'),
+    'steps-aside': flag()
+      .default(false)
+      .describe(
+        'Every replica whose disk a fault fills takes no more entries before one of its writes fails.',
+      ),
     'damage-repaired': flag()
       .default(false)
       .describe('Some log is found damaged, and every one that is holds again at the end what it promised.'),
@@ -261,6 +264,7 @@ export const sections = {
       unavailableAtMostMs: expect['unavailable-at-most'] ?? null,
       settlesWithinMs: expect['settles-within'] ?? null,
       storageReopened: expect['storage-reopened'],
+      stepsAside: expect['steps-aside'],
       damageRepaired: expect['damage-repaired'],
       staleRead: expect['stale-read'],
       snapshotResumed: expect['snapshot-resumed'],

@@ -28,6 +28,8 @@ export interface Disk {
   /** Removes an empty folder. ENOENT when there is none, ENOTEMPTY when something is in it. */
   removeDirectory(directory: string): Promise<void>;
   syncDirectory(directory: string): Promise<void>;
+  /** Of the file system that the folder is on, as it is now. `Infinity` where nothing bounds it. */
+  space(directory: string): Promise<DiskSpace>;
   /**
    * Takes the exclusive right to a folder, until released or until the process dies, however it dies.
    * Rejects with code `ELOCKED` while another process, or this one, holds it.
@@ -36,6 +38,13 @@ export interface Disk {
    * then: somebody may take it meanwhile, and `release` rejects with `ELOCKED` if so.
    */
   lock(directory: string, options?: { unchanged?: boolean }): Promise<DirectoryLock>;
+}
+
+export interface DiskSpace {
+  /** What this program may still write. */
+  readonly freeBytes: number;
+  /** Used and free together. */
+  readonly totalBytes: number;
 }
 
 export interface DiskFile {

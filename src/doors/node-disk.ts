@@ -46,6 +46,11 @@ export function nodeDisk(): Disk {
     remove: (path) => fs.promises.unlink(path),
     removeDirectory: (directory) => fs.promises.rmdir(directory),
     syncDirectory,
+    async space(directory) {
+      // Not `bfree`: what is kept for root is not there for others.
+      const { bavail, blocks, bsize } = await fs.promises.statfs(directory);
+      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+    },
     lock,
   };
 }

@@ -334,6 +334,23 @@ export const metricCatalogue = {
     unit: 'count',
     help: 'Times the storage failed and was reopened.',
   },
+  storage_free_bytes: {
+    kind: 'gauge',
+    unit: 'bytes',
+    sometimes: true,
+    help: 'Free on the disk of the storage when it was last asked, at most a second before the last write.',
+  },
+  storage_reserve_bytes: {
+    kind: 'gauge',
+    unit: 'bytes',
+    sometimes: true,
+    help: 'With less than this free the replica steps aside (docs/disk-space.md).',
+  },
+  storage_nearly_full: {
+    kind: 'gauge',
+    unit: 'yes=1',
+    help: 'Less than the reserve is free: this replica takes no entries, and leads only where nobody else can.',
+  },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
 export type MetricName = keyof typeof metricCatalogue;

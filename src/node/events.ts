@@ -4,7 +4,7 @@ import type { ClockAnomaly, RaftEvent, Role, Stalled } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
-import type { LogDamage } from '../storage/contract.ts';
+import type { LogDamage, StorageSpace } from '../storage/contract.ts';
 import type { TransportEvent } from '../transport/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import type { LogRepaired } from './log-repair.ts';
@@ -58,7 +58,7 @@ export interface RaftNodeEvents {
   stalled: [{ readonly what: Stalled; readonly forMs: number }];
   /** It goes on. */
   'stall-ended': [{ readonly what: Stalled }];
-  /** Leader that stands still: nobody is fit to take over, so it goes on leading. */
+  /** Leader that should hand over, by `stalled`: nobody is fit to take over, so it goes on leading. */
   'no-transfer-target': [Told<'no-transfer-target'>];
   /** A write, sync or read failed; the storage is being reopened. */
   'storage-failed': [{ readonly error: unknown }];
@@ -66,6 +66,13 @@ export interface RaftNodeEvents {
   'storage-reopen-failed': [{ readonly error: unknown; readonly retryInMs: number }];
   /** The replica is back from what is really on its disk. */
   'storage-reopened': [{ readonly boot: number }];
+  /**
+   * Less room is left on the disk than is kept in reserve: this replica takes no entries, and hands over if it leads and
+   * the others can go on without it. `report` says what to do.
+   */
+  'disk-nearly-full': [StorageSpace & { readonly report: string }];
+  /** There is room again, and it takes part as before. */
+  'disk-has-space': [StorageSpace];
   /** The log lacks entries that may have been acknowledged: the disk lost or changed them. */
   'damage-found': [LogDamage];
   /** It lacks nothing any more. */

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
+import { describeHandicap } from '../raft/stall.ts';
 import type { RaftNodeEvents } from './events.ts';
 
 /** Writes a node's events to a pino logger: what an operator acts on as warnings, the rest as information. */
@@ -52,13 +53,17 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
   );
   node.on('stall-ended', (event) => logger.info(event, `the ${event.what} answers again`));
   node.on('no-transfer-target', (event) =>
-    logger.error(event, `the ${event.stalled} does not answer, and nobody is fit to lead instead`),
+    logger.error(event, `${describeHandicap(event.stalled)}, and nobody is fit to lead instead`),
   );
   node.on('storage-failed', ({ error }) => logger.error({ err: error }, 'the storage failed; reopening it'));
   node.on('storage-reopen-failed', ({ error, retryInMs }) =>
     logger.error({ err: error, retryInMs }, 'the storage does not reopen; retrying'),
   );
   node.on('storage-reopened', (event) => logger.info(event, 'the storage is open again'));
+  node.on('disk-nearly-full', (event) => logger.error(event, event.report));
+  node.on('disk-has-space', (event) =>
+    logger.info(event, `${event.directory} has room again: ${event.freeBytes} bytes are free`),
+  );
   node.on('damage-found', (event) =>
     logger.error(event, `the log is damaged and is repaired from the other replicas: ${event.report}`),
   );

@@ -5,7 +5,7 @@ import { currentConfiguration } from '../raft/membership.ts';
 import type { Progress } from '../raft/progress.ts';
 import { uncommittedBytes } from '../raft/proposals.ts';
 import type { RaftState } from '../raft/state.ts';
-import type { StorageStats } from '../storage/contract.ts';
+import type { StorageSpace, StorageStats } from '../storage/contract.ts';
 import type { TransportStats } from '../transport/contract.ts';
 import type { RaftNodeEvents } from './events.ts';
 import type { Instruments, RequestTally } from './instruments.ts';
@@ -63,12 +63,13 @@ export interface MetricSources {
   readonly instruments: Instruments;
   readonly sessions: Pick<AppliedSessions, 'counts' | 'table'>;
   readonly storage: StorageStats;
+  readonly disk: StorageSpace | null;
   readonly transport: TransportStats;
 }
 
 /** All of the catalogue: what is missing here, or is not in there, does not compile. */
 export function metricsOf(sources: MetricSources): Metrics {
-  const { state, running, appliedIndex, counters, instruments, sessions, storage, transport } = sources;
+  const { state, running, appliedIndex, counters, instruments, sessions, storage, disk, transport } = sources;
   const { latencies, requests } = instruments;
   const configuration = currentConfiguration(state);
   // A core whose storage failed leads nobody any more, whatever its last state says of its peers.
@@ -172,6 +173,9 @@ export function metricsOf(sources: MetricSources): Metrics {
     storage_written_bytes_total: storage.bytesWritten,
     storage_raw_bytes_total: storage.rawBytes,
     storage_failures_total: counters.storageFailures,
+    storage_free_bytes: disk !== null && Number.isFinite(disk.freeBytes) ? disk.freeBytes : null,
+    storage_reserve_bytes: disk?.reserveBytes ?? null,
+    storage_nearly_full: bit(disk?.nearlyFull ?? false),
   };
 }
 

@@ -22,4 +22,7 @@ const overloads: Readonly<Record<ProposalBound, string>> = {
   'uncommitted-bytes':
     'too many bytes are appended and not yet committed: a quorum does not keep up; wait, then retry',
   'disk-backlog': "too many bytes wait for this replica's own disk, which does not keep up; wait, then retry",
+  'disk-nearly-full':
+    "this replica's disk is nearly full, or those of so many that the others are no quorum (status().disk tells, and the " +
+    'event disk-nearly-full); nothing is taken until there is room: make some, then retry',
 };

@@ -350,7 +350,7 @@ export class RaftNode<Command, Result, Query, Answer>
   status(): NodeStatus {
     // It brings the core's time up to the present, by which all else is judged: an idle replica has no other input.
     const stalenessMs = this.#replica.staleness();
-    const { session, stopped, bootstrapWaiting, damage, lastState } = this.#replica;
+    const { session, stopped, bootstrapWaiting, damage, disk, lastState } = this.#replica;
     return statusOf({
       id: this.id,
       lastState,
@@ -360,13 +360,14 @@ export class RaftNode<Command, Result, Query, Answer>
       sessions: this.#sessions.applied.table.size,
       stalenessMs,
       damage,
+      disk,
       bootstrap: bootstrapWaiting,
     });
   }
 
   /** A snapshot of this replica's metrics: names, units and meaning stand in docs/metrics.md. */
   metrics(): Metrics {
-    const { lastState: state, session, stopped } = this.#replica;
+    const { lastState: state, session, stopped, disk } = this.#replica;
     if (state === null) throw new Error('there are no metrics before the node is open');
     return metricsOf({
       state,
@@ -377,6 +378,7 @@ export class RaftNode<Command, Result, Query, Answer>
       instruments: this.#instruments,
       sessions: this.#sessions.applied,
       storage: this.#storage.stats(),
+      disk,
       transport: this.#options.transport.stats(),
     });
   }

@@ -177,13 +177,18 @@ export class ReadQueue<Query, Answer> {
 
   /** The core granted this read, and no other: one that goes by a lease proves nothing for those before it. */
   granted(readId: RequestId, index: Index): void {
-    const batch = this.#asked.get(readId.sequence);
-    if (batch?.readId?.boot !== readId.boot) return;
-    this.#asked.delete(readId.sequence);
+    const batch = this.#takeAsked(readId);
+    if (batch === null) return;
     batch.index = index;
     this.#granted.add(batch);
     if (index < this.#lowestGranted) this.#lowestGranted = index;
     this.look();
+  }
+
+  /** It could wait for long, and another replica would answer. */
+  refuse(readId: RequestId, why: string): void {
+    const reads = this.#takeAsked(readId)?.reads ?? [];
+    for (const { request } of reads) request.fail(new ReadFailed(`the read is not answered here: ${why}`));
   }
 
   /** The state machine may be further, and between two commands. */
@@ -236,6 +241,13 @@ export class ReadQueue<Query, Answer> {
       'pending-requests',
       `${this.#unsettled} reads are under way; wait for some to finish, then retry`,
     );
+  }
+
+  #takeAsked(readId: RequestId): Batch<Query, Answer> | null {
+    const batch = this.#asked.get(readId.sequence);
+    if (batch?.readId?.boot !== readId.boot) return null;
+    this.#asked.delete(readId.sequence);
+    return batch;
   }
 
   #ask(batch: Batch<Query, Answer>): void {

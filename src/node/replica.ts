@@ -1,18 +1,19 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
-import type { Effect } from '../raft/effect.ts';
+import type { Effect, ReadGrantedEffect } from '../raft/effect.ts';
 import type { RaftEvent } from '../raft/event.ts';
 import type { Incarnation, RequestId } from '../raft/identity.ts';
 import type { Envelope } from '../raft/message.ts';
 import type { Raft } from '../raft/raft.ts';
 import type { RaftState } from '../raft/state.ts';
-import type { Storage } from '../storage/contract.ts';
+import type { Storage, StorageSpace } from '../storage/contract.ts';
 import type { Transport } from '../transport/contract.ts';
 import { AddressBook } from './address-book.ts';
 import type { Applier } from './applier.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { ClusterEntry, type ClusterEntrySettings } from './cluster-entry.ts';
+import { describeShortage, spareOf } from './disk-space.ts';
 import { Closed, NotLeader, Removed, Retired } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
 import type { Instruments } from './instruments.ts';
@@ -33,7 +34,7 @@ import { StallWatch } from './stall-watch.ts';
 import { latestConfiguration, leaderOf } from './status.ts';
 import { StorageReopening } from './storage-reopening.ts';
 import { WakeTimer } from './wake-timer.ts';
-import { whyReadsWait } from './why-reads-wait.ts';
+import { whyNotAnswered, whyReadsWait } from './why-reads-wait.ts';
 
 export interface ReplicaSettings extends SessionSettings, Omit<ClusterEntrySettings, 'transport'> {
   readonly storage: Storage;
@@ -52,7 +53,10 @@ export interface ReplicaParts {
   readonly applier: Applier<unknown, unknown>;
   readonly taker: SnapshotTaker;
   readonly stamps: SessionStamps;
-  readonly reads: Pick<ReadQueue<unknown, unknown>, 'flush' | 'granted' | 'onSessionBegun' | 'failAll'>;
+  readonly reads: Pick<
+    ReadQueue<unknown, unknown>,
+    'flush' | 'granted' | 'refuse' | 'onSessionBegun' | 'failAll'
+  >;
   readonly instruments: Instruments;
   emit<Name extends keyof RaftNodeEvents>(name: Name, ...args: RaftNodeEvents[Name]): void;
 }
@@ -85,6 +89,7 @@ export class Replica {
   #drainScheduled = false;
   /** Why it has to stop once the drain under way is done. */
   #stopAfterDrain: Error | null = null;
+  #disk: StorageSpace | null = null;
   /** undefined while running; then why it stopped, null for a plain close. */
   #stopped: Error | null | undefined;
   #stopping: Promise<void> | null = null;
@@ -92,7 +97,7 @@ export class Replica {
 
   constructor(settings: ReplicaSettings, parts: ReplicaParts) {
     const { clock, random, transport } = settings;
-    this.#settings = settings;
+    this.#settings = { ...settings, onSpace: (space) => this.#onSpace(space) };
     this.#parts = parts;
     this.#timer = new WakeTimer(clock, () => this.#input((now, core) => core.tick(now)));
     this.#clocks = new ClockWatch(clock, settings.raft.clockGapMs);
@@ -166,6 +171,11 @@ export class Replica {
     return whyReadsWait(this.session?.core.state ?? null);
   }
 
+  /** What the storage said last of its space; null: nothing. */
+  get disk(): StorageSpace | null {
+    return this.#disk;
+  }
+
   /** Something was queued: the turn's end will see to it. */
   wake(): void {
     this.#scheduleDrain();
@@ -200,6 +210,7 @@ export class Replica {
     this.#addresses.begin();
     running.work.begin();
     running.entry.start();
+    this.#tellSpace();
     this.#parts.reads.onSessionBegun();
     this.#scheduleDrain();
   }
@@ -295,8 +306,14 @@ export class Replica {
   #carryOut(running: Running, effect: Effect): void {
     if (effect.kind === 'send') this.#send(effect.envelope);
     else if (effect.kind === 'event') this.#onRaftEvent(effect.event);
-    else if (effect.kind === 'read-granted') this.#parts.reads.granted(effect.readId, effect.index);
+    else if (effect.kind === 'read-granted') this.#onReadGranted(running.session, effect);
     else running.work.carryOut(effect);
+  }
+
+  #onReadGranted({ core }: Session, { readId, index }: ReadGrantedEffect): void {
+    const why = whyNotAnswered(core.state, index);
+    if (why === null) this.#parts.reads.granted(readId, index);
+    else this.#parts.reads.refuse(readId, why);
   }
 
   #onRaftEvent(event: RaftEvent): void {
@@ -379,6 +396,28 @@ export class Replica {
       gained: (count) => this.#parts.instruments.entriesRepaired(count),
       repaired: (how) => this.#parts.emit('damage-repaired', how),
       storageFailed: (error) => this.#onStorageFailed(session, error),
+    });
+  }
+
+  /** Also while the storage is being opened: what it says holds for the session that begins then. */
+  #onSpace(space: StorageSpace): void {
+    const before = this.#disk;
+    this.#disk = space;
+    const { nearlyFull, freeBytes } = space;
+    if (this.#stopped !== undefined || nearlyFull === (before?.nearlyFull ?? false)) return;
+    this.#tellSpace();
+    if (nearlyFull) {
+      this.#parts.emit('disk-nearly-full', { ...space, report: describeShortage(space) });
+      this.#parts.taker.makeRoom(freeBytes);
+    } else this.#parts.emit('disk-has-space', space);
+  }
+
+  #tellSpace(): void {
+    const disk = this.#disk;
+    if (disk === null) return;
+    this.#input((now, core) => {
+      if (disk.nearlyFull) core.diskNearlyFull(now, spareOf(disk));
+      else core.diskHasSpace(now);
     });
   }
 

@@ -15,6 +15,7 @@ import type {
   Storage,
   StorageIdentity,
   StorageInstance,
+  StorageSpace,
 } from '../storage/contract.ts';
 import { StorageRefused } from '../storage/errors.ts';
 import type { Applier } from './applier.ts';
@@ -41,6 +42,8 @@ export interface SessionSettings {
   /** Who founded the cluster, and whom to ask to be let in: others it may still know when its log tells of nobody. */
   readonly bootstrap: readonly BootstrapMember[] | null;
   readonly join: readonly BootstrapMember[] | null;
+  /** What the storage says of its space. */
+  readonly onSpace?: (space: StorageSpace) => void;
 }
 
 /**
@@ -59,7 +62,12 @@ export async function openSession(
   applier: Pick<Applier<unknown, unknown>, 'appliedIndex' | 'isTorn' | 'restore'>,
   forget: Incarnation | null,
 ): Promise<Session> {
-  const instance = await storage.open({ id: settings.id, ...(forget === null ? {} : { forget }) });
+  const { id, onSpace } = settings;
+  const instance = await storage.open({
+    id,
+    ...(forget === null ? {} : { forget }),
+    ...(onSpace === undefined ? {} : { onSpace }),
+  });
   try {
     if (forget !== null && (applier.appliedIndex > 0 || applier.isTorn)) {
       throw Retired.wentBack({ id: settings.id, incarnation: forget });

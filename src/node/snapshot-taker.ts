@@ -124,6 +124,17 @@ export class SnapshotTaker {
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(meta);
   }
 
+  /**
+   * The disk is nearly full. One now lets go of the entries since the last one, which is worth it where those are more
+   * than it is, and safe where it is sure to fit, grown since the last one or not.
+   */
+  makeRoom(freeBytes: number): void {
+    const size = this.#session?.core.state.snapshot?.size ?? Number.POSITIVE_INFINITY;
+    if (size >= this.#bytesSince || 2 * size > freeBytes) return;
+    this.#isDue = true;
+    this.#takeIfPossible();
+  }
+
   /** One now. Resolves once it is durable; null when there is nothing to take, or no way to. */
   take(): Promise<SnapshotMeta | null> {
     if (this.#snapshot === null || this.#applied().index === 0) return Promise.resolve(null);

@@ -5,6 +5,7 @@ import type { MembershipProgress, Role } from '../raft/event.ts';
 import type { ClusterId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { RaftState } from '../raft/state.ts';
+import type { StorageSpace } from '../storage/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import type { DamageStatus } from './log-repair.ts';
 import { noQuorum, type QuorumStatus, quorumOf } from './quorum-status.ts';
@@ -45,6 +46,8 @@ export interface NodeStatus {
   readonly peers: readonly PeerStatus[];
   /** null while the log is whole, as far as is known, and while the storage is not open. */
   readonly damage: DamageStatus | null;
+  /** The room on the disk when it was last asked, at most a second before the last write; null: not known. */
+  readonly disk: StorageSpace | null;
   /** Present while a cluster is to be founded, and something keeps it from being so. */
   readonly bootstrap?: BootstrapWaiting;
 }
@@ -80,12 +83,13 @@ export interface StatusSources {
   readonly sessions: number;
   readonly stalenessMs: number | null;
   readonly damage: DamageStatus | null;
+  readonly disk: StorageSpace | null;
   readonly bootstrap: BootstrapWaiting | null;
 }
 
 export function statusOf(sources: StatusSources): NodeStatus {
   const { id, lastState: last, state, isStopped, appliedIndex, sessions, stalenessMs } = sources;
-  const { damage, bootstrap } = sources;
+  const { damage, disk, bootstrap } = sources;
   return {
     id,
     incarnation: last?.self.incarnation ?? '',
@@ -109,6 +113,7 @@ export function statusOf(sources: StatusSources): NodeStatus {
     newcomers: last === null ? [] : newcomersOf(last),
     peers: state === null ? [] : peersOf(state, state.now),
     damage,
+    disk,
     ...(bootstrap === null ? {} : { bootstrap }),
   };
 }

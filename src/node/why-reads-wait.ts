@@ -1,3 +1,4 @@
+import type { Index } from '../raft/entry.ts';
 import type { RaftState } from '../raft/state.ts';
 import { quorumOf } from './quorum-status.ts';
 
@@ -11,4 +12,10 @@ export function whyReadsWait(state: RaftState | null): string {
   return state.commitIndex < state.termStartIndex
     ? 'this leader has not committed an entry of its own term yet'
     : 'this leader waits for answers';
+}
+
+/** Why this replica will not hold what a granted read must see before its disk has room again; null: it goes on. */
+export function whyNotAnswered({ stall, log }: RaftState, index: Index): string | null {
+  if (!stall.diskNearlyFull || index <= log.lastIndex) return null;
+  return `its disk is nearly full, so it takes no entries, and lacks those after ${log.lastIndex}; ask another replica`;
 }

@@ -36,6 +36,7 @@ function acknowledge(context: Context): void {
       verifiedIndex,
       promiseMs: promiseMs(state),
       stamp: state.now,
+      ...(state.stall.diskNearlyFull ? { nearlyFull: true } : {}),
     });
     acknowledgement.round = 0;
   } else if (appendMayBeSaid) {

@@ -2,6 +2,7 @@ import { advanceCommitIndex } from './applying.ts';
 import { backlogRoom } from './backlog.ts';
 import type { Context } from './context.ts';
 import { drop, send } from './context.ts';
+import { spareBytes } from './disk-space.ts';
 import { armElectionTimer, fullHeadStartMs } from './election-timer.ts';
 import type { Entry, Index } from './entry.ts';
 import { entryBytes } from './entry.ts';
@@ -45,7 +46,9 @@ export function handleAppendEntries(context: Context, from: ReplicaId, message: 
     return;
   }
   const taken = takeEntries(context, message.entries);
-  if (taken < message.entries.length) drop(context, from.id, 'disk-backlog');
+  if (taken < message.entries.length) {
+    drop(context, from.id, state.stall.diskNearlyFull ? 'disk-nearly-full' : 'disk-backlog');
+  }
   // They may have brought the first configuration that lists this replica: from now on it waits to campaign.
   if (state.timers.election === null) armElectionTimer(context);
   acknowledgement.appendOwed = true;
@@ -135,7 +138,7 @@ function agreesAt({ log }: RaftState, { prevLogIndex, prevLogTerm }: AppendEntri
  * Appends what the log lacks. Only a real conflict cuts anything: the message may be an old one, and what
  * follows its entries here may have been acknowledged since.
  *
- * While too much waits for the disk no more is taken, and the message counts as one that ends before: to its
+ * While too much waits for the disk, or it is nearly full, no more is taken, and the message counts as one that ends before: to its
  * leader the rest is lost, and comes again after a heartbeat. Nothing is promised of it, and once the disk has
  * caught up it is taken.
  *
@@ -145,7 +148,7 @@ function takeEntries(context: Context, entries: readonly Entry[]): number {
   const { state } = context;
   const held = countHeld(state.log, entries);
   const first = entries[held];
-  if (first === undefined) return held;
+  if (first === undefined || entryBytes(first) > spareBytes(state)) return held;
   if (first.index <= state.log.lastIndex) cutConflict(context, first.index);
   let room = backlogRoom(state);
   let taken = held;
@@ -153,9 +156,10 @@ function takeEntries(context: Context, entries: readonly Entry[]): number {
     const entry = entries[taken];
     if (entry === undefined) break;
     const bytes = entryBytes(entry);
-    if (bytes > room) break;
+    if (bytes > room || bytes > spareBytes(state)) break;
     if (room === Number.POSITIVE_INFINITY) room = state.options.diskBacklogBytesMax;
     room -= bytes;
+    if (state.stall.diskNearlyFull) state.stall.spareBytes -= bytes;
     appendEntry(context, entry);
   }
   trimCache(state);

@@ -8,6 +8,7 @@ import type { Envelope, Message } from './message.ts';
 import type { Progress } from './progress.ts';
 import type { SnapshotMeta } from './snapshot.ts';
 import type { ReceivingSnapshot } from './snapshot-receive.ts';
+import { describeHandicap } from './stall.ts';
 import type { RaftState } from './state.ts';
 
 /** One line each, the same bytes for the same thing: what traces are made of. */
@@ -48,7 +49,8 @@ export function describeMessage(message: Message): string {
     case 'HeartbeatResponse':
       return (
         `HeartbeatResponse term=${message.term} round=${message.round} matchIndex=${message.matchIndex}` +
-        ` verifiedIndex=${message.verifiedIndex} promiseMs=${message.promiseMs}`
+        ` verifiedIndex=${message.verifiedIndex} promiseMs=${message.promiseMs}` +
+        (message.nearlyFull ? ' nearlyFull' : '')
       );
     case 'InstallSnapshot':
       return (
@@ -173,7 +175,7 @@ export function describeEvent(event: RaftEvent): string {
     case 'leadership-transfer-ended':
       return `handing over to ${event.to} ended: ${event.outcome}`;
     case 'no-transfer-target':
-      return `its ${event.stalled} stands still, and nobody is fit to take over`;
+      return `${describeHandicap(event.stalled)}, and nobody is fit to take over`;
     case 'log-repaired':
       return `entries ${event.from} to ${event.to} are held again`;
     case 'repair-abandoned':

@@ -24,9 +24,13 @@ export function armElectionTimer(context: Context): void {
   }
 }
 
-/** Whoever applies nothing at present gives a whole head start each time: it is to lead only if nobody else can. */
+/**
+ * Whoever applies nothing at present, or has no room for entries, gives a whole head start each time: it is to lead only
+ * if nobody else can.
+ */
 function presentHeadStartMs({ headStartMs, options, stall }: RaftState): number {
-  return stall.stateMachineSince === null ? headStartMs : options.electionTimeoutMaxMs;
+  const isFit = stall.stateMachineSince === null && !stall.diskNearlyFull;
+  return isFit ? headStartMs : options.electionTimeoutMaxMs;
 }
 
 /**

@@ -67,8 +67,8 @@ export type RaftEvent =
       readonly to: NodeId;
       readonly outcome: 'stepped-down' | 'timed-out' | 'not-a-voter-any-more';
     }
-  /** A leader whose own storage or state machine stands still found nobody fit to hand over to. It goes on. */
-  | { readonly kind: 'no-transfer-target'; readonly stalled: Stalled }
+  /** A leader that should hand over, by `why`, found nobody fit to take over. It goes on. */
+  | { readonly kind: 'no-transfer-target'; readonly stalled: Handicap }
   /** Peers gave back entries that the disk had lost; the log is held up to `to` again. */
   | { readonly kind: 'log-repaired'; readonly from: Index; readonly to: Index }
   /** Nobody has what is missing after `lastIndex`: the leader's log takes the place of what follows. */
@@ -107,11 +107,16 @@ export type DropReason =
   | 'not-fit-to-lead'
   /** An append, or the end of one: too much waits for the disk already. */
   | 'disk-backlog'
+  /** An append, or the end of one, or of a snapshot: the own disk is nearly full. */
+  | 'disk-nearly-full'
   /** An append, or the end of one: entries in the middle of this log are being asked for. */
   | 'repairing'
   | 'malformed';
 
 /** What of a replica stands still though the rest of it goes on. */
 export type Stalled = 'storage' | 'state-machine';
+
+/** Why a leader should hand over. `disk-space`: its disk is nearly full. */
+export type Handicap = Stalled | 'disk-space';
 
 export type ClockAnomaly = 'backward' | 'gap' | 'wall-divergence';

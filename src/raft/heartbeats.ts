@@ -63,6 +63,7 @@ export function handleHeartbeatResponse(context: Context, from: ReplicaId, messa
   if (message.round <= progress.answeredRound) return;
 
   progress.answeredRound = message.round;
+  progress.nearlyFull = message.nearlyFull ?? false;
   const sentAt = roundSentAt(state, message.round);
   if (sentAt !== null) {
     progress.contactAt = sentAt;

@@ -4,6 +4,7 @@ import { sameMember } from './identity.ts';
 import { bytesAfter, firstCachedIndex, lastTerm, termAt } from './log.ts';
 import type { SnapshotTransfer } from './progress.ts';
 import { uncommittedBytes } from './proposals.ts';
+import { isStalled } from './stall.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -322,9 +323,8 @@ function checkClockFacts(state: RaftState, holds: Holds): void {
     'a head start is bounded',
     state.headStartMs,
   );
-  const stands = stall.storageSince !== null || stall.stateMachineSince !== null;
   holds(
-    stands || (!stall.told && state.timers.stall === null),
+    isStalled(state) || (!stall.told && state.timers.stall === null),
     "what goes on stands in nobody's way",
     stall.told,
   );

@@ -104,8 +104,7 @@ export function advanceLeadershipTransfer(context: Context): void {
   leadershipTransfer.sent = true;
   state.leaseForfeited = true;
   sendTimeoutNow(context);
-  if (leadershipTransfer.thenStepDown)
-    leaveTheLead(context, `it stands still, and handed over to ${leadershipTransfer.to.id}`);
+  if (leadershipTransfer.thenStepDown) leaveTheLead(context, `it handed over to ${leadershipTransfer.to.id}`);
 }
 
 /** With each round of heartbeats: the first one may have been lost. */
@@ -128,7 +127,12 @@ export function handleTimeoutNow(context: Context, from: ReplicaId): void {
 export function fittest(state: RaftState, isFit: (progress: Progress) => boolean): Progress | null {
   let best: Progress | null = null;
   for (const progress of state.progress) {
-    if (!mayTakeOver(state, progress) || !wasHeardLately(state, progress.member) || !isFit(progress))
+    if (
+      progress.nearlyFull ||
+      !mayTakeOver(state, progress) ||
+      !wasHeardLately(state, progress.member) ||
+      !isFit(progress)
+    )
       continue;
     if (best === null || progress.matchIndex > best.matchIndex) best = progress;
   }

@@ -143,6 +143,8 @@ export interface HeartbeatResponse {
   readonly promiseMs: number;
   /** When it was sent, on the sender's own clock; it comes back in `Heartbeat.freshness`. Means nothing elsewhere. */
   readonly stamp: number;
+  /** The sender's disk is nearly full: it takes no entries until it says otherwise. */
+  readonly nearlyFull?: true;
 }
 
 /** One chunk of the leader's snapshot, for a follower whose next entry the leader's log does not hold any more. */

@@ -54,6 +54,8 @@ export interface Progress {
   stamped: StampedAnswer | null;
   /** What its next heartbeat tells it about its freshness. */
   provenFreshness: ProvenFreshness | null;
+  /** By its last answer its disk is nearly full: it takes no entries, and is sent none. */
+  nearlyFull: boolean;
   /** A load of old entries is under way for it. */
   loading: RequestId | null;
   /** `snapshot`: how far it is with it; null otherwise. */
@@ -112,6 +114,7 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     promisedUntil: null,
     stamped: null,
     provenFreshness: null,
+    nearlyFull: false,
     loading: null,
     transfer: null,
     recoveringAt: null,
@@ -128,6 +131,7 @@ export function restartProgress(progress: Progress, boot: number, nextIndex: Ind
   progress.matchAdvancedAt = null;
   progress.stamped = null;
   progress.provenFreshness = null;
+  progress.nearlyFull = false;
   becomeProbe(progress, nextIndex);
 }
 

@@ -1,5 +1,6 @@
 import { backlogRoom } from './backlog.ts';
 import type { Context } from './context.ts';
+import { takesProposals } from './disk-space.ts';
 import type { Entry, Index, Term } from './entry.ts';
 import { entryBytes } from './entry.ts';
 import { bytesAfter } from './log.ts';
@@ -16,14 +17,18 @@ export type ProposeResult =
   | { readonly accepted: false; readonly reason: 'not-leader' | 'transferring-leadership' }
   | { readonly accepted: false; readonly reason: 'overloaded'; readonly bound: ProposalBound };
 
-/** `uncommitted-bytes`: the quorum does not keep up. `disk-backlog`: the leader's own disk does not. */
-export type ProposalBound = 'uncommitted-bytes' | 'disk-backlog';
+/**
+ * `uncommitted-bytes`: the quorum does not keep up. `disk-backlog`: the leader's own disk does not. `disk-nearly-full`:
+ * the leader's own disk, or those of so many that the others are no quorum.
+ */
+export type ProposalBound = 'uncommitted-bytes' | 'disk-backlog' | 'disk-nearly-full';
 
 /** All of them or none. */
 export function propose(context: Context, proposals: readonly Proposal[]): ProposeResult {
   const { state } = context;
   if (state.role !== 'leader') return { accepted: false, reason: 'not-leader' };
   if (state.leadershipTransfer !== null) return { accepted: false, reason: 'transferring-leadership' };
+  if (!takesProposals(state)) return { accepted: false, reason: 'overloaded', bound: 'disk-nearly-full' };
   const from = state.log.lastIndex + 1;
   const entries = proposals.map((proposal, position) => entryOf(state, proposal, from + position));
   let bytes = 0;

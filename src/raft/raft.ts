@@ -68,7 +68,7 @@ import {
   refuseStaleSnapshot,
 } from './snapshot-receive.ts';
 import { handleInstallSnapshotResponse, onSnapshotLoaded } from './snapshot-transfer.ts';
-import { onAnswered, onStalled, onStallTimeout } from './stall.ts';
+import { onAnswered, onDiskHasSpace, onDiskNearlyFull, onStalled, onStallTimeout } from './stall.ts';
 import type { RaftStart } from './start.ts';
 import { initialState } from './start.ts';
 import type { RaftState } from './state.ts';
@@ -250,6 +250,19 @@ export class Raft {
   /** It goes on. */
   answered(now: number, what: Stalled): void {
     if (this.#begin(now)) onAnswered(this.#context, what);
+  }
+
+  /**
+   * The disk has less room than is kept in reserve.
+   *
+   * @param spareBytes - of entries that may be written until it has space again, if a new leader needs that.
+   */
+  diskNearlyFull(now: number, spareBytes: number): void {
+    if (this.#begin(now)) onDiskNearlyFull(this.#context, spareBytes);
+  }
+
+  diskHasSpace(now: number): void {
+    if (this.#begin(now)) onDiskHasSpace(this.#context);
   }
 
   /** Write `writeId` is durable, and with it all before it. */

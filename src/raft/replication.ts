@@ -3,6 +3,7 @@ import { tellBootWentBack } from './boots.ts';
 import { quorumCommitIndex } from './commitment.ts';
 import type { Context } from './context.ts';
 import { drop, nextRequestId, send } from './context.ts';
+import { lastForNearlyFull } from './disk-space.ts';
 import type { Entry, Index } from './entry.ts';
 import { entryBytes } from './entry.ts';
 import type { MemberId, ReplicaId, RequestId } from './identity.ts';
@@ -29,6 +30,7 @@ import type { RaftState } from './state.ts';
 export function replicate(context: Context): void {
   const { state } = context;
   for (const progress of state.progress) {
+    if (progress.nearlyFull && lastForNearlyFull(state) === null) continue;
     // Below the floor only a snapshot helps; who was removed is not worth one.
     if (progress.mode !== 'snapshot' && progress.nextIndex <= state.log.floorIndex) {
       if (progress.departing !== null) continue;
@@ -149,7 +151,7 @@ function sendProbe(context: Context, progress: Progress): void {
   const { log, options, lastRound } = context.state;
   if (progress.probeRound !== null || progress.nextIndex <= log.floorIndex) return;
   // Entries may come along, but none are loaded for a comparison that may well fail.
-  const endIndex = progress.departing?.index ?? log.lastIndex;
+  const endIndex = endFor(context.state, progress);
   const batch = cachedBatch(log, progress.nextIndex, options.messageBytesMax, endIndex);
   sendAppend(context, progress, batch?.entries ?? []);
   progress.probeRound = lastRound;
@@ -158,8 +160,7 @@ function sendProbe(context: Context, progress: Progress): void {
 function sendEntries(context: Context, progress: Progress): void {
   const { state } = context;
   const { log, options } = state;
-  // Who was removed gets the entry that says so, and learns nothing more.
-  const endIndex = progress.departing?.index ?? log.lastIndex;
+  const endIndex = endFor(state, progress);
   while (progress.nextIndex <= endIndex && progress.loading === null && windowHasRoom(progress, options)) {
     const batch = cachedBatch(log, progress.nextIndex, options.messageBytesMax, endIndex);
     if (batch === null) {
@@ -170,6 +171,12 @@ function sendEntries(context: Context, progress: Progress): void {
     const lastIndex = progress.nextIndex + batch.entries.length - 1;
     noteSent(progress, { lastIndex, bytes: batch.bytes, round: state.lastRound });
   }
+}
+
+/** Who was removed gets the entry that says so, and learns nothing more. */
+function endFor(state: RaftState, { departing, nearlyFull }: Progress): Index {
+  const endIndex = departing?.index ?? state.log.lastIndex;
+  return nearlyFull ? Math.min(endIndex, lastForNearlyFull(state) ?? 0) : endIndex;
 }
 
 function sendAppend(context: Context, progress: Progress, entries: readonly Entry[]): void {
@@ -194,7 +201,7 @@ function load(context: Context, progress: Progress): void {
     kind: 'load',
     loadId,
     from: progress.nextIndex,
-    to: progress.departing === null ? lastUncached : Math.min(lastUncached, progress.departing.index),
+    to: Math.min(lastUncached, endFor(state, progress)),
     bytesMax: state.options.messageBytesMax,
   });
 }

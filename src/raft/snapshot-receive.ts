@@ -2,7 +2,7 @@ import { hearLeader } from './append-entries.ts';
 import { advanceCommitIndex } from './applying.ts';
 import { isMember } from './configuration.ts';
 import type { Context } from './context.ts';
-import { emit, nextRequestId, send } from './context.ts';
+import { drop, emit, nextRequestId, send } from './context.ts';
 import { armElectionTimer } from './election-timer.ts';
 import type { Term } from './entry.ts';
 import { moveFloor } from './floor.ts';
@@ -51,6 +51,10 @@ export function handleInstallSnapshot(context: Context, from: ReplicaId, message
     // that is durable, makes the leader go on from there.
     if (snapshot.index > state.verifiedIndex) state.verifiedIndex = snapshot.index;
     acknowledgement.appendOwed = true;
+    return;
+  }
+  if (state.stall.diskNearlyFull) {
+    drop(context, from.id, 'disk-nearly-full');
     return;
   }
   const receiving = receivingOf(context, message);

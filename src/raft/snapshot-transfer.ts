@@ -39,7 +39,7 @@ export function beginTransfer(state: RaftState, progress: Progress): void {
 export function sendSnapshots(context: Context): void {
   const { state } = context;
   for (const progress of state.progress) {
-    if (progress.transfer === null || progress.departing !== null) continue;
+    if (progress.transfer === null || progress.departing !== null || progress.nearlyFull) continue;
     followFloor(state, progress, progress.transfer);
     askHowFar(context, progress, progress.transfer);
   }
@@ -213,7 +213,7 @@ function nextServed(
   for (let step = 1; step <= count; step += 1) {
     const progress = state.progress[(last + step) % count];
     if (progress === undefined || progress.transfer === null || progress.departing !== null) continue;
-    if (hasRoom(progress.transfer, state.options.snapshotChunksInflightMax)) {
+    if (!progress.nearlyFull && hasRoom(progress.transfer, state.options.snapshotChunksInflightMax)) {
       return { progress, transfer: progress.transfer };
     }
   }

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
-import type { Stalled } from './event.ts';
+import { othersHaveRoom, saysItHasRoom } from './disk-space.ts';
+import type { Handicap, Stalled } from './event.ts';
 import { beginLeadershipTransfer, fittest } from './leadership-transfer.ts';
 import type { Progress } from './progress.ts';
 import type { RaftState } from './state.ts';
@@ -12,6 +13,8 @@ import type { RaftState } from './state.ts';
  * something durable since. It stays away from campaigns until it is answered. If there is nobody, to lead
  * badly is better than not to be led: it goes on and says so.
  *
+ * One whose disk is nearly full hands over as well (disk-space.ts).
+ *
  * Where all disks are slow, leadership would go in circles. So a replica that handed over for this is more patient
  * the next time, twice as patient each time, until a long time has passed.
  */
@@ -20,6 +23,10 @@ export interface StallState {
   storageSince: number | null;
   /** Since when one command is being applied; null: it answers. */
   stateMachineSince: number | null;
+  /** Less room is left on the disk than is kept in reserve. */
+  diskNearlyFull: boolean;
+  /** Of entries that are taken nevertheless; see disk-space.ts. */
+  spareBytes: number;
   /** How long it goes on leading once it stands still. */
   patienceMs: number;
   transferredAt: number | null;
@@ -30,6 +37,8 @@ export interface StallState {
 export const noStall: StallState = {
   storageSince: null,
   stateMachineSince: null,
+  diskNearlyFull: false,
+  spareBytes: 0,
   patienceMs: 0,
   transferredAt: null,
   told: false,
@@ -41,7 +50,7 @@ const PATIENCE_MAX = 64;
 const FORGOTTEN_AFTER = 16;
 
 export function isStalled({ stall }: RaftState): boolean {
-  return stall.storageSince !== null || stall.stateMachineSince !== null;
+  return stall.storageSince !== null || stall.stateMachineSince !== null || stall.diskNearlyFull;
 }
 
 export function diskHangs({ stall }: RaftState): boolean {
@@ -62,6 +71,24 @@ export function onAnswered({ state }: Context, what: Stalled): void {
   const { stall } = state;
   if (what === 'storage') stall.storageSince = null;
   else stall.stateMachineSince = null;
+  goOn(state);
+}
+
+export function onDiskNearlyFull({ state }: Context, spareBytes: number): void {
+  if (state.stall.diskNearlyFull) return;
+  state.stall.diskNearlyFull = true;
+  state.stall.spareBytes = spareBytes;
+  watchStall(state);
+}
+
+export function onDiskHasSpace({ state }: Context): void {
+  state.stall.diskNearlyFull = false;
+  state.stall.spareBytes = 0;
+  goOn(state);
+}
+
+function goOn(state: RaftState): void {
+  const { stall } = state;
   if (isStalled(state)) return;
   stall.told = false;
   state.timers.stall = null;
@@ -85,8 +112,9 @@ export function onStallTimeout(context: Context): void {
   if (state.role !== 'leader' || !isStalled(state)) return;
   timers.stall = state.now + options.electionTimeoutMaxMs;
   if (state.leadershipTransfer !== null) return;
-  const what: Stalled = stall.storageSince === null ? 'state-machine' : 'storage';
-  const to = fittest(state, (progress) => isWell(stall, progress));
+  const what = handicapOf(stall);
+  const isOfUse = what !== 'disk-space' || othersHaveRoom(state);
+  const to = isOfUse ? fittest(state, (progress) => isWell(stall, progress)) : null;
   if (to === null) {
     if (!stall.told) emit(context, { kind: 'no-transfer-target', stalled: what });
     stall.told = true;
@@ -99,10 +127,21 @@ export function onStallTimeout(context: Context): void {
   );
   // Counted from the end of this hand-over, should it go on leading.
   timers.stall += stall.patienceMs;
-  beginLeadershipTransfer(context, to, { thenStepDown: true, reason: `its ${what} stands still` });
+  beginLeadershipTransfer(context, to, { thenStepDown: true, reason: describeHandicap(what) });
 }
 
-/** Everything durable on it was made so, in part, since the own disk hangs. */
-function isWell({ storageSince }: StallState, { matchAdvancedAt }: Progress): boolean {
+export function describeHandicap(what: Handicap): string {
+  return what === 'disk-space' ? 'its disk is nearly full' : `its ${what} stands still`;
+}
+
+function handicapOf({ storageSince, stateMachineSince }: StallState): Handicap {
+  if (storageSince !== null) return 'storage';
+  return stateMachineSince === null ? 'disk-space' : 'state-machine';
+}
+
+/** Everything durable on it was made so, in part, since the own disk hangs; it has room, where this one has not. */
+function isWell({ storageSince, diskNearlyFull }: StallState, progress: Progress): boolean {
+  const { matchAdvancedAt } = progress;
+  if (diskNearlyFull && !saysItHasRoom(progress)) return false;
   return storageSince === null || (matchAdvancedAt !== null && matchAdvancedAt > storageSince);
 }

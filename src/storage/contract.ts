@@ -29,6 +29,22 @@ export interface StorageOpenRequest {
    * storage that has it is emptied and gets another incarnation, boot 1. One that has another stays as it is.
    */
   readonly forget?: Incarnation;
+  /**
+   * Called with what the storage knows of its space, after it was opened and then as often as it asks, until it is
+   * closed. One that has no bound, or does not know it, never calls.
+   */
+  readonly onSpace?: (space: StorageSpace) => void;
+}
+
+/** How much room there is, at the moment when it was asked for. */
+export interface StorageSpace {
+  readonly directory: string;
+  readonly freeBytes: number;
+  /** How much is to stay free. */
+  readonly reserveBytes: number;
+  /** Once there is less than the reserve, and until there is so much again: to be given no entries meanwhile. */
+  readonly enoughBytes: number;
+  readonly nearlyFull: boolean;
 }
 
 /** One open of a storage. Serves many groups. */

@@ -17,6 +17,7 @@ export type {
   StorageIdentity,
   StorageInstance,
   StorageOpenRequest,
+  StorageSpace,
   StorageStats,
   WriteRequest,
 } from './contract.ts';

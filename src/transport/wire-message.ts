@@ -109,7 +109,8 @@ export function writeMessage(message: Message, writer: HeaderWriter): readonly U
         .integer('matchIndex', message.matchIndex)
         .integer('verifiedIndex', message.verifiedIndex)
         .duration('promiseMs', message.promiseMs)
-        .duration('stamp', message.stamp);
+        .duration('stamp', message.stamp)
+        .flag(message.nearlyFull ?? false);
       return noPayloads;
     case 'InstallSnapshot':
       writer.integer('kind', Code.InstallSnapshot).integer('term', message.term, 1);
@@ -185,7 +186,7 @@ const VALUES: Readonly<Record<number, number>> = {
   [Code.AppendAccepted]: 4,
   [Code.AppendRejected]: 6,
   [Code.Heartbeat]: 7,
-  [Code.HeartbeatResponse]: 7,
+  [Code.HeartbeatResponse]: 8,
   [Code.BootstrapQuery]: 2,
   [Code.BootstrapAnswer]: 3,
   [Code.InstallSnapshot]: 8,
@@ -263,6 +264,7 @@ function readFields(code: number, reader: HeaderReader, bytes: Uint8Array): Mess
         verifiedIndex: reader.integer('verifiedIndex'),
         promiseMs: reader.duration('promiseMs'),
         stamp: reader.duration('stamp'),
+        ...(reader.flag('nearlyFull') ? { nearlyFull: true } : {}),
       };
     case Code.InstallSnapshot:
       return readSnapshotChunk(reader.integer('term', 1), reader, bytes);

@@ -36,6 +36,13 @@ describe("the machine's disk", () => {
     expect(await readFile(at('f'), 'utf8')).toBe('Jell!');
   });
 
+  it('tells how much room its file system has', async () => {
+    const { freeBytes, totalBytes } = await disk.space(directory);
+    expect(freeBytes).toBeGreaterThan(0);
+    expect(totalBytes).toBeGreaterThanOrEqual(freeBytes);
+    await expect(disk.space(at('missing'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('appends behind what another handle left, and after a gap that it wrote', async () => {
     await writeFile(at('f'), 'abc');
     const file = await disk.open(at('f'));

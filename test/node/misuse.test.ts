@@ -58,6 +58,7 @@ const numbers: readonly [string, (changes: object) => () => unknown, string, num
   ['tcpTransport', (c) => tcp({ reconnect: c }), 'toMs', 1],
   ['fileStorage', files, 'shards', 1],
   ['fileStorage', files, 'segmentBytes', 512],
+  ['fileStorage', files, 'reserveBytes', 0],
   ['snapshotPolicy', policy, 'entries', 1],
   ['snapshotPolicy', policy, 'bytes', 1],
   ['snapshotPolicy', policy, 'keepEntries', 0],

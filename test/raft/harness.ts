@@ -584,6 +584,14 @@ export class Cluster {
     this.drain(this.replica(id));
   }
 
+  /** `spareBytes`: its disk is nearly full; null: it has space again. */
+  diskSpace(id: string, spareBytes: number | null): void {
+    const now = this.timeOf(this.replica(id));
+    if (spareBytes === null) this.core(id).diskHasSpace(now);
+    else this.core(id).diskNearlyFull(now, spareBytes);
+    this.drain(this.replica(id));
+  }
+
   pause(id: string): void {
     this.core(id);
     this.paused.set(id, []);

@@ -237,8 +237,9 @@ export const messages = {
         stamp: moment,
       }),
       match,
+      fc.constantFrom({}, { nearlyFull: true as const }),
     )
-    .map(([rest, said]) => ({ ...rest, ...said })),
+    .map(([rest, said, space]) => ({ ...rest, ...said, ...space })),
   InstallSnapshot: installSnapshot,
   InstallSnapshotResponse: positive.chain((term) =>
     record({

@@ -1,3 +1,4 @@
+import type { DiskSpace } from '../../../src/doors/disk.ts';
 import type { ScheduledEvent } from './event-queue.ts';
 import type { SimulatedProcess } from './process.ts';
 import { checkRange, type RangeUs, type SimulatedRandom } from './random.ts';
@@ -122,8 +123,12 @@ export class SimulatedDevice {
 
   /** How many bytes more fit. */
   get room(): number {
-    if (this.#capacities.length === 0) return Number.POSITIVE_INFINITY;
-    return Math.max(0, Math.min(...this.#capacities.map(({ bytes }) => bytes)) - this.#used());
+    return this.space.freeBytes;
+  }
+
+  get space(): DiskSpace {
+    const totalBytes = Math.min(Number.POSITIVE_INFINITY, ...this.#capacities.map(({ bytes }) => bytes));
+    return { freeBytes: Math.max(0, totalBytes - this.#used()), totalBytes };
   }
 
   /** Operations that faults made fail so far. */

@@ -91,6 +91,11 @@ export class SimulatedDisk {
           apply: () => tree.sync(tree.folder(path), upToChange),
         });
       },
+      space: (given) => {
+        const path = normalizePath(given);
+        // The system counts this in memory: it takes no time of the device, and no fault of its operations strikes it.
+        return device.submit(process, { kinds: [], label: label('statfs', path), apply: () => device.space });
+      },
       lock: (given) => {
         const path = normalizePath(given);
         return device.submit(process, {

@@ -216,6 +216,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
         shards: cluster.shards,
         segmentBytes: cluster.segmentBytes,
         scrubIntervalMs: cluster.scrubIntervalMs,
+        reserveBytes: cluster.reserveBytes,
         doors: {
           clock,
           random: random.stream('storage'),

@@ -6,9 +6,10 @@ import { findOverloadNotRefused, overloadRefused } from '../../checkers/overload
 import { recoveryAfter } from '../../checkers/recovery.ts';
 import { findUnsettled, settling } from '../../checkers/settling.ts';
 import { SnapshotResumed } from '../../checkers/snapshot-resumed.ts';
+import { StepsAside } from '../../checkers/steps-aside.ts';
 import { StorageReopened } from '../../checkers/storage-reopened.ts';
 import type { RunResult } from '../../report/run-result.ts';
-import { failsWrites } from '../../scenario/fault-traits.ts';
+import { failsWrites, fillsDisk } from '../../scenario/fault-traits.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { longestOutage } from '../../workload/availability.ts';
 import { blameDrift } from '../blame-drift.ts';
@@ -54,11 +55,13 @@ class ScenarioRun {
     this.#scenario = scenario;
     this.#options = options;
     const storageReopened = new StorageReopened();
+    const stepsAside = new StepsAside(scenario.cluster.reserveBytes);
     const checked = new CheckedCluster({
       scenario,
       seed: options.seed,
       checkers: [
         ...(scenario.expect.storageReopened ? [storageReopened] : []),
+        ...(scenario.expect.stepsAside ? [stepsAside] : []),
         ...(scenario.expect.snapshotResumed ? [new SnapshotResumed()] : []),
         ...(scenario.expect.damageRepaired ? [new DamageRepaired()] : []),
       ],
@@ -83,6 +86,7 @@ class ScenarioRun {
         );
         this.#bounds.onStrike(struck);
         if (failsWrites(struck.step.fault)) storageReopened.onStrike(struck.on);
+        if (fillsDisk(struck.step.fault)) stepsAside.onStrike(struck.on);
       },
       onMissed: (step, why) =>
         checked.found({

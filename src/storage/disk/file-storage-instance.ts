@@ -9,6 +9,7 @@ import type {
   SnapshotStorage,
   StorageIdentity,
   StorageInstance,
+  StorageSpace,
   StorageStats,
 } from '../contract.ts';
 import { StorageFailed, StorageRefused } from '../errors.ts';
@@ -34,6 +35,7 @@ import { Scrub } from './scrub.ts';
 import { type Commit, Shard, type ShardHost } from './shard.ts';
 import { shardNumberOf } from './shard-number.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
+import { SpaceWatch } from './space-watch.ts';
 
 interface OpenedShard {
   readonly shard: Shard;
@@ -48,6 +50,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   #identity: IdentityRecord;
   #hardStates: HardStateFiles | null = null;
   #marks: MarkFile | null = null;
+  #space: SpaceWatch | null = null;
   readonly #shards: OpenedShard[] = [];
   readonly #opened = new Set<GroupId>();
   readonly #logs: GroupLog[] = [];
@@ -146,6 +149,12 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     return log;
   }
 
+  /** At most once. */
+  watchSpace(tell: (space: StorageSpace) => void): void {
+    if (this.#settings.reserveBytes === 0) return;
+    this.#space = new SpaceWatch(this.#settings, tell);
+  }
+
   snapshots(group: GroupId): SnapshotStorage {
     refuseBadName('group', group);
     return this.#snapshotsOf(group);
@@ -222,6 +231,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#counts.rawBytes += rawBytes;
     this.#counts.syncs += 1;
     this.#syncLatency.observe(tookMs);
+    this.#space?.written(bytes);
   }
 
   // ---- opening
@@ -349,6 +359,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   async #close(): Promise<void> {
     await this.#scrub.stop();
+    this.#space?.stop();
     for (const { shard } of this.#shards) await shard.idle();
     this.fail('the storage is closed', undefined);
     for (const snapshots of this.#snapshots.values()) await snapshots.idle();

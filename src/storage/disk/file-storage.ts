@@ -43,6 +43,11 @@ export interface FileStorageOptions {
   readonly scrubIntervalMs?: number;
   /** How fast a scrub reads, in bytes a second. Default 4 MiB, at least 1 KiB. */
   readonly scrubBytesPerSecond?: number;
+  /**
+   * When less than this is free where the directory is, the replica steps aside until half as much again is
+   * (docs/disk-space.md). 0: never. Default 128 MiB, but not more than a twentieth of the disk.
+   */
+  readonly reserveBytes?: number;
   /** The machine's own by default; a simulation brings its own. */
   readonly doors?: StorageDoors;
 }
@@ -67,6 +72,7 @@ export function fileStorage(options: FileStorageOptions): Storage {
       intervalMs: options.scrubIntervalMs ?? SCRUB_INTERVAL_MS,
       bytesPerSecond: options.scrubBytesPerSecond ?? SCRUB_BYTES_PER_SECOND,
     },
+    reserveBytes: options.reserveBytes ?? null,
     doors: options.doors ?? nodeStorageDoors(),
   } as const;
   return { open: (request) => openDirectory(settings, request) };
@@ -79,6 +85,8 @@ export interface FileStorageSettings {
   readonly shards: number;
   readonly segmentBytes: number;
   readonly scrub: ScrubPace;
+  /** null: the default, which depends on the disk. */
+  readonly reserveBytes: number | null;
   readonly doors: StorageDoors;
 }
 
@@ -110,7 +118,9 @@ export async function openDirectory(
       if (isEmptied) await forgetStorage(settings, identity);
       const seed = seedOf(identity.incarnation);
       const isNew = found.kind === 'none' || isEmptied;
-      return await FileStorageInstance.open(settings, { identity, isNew, seed, lock });
+      const instance = await FileStorageInstance.open(settings, { identity, isNew, seed, lock });
+      if (request.onSpace !== undefined) instance.watchSpace(request.onSpace);
+      return instance;
     } catch (error) {
       await lock.release().catch(() => {});
       throw error;
@@ -215,12 +225,13 @@ const KNOWN: Readonly<Record<keyof FileStorageOptions, true>> = {
   segmentBytes: true,
   scrubIntervalMs: true,
   scrubBytesPerSecond: true,
+  reserveBytes: true,
   doors: true,
 };
 
 function mistakesIn(options: FileStorageOptions): string[] {
   if (!isOptions(options)) return [`- expected an object of options, found ${shown(options)}`];
-  const { directory, backend, codec, shards, segmentBytes } = options;
+  const { directory, backend, codec, shards, segmentBytes, reserveBytes } = options;
   const mistakes = unknownOptions(options, Object.keys(KNOWN), '- ');
   if (options.doors !== undefined && !isOptions(options.doors)) {
     mistakes.push(`- doors: found ${shown(options.doors)}, expected an object`);
@@ -246,6 +257,9 @@ function mistakesIn(options: FileStorageOptions): string[] {
     mistakes.push(
       `- segmentBytes: found ${shown(segmentBytes)}, expected a whole number from ${SEGMENT_BYTES_MIN}`,
     );
+  }
+  if (reserveBytes !== undefined && !(Number.isSafeInteger(reserveBytes) && reserveBytes >= 0)) {
+    mistakes.push(`- reserveBytes: found ${shown(reserveBytes)}, expected a whole number from 0`);
   }
   return [...mistakes, ...mistakesInScrub(options)];
 }

@@ -73,6 +73,7 @@ export async function writeNewCluster(
         codec: 'none',
         segmentBytes: SEGMENT_BYTES,
         scrub: noScrub,
+        reserveBytes: 0,
         doors,
       } as const;
       opened.push(await openDirectory(settings, { id }));

@@ -21,6 +21,7 @@ export function readOnlyDisk(disk: Disk): Disk {
     remove: refuse,
     removeDirectory: refuse,
     syncDirectory: async () => {},
+    space: (directory) => disk.space(directory),
     lock: (directory) => disk.lock(directory, { unchanged: true }),
   };
 }

@@ -76,7 +76,7 @@ export async function withCopy<T>(
     await copyFolder(doors.disk, { from: directory, to: scratch }, { without: 'lock', signal });
     const { id, backend, shards } = identity;
     const kept = { directory: scratch, backend, shards, codec: 'none', segmentBytes: SEGMENT_BYTES } as const;
-    const settings = { ...kept, scrub: noScrub, doors };
+    const settings = { ...kept, scrub: noScrub, reserveBytes: 0, doors };
     const instance = await openDirectory(settings, { id });
     try {
       const group = onlyGroup(directory, instance.groups);

@@ -9,6 +9,7 @@ import type { Role } from '../../../src/raft/event.ts';
 import type { MemberId, NodeId } from '../../../src/raft/identity.ts';
 import type { Message } from '../../../src/raft/message.ts';
 import type { SnapshotMeta } from '../../../src/raft/snapshot.ts';
+import { noStall } from '../../../src/raft/stall.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
 import type { LogDamage } from '../../../src/storage/contract.ts';
 
@@ -67,6 +68,7 @@ interface Seen {
   applied?: Index;
   configuration?: Configuration;
   missing?: MissingEntries;
+  nearlyFull?: boolean;
 }
 
 /**
@@ -193,6 +195,7 @@ export class Stream {
       commit = 0,
       applied = 0,
       missing,
+      nearlyFull = false,
       configuration = this.#configurations.get(id) ?? emptyConfiguration,
     } = seen;
     // What no checker looks at is left out, so that these streams do not change with the core's insides.
@@ -202,6 +205,7 @@ export class Stream {
       hardState: hardStateOf({ term, vote, missing }),
       commitIndex: commit,
       appliedIndex: applied,
+      stall: { ...noStall, diskNearlyFull: nearlyFull },
       configurations: [{ index: Number.parseInt(configuration.id, 10), configuration }],
     };
     return this.#tell(id, { kind: 'step', state: state as RaftState });
@@ -262,6 +266,10 @@ export class Stream {
 
   rotted(id: NodeId, what: RottenFiles = 'blocks'): this {
     return this.#observe({ replica: id, kind: 'rotted', what, places: 1 });
+  }
+
+  writeFailed(id: NodeId): this {
+    return this.#tell(id, { kind: 'write-failed', error: new Error('ENOSPC') });
   }
 
   stopped(id: NodeId): this {

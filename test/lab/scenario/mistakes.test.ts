@@ -52,7 +52,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'a list for a mapping',
       'duration: 5s\ncluster: [3]',
-      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, scrub, election-timeout, heartbeat, clock-drift, snapshots, sessions, limits',
+      '2:10: cluster: found [3], expected a mapping with keys out of replicas, spares, backend, codec, shards, segment, scrub, reserve, election-timeout, heartbeat, clock-drift, snapshots, sessions, limits',
     ],
     [
       'a mapping for a list',

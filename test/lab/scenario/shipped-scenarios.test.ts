@@ -105,14 +105,15 @@ describe('bad days of disks', () => {
     expect(Math.min(...gaps)).toBeGreaterThan(2 * cluster.electionTimeout.toMs);
   });
 
-  it('lets blocks rot on one replica, running and down, on a minority and on the leader, and opens all of them anew', () => {
-    const { timeline, cluster, expect: bounds } = shipped('bit-rot');
+  it('lets blocks rot on one replica, running and down, on a minority and on the leader, and opens them anew or scrubs', () => {
+    const { timeline, cluster, durationMs, expect: bounds } = shipped('bit-rot');
     const rotten = timeline.flatMap(({ atMs, fault }) =>
       fault.kind === 'disk' && fault.how === 'rots' && fault.on.kind === 'ids'
         ? fault.on.ids.map((id) => ({ id, atMs }))
         : [],
     );
     expect(new Set(rotten.map(({ id }) => id)).size).toBe(cluster.replicas);
+    const scrubbed: string[] = [];
     for (const { id, atMs } of rotten) {
       const openedAfter = timeline.some(
         ({ atMs: crashedAtMs, forMs, fault }) =>
@@ -121,16 +122,26 @@ describe('bad days of disks', () => {
           fault.on.ids.includes(id) &&
           crashedAtMs + (forMs ?? 0) > atMs,
       );
-      expect([id, openedAfter]).toEqual([id, true]);
+      if (!openedAfter) scrubbed.push(id);
+      if (!openedAfter) expect(atMs + cluster.scrubIntervalMs).toBeLessThan(durationMs);
     }
+    expect(scrubbed).toEqual(['n2', 'n5']);
     expect(bounds.damageRepaired).toBe(true);
   });
 
   it('fills the disk of one, of the leader, of all, and frees each', () => {
-    const { timeline, expect: bounds } = shipped('disk-full');
-    expect(strikes('disk-full')).toEqual(['fills followers', 'fills leader', 'fills all']);
-    for (const { forMs } of timeline) expect(forMs).not.toBeNull();
-    expect([bounds.storageReopened, bounds.newLeaderWithinMs !== null]).toEqual([true, true]);
+    for (const name of ['disk-full', 'disk-full-at-once']) {
+      expect(strikes(name)).toEqual(['fills followers', 'fills leader', 'fills all']);
+      for (const { forMs } of shipped(name).timeline) expect(forMs).not.toBeNull();
+    }
+    const { cluster, timeline, expect: nearly } = shipped('disk-full');
+    for (const { fault } of timeline) {
+      const left = fault.kind === 'disk' && fault.how === 'fills' ? fault.bytesLeft : 0;
+      expect([left > 0, left < cluster.reserveBytes]).toEqual([true, true]);
+    }
+    expect(nearly.stepsAside).toBe(true);
+    const { expect: atOnce } = shipped('disk-full-at-once');
+    expect([atOnce.storageReopened, atOnce.newLeaderWithinMs !== null]).toEqual([true, true]);
   });
 
   it('fails reads, writes and syncs on the leader and on followers in turn', () => {

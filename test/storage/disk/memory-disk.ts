@@ -1,4 +1,4 @@
-import type { Disk, DiskFile } from '../../../src/doors/disk.ts';
+import type { Disk, DiskFile, DiskSpace } from '../../../src/doors/disk.ts';
 
 /** A file system in memory that can be copied, damaged, and made to fail at its nth write or sync. */
 export class MemoryDisk implements Disk {
@@ -51,6 +51,13 @@ export class MemoryDisk implements Disk {
       path += `/${name}`;
       this.#folders.add(path);
     }
+  }
+
+  /** What `space` tells. */
+  freeBytes = Number.POSITIVE_INFINITY;
+
+  async space(): Promise<DiskSpace> {
+    return { freeBytes: this.freeBytes, totalBytes: Number.POSITIVE_INFINITY };
   }
 
   async rename(from: string, to: string): Promise<void> {

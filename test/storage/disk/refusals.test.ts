@@ -44,11 +44,12 @@ async function recoveredFrom(place: string): Promise<RecoveredLog> {
 
 describe('the options of a storage', () => {
   it('are refused with every mistake at once', () => {
-    const wrong = { directory: '', backend: 'rocks', codec: 'lz4', shards: 0, segmentBytes: 511 } as unknown;
+    const sizes = { segmentBytes: 511, reserveBytes: -1 };
+    const wrong = { directory: '', backend: 'rocks', codec: 'lz4', shards: 0, ...sizes } as unknown;
     const make = () => fileStorage(wrong as FileStorageOptions);
     expect(make).toThrow(StorageRefused);
     expect(make).toThrow(
-      /directory: .*backend: found "rocks", expected "files" or "level".*codec: found "lz4".*shards: found 0.*segmentBytes: found 511, expected a whole number from 512/s,
+      /directory: .*backend: found "rocks", expected "files" or "level".*codec: found "lz4".*shards: found 0.*segmentBytes: found 511, expected a whole number from 512.*reserveBytes: found -1, expected a whole number from 0/s,
     );
   });
 

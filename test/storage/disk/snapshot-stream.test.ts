@@ -30,6 +30,7 @@ class CountingDisk {
       remove: (path) => names.remove(path),
       removeDirectory: (directory) => names.removeDirectory(directory),
       syncDirectory: (directory) => names.syncDirectory(directory),
+      space: () => names.space(),
       lock: (directory) => names.lock(directory),
     };
   }

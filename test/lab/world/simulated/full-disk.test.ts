@@ -8,6 +8,25 @@ const SYNC: AbstractBatchOptions<Uint8Array, Uint8Array> & { readonly sync: bool
 const NO_SPACE = { code: 'LEVEL_IO_ERROR', message: expect.stringMatching(/No space left on device/) };
 
 describe('a full disk', () => {
+  it('tells what room there is, at once, and whatever fails or hangs elsewhere', async () => {
+    const machine = new Machine();
+    await machine.play(async (disk) => {
+      expect(await disk.space('/')).toEqual({ freeBytes: Infinity, totalBytes: Infinity });
+      const file = await disk.open('/f', { create: true });
+      await file.append(bytes('abc'));
+      const heal = machine.device.fill(10);
+      machine.device.failNext('read', 1);
+      expect(await disk.space('/')).toEqual({ freeBytes: 10, totalBytes: 13 });
+      expect(await codeOf(file.size())).toBe('EIO');
+      await file.append(bytes('defg'));
+      const before = machine.simulation.nowUs;
+      expect(await disk.space('/')).toEqual({ freeBytes: 6, totalBytes: 13 });
+      expect(machine.simulation.nowUs).toBe(before);
+      heal();
+      expect((await disk.space('/')).freeBytes).toBe(Infinity);
+    });
+  });
+
   it('takes what fits of an append and refuses the rest, until there is room again', async () => {
     const machine = new Machine();
     await machine.play(async (disk) => {

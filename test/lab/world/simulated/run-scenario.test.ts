@@ -63,6 +63,23 @@ describe('every shipped scenario', () => {
     expect((await runScenario(within, { seed: 3 })).violation?.checker).toBe('stale-read');
   });
 
+  it('disk-full has nobody step aside without a reserve, and writes fail where there is no time for it', async () => {
+    const one = shipped.find(({ name }) => name === 'disk-full');
+    if (one === undefined) throw new Error('disk-full is not shipped');
+    const brief = { ...one, timeline: one.timeline.slice(0, 1), durationMs: BRIEF_MS };
+    const found = async (of: typeof one) => (await runScenario(of, { seed: 7 })).violation;
+    expect(await found(brief)).toBeNull();
+    const careless = { ...brief, cluster: { ...one.cluster, reserveBytes: 0 } };
+    expect((await found(careless))?.sentence).toMatch(
+      /^the disk of n[123] was filled, and nobody stepped aside$/,
+    );
+    const atOnce = brief.timeline.map((step) => ({
+      ...step,
+      fault: { kind: 'disk', on: { kind: 'followers', count: 1 }, how: 'fills', bytesLeft: 0 } as const,
+    }));
+    expect((await found({ ...brief, timeline: atOnce }))?.sentence).toMatch(/^a write of n[123] failed/);
+  });
+
   it('has other bytes with another seed', async () => {
     const first = await runScenario(scenario(''), { seed: 7 });
     const other = await runScenario(scenario(''), { seed: 8 });
