@@ -4,7 +4,7 @@ import type { ClockAnomaly, RaftEvent, Role, Stalled } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
-import type { LogDamage } from '../storage/contract.ts';
+import type { LogDamage, PutAside } from '../storage/contract.ts';
 import type { TransportEvent } from '../transport/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import type { LogRepaired } from './log-repair.ts';
@@ -66,6 +66,11 @@ export interface RaftNodeEvents {
   'storage-reopen-failed': [{ readonly error: unknown; readonly retryInMs: number }];
   /** The replica is back from what is really on its disk. */
   'storage-reopened': [{ readonly boot: number }];
+  /**
+   * What this replica had promised was lost with its hard state, identity or floor. The storage is kept in `directory`,
+   * and the replica asks to be let in as another server. Told at every start until it is.
+   */
+  'storage-put-aside': [PutAside];
   /** The log lacks entries that may have been acknowledged: the disk lost or changed them. */
   'damage-found': [LogDamage];
   /** It lacks nothing any more. */

@@ -59,6 +59,13 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
     logger.error({ err: error, retryInMs }, 'the storage does not reopen; retrying'),
   );
   node.on('storage-reopened', (event) => logger.info(event, 'the storage is open again'));
+  node.on('storage-put-aside', (event) =>
+    logger.error(
+      event,
+      `this replica comes back as another server and asks the others to let it in; what it was is kept in ${event.directory}, ` +
+        `since its promises are lost: ${event.why}`,
+    ),
+  );
   node.on('damage-found', (event) =>
     logger.error(event, `the log is damaged and is repaired from the other replicas: ${event.report}`),
   );

@@ -28,6 +28,11 @@ export interface StorageOpenRequest {
    * storage that has it is emptied and gets another incarnation, boot 1. One that has another stays as it is.
    */
   readonly forget?: Incarnation;
+  /**
+   * A storage that is refused for its lost promises is kept aside, and begins anew in its place, with another
+   * incarnation. Any other is opened, or refused, as without this.
+   */
+  readonly putAside?: true;
 }
 
 /** One open of a storage. Serves many groups. */
@@ -49,6 +54,16 @@ export interface StorageIdentity {
   readonly boot: number;
   /** null until adopted. */
   readonly clusterId: ClusterId | null;
+  /** There for ever in a storage that began anew in the place of one whose promises were lost. */
+  readonly putAside?: PutAside;
+}
+
+/** What a storage was before its promises were lost. */
+export interface PutAside {
+  /** Where all of it is kept. */
+  readonly directory: string;
+  /** What was lost, for an operator. */
+  readonly why: string;
 }
 
 /** What was found when the log was opened. Of a damaged log: the part before what is missing. */

@@ -3,6 +3,7 @@ import { levelError, noSpaceIn, SimulatedDatabase } from './database.ts';
 import { DatabaseContent, type DatabaseEntry } from './database-content.ts';
 import { tableKey } from './database-cursor.ts';
 import type { SimulatedDevice } from './device.ts';
+import type { SimulatedDisk } from './disk.ts';
 import { normalizePath } from './file-tree.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { SimulatedRandom } from './random.ts';
@@ -17,8 +18,10 @@ export class SimulatedDatabases {
   readonly #holders = new Map<string, SimulatedProcess>();
   readonly #processes = new Set<SimulatedProcess>();
 
-  constructor(device: SimulatedDevice) {
+  /** @param disk - where their folders are. */
+  constructor(device: SimulatedDevice, disk: Pick<SimulatedDisk, 'onRename'>) {
     this.#device = device;
+    disk.onRename = (from, to) => this.#follow(from, to);
     device.holds(() => this.size);
   }
 
@@ -97,6 +100,15 @@ export class SimulatedDatabases {
       if (contents[random.integer(0, contents.length)]?.rot(random)) hit += 1;
     }
     return hit;
+  }
+
+  /** At once durable, also where the rename is not: the folder is back then, and empty. */
+  #follow(from: string, to: string): void {
+    for (const [directory, content] of [...this.#databases]) {
+      if (directory !== from && !directory.startsWith(`${from}/`)) continue;
+      this.#databases.delete(directory);
+      this.#databases.set(`${to}${directory.slice(from.length)}`, content);
+    }
   }
 
   #requireDead(): void {

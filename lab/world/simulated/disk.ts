@@ -15,6 +15,8 @@ export class SimulatedDisk {
   readonly #tree = new FileTree();
   readonly #locks = new Map<string, SimulatedProcess>();
   readonly #processes = new Set<SimulatedProcess>();
+  /** Told of every rename: what lies in a folder besides files goes with it. */
+  onRename: (from: string, to: string) => void = () => {};
 
   constructor(device: SimulatedDevice) {
     this.#device = device;
@@ -71,7 +73,10 @@ export class SimulatedDisk {
       rename: (givenFrom, givenTo) => {
         const from = normalizePath(givenFrom);
         const to = normalizePath(givenTo);
-        return change('rename', `${from}' -> '${to}`, () => tree.rename(from, to));
+        return change('rename', `${from}' -> '${to}`, () => {
+          tree.rename(from, to);
+          this.onRename(from, to);
+        });
       },
       remove: (given) => {
         const path = normalizePath(given);

@@ -91,7 +91,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
       latency: { read: operation, write: operation, sync: operation },
     });
     this.#disk = new SimulatedDisk(this.device);
-    this.#databases = new SimulatedDatabases(this.device);
+    this.#databases = new SimulatedDatabases(this.device, this.#disk);
   }
 
   /** null while the process is down, or its storage is being opened. */

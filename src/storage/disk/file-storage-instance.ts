@@ -1,5 +1,6 @@
 import type { DirectoryLock } from '../../doors/disk.ts';
 import { Histogram } from '../../metrics/histogram.ts';
+import type { Configuration } from '../../raft/configuration.ts';
 import type { HardState } from '../../raft/effect.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
@@ -10,7 +11,7 @@ import type {
   StorageInstance,
   StorageStats,
 } from '../contract.ts';
-import { StorageFailed, StorageRefused } from '../errors.ts';
+import { type LostPromises, StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
 import { makeBackend } from './backends/make-backend.ts';
 import { judgeAfterSnapshot } from './covered-holes.ts';
@@ -23,6 +24,7 @@ import { GroupLog } from './group-log.ts';
 import { groupsIn, readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
+import { latestReadable } from './latest-readable.ts';
 import { MarkFile } from './mark-file.ts';
 import { refuseMissingCodec } from './missing-codec.ts';
 import { type OpenVerdict, type Records, type RefusedVerdict, recover, type Verdict } from './recover.ts';
@@ -45,6 +47,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   readonly seed: number;
   #identity: IdentityRecord;
   #hardStates: HardStateFiles | null = null;
+  #hasHardState = true;
   #marks: MarkFile | null = null;
   readonly #shards: OpenedShard[] = [];
   readonly #opened = new Set<GroupId>();
@@ -76,8 +79,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   ): Promise<FileStorageInstance> {
     const instance = new FileStorageInstance(settings, found);
     try {
-      if (!found.isNew) await instance.#refuseWithoutHardState();
-      await instance.#openFiles();
+      await instance.#openFiles(found);
       if (found.isNew) instance.#refuseUnlessEmpty();
       else await instance.#refuseDamage();
       instance.#refuseMissingCodec();
@@ -94,8 +96,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   }
 
   get identity(): StorageIdentity {
-    const { id, incarnation, boot, clusterId } = this.#identity;
-    return { id, incarnation, boot, clusterId };
+    const { id, incarnation, boot, clusterId, putAside: aside } = this.#identity;
+    if (aside === undefined) return { id, incarnation, boot, clusterId };
+    const putAside = { directory: `${this.#settings.directory}/${aside.folder}`, why: aside.why };
+    return { id, incarnation, boot, clusterId, putAside };
   }
 
   /** Of which anything is there, sorted. Of a group whose log is open it may not be told any more. */
@@ -125,7 +129,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#opened.add(group);
     const { shard, found } = this.#shardOf(group);
     const { verdict, floor, durableFloor } = await this.#judgeToOpen(group);
-    if (isRefused(verdict)) throw this.#refusal(group, verdict);
+    if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
     const log = await this.#makeLog(group, verdict, floor);
     if (verdict.kind === 'clean') {
       await shard.inTurn(() => shard.begin(log));
@@ -207,10 +211,14 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   // ---- opening
 
-  async #openFiles(): Promise<void> {
+  async #openFiles({ isNew }: { readonly isNew: boolean }): Promise<void> {
     const { directory, doors, shards } = this.#settings;
     const { disk, clock } = doors;
-    this.#hardStates = await HardStateFiles.open(disk, directory, this.seed);
+    // Both are made before a storage's identity is. Made anew, they would say that it never voted.
+    this.#hasHardState = isNew || (await HardStateFiles.exist(disk, directory));
+    this.#hardStates = this.#hasHardState
+      ? await HardStateFiles.open(disk, directory, this.seed)
+      : HardStateFiles.lost();
     this.#marks = await MarkFile.open(disk, `${directory}/mark`, this.seed, {
       clock,
       onFailed: (cause) => this.fail('the mark could not be written', cause),
@@ -225,33 +233,41 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     await disk.syncDirectory(directory);
   }
 
-  async #refuseWithoutHardState(): Promise<void> {
-    const { directory, doors } = this.#settings;
-    if (await HardStateFiles.exist(doors.disk, directory)) return;
-    throw new StorageRefused(
-      'damaged',
-      `${directory}: both hard-state files are missing, so it is not known how this replica voted. Restore ` +
-        'the directory from where it is intact, or replace this replica.',
-    );
-  }
-
   /** The identity is written last when a storage is made: without it there can be nothing else yet. */
   #refuseUnlessEmpty(): void {
     const { hardStates, marks } = this.#files();
     const isEmpty = this.#shards.every(({ found }) => found.isEmpty);
     if (isEmpty && hardStates.isEmpty && marks.groups.length === 0) return;
+    const what = 'the identity file is missing, but there is a log';
     throw new StorageRefused(
       'damaged',
-      `${this.#settings.directory}: the identity file is missing, but there is a log. Keep a copy; restore ` +
+      `${this.#settings.directory}: ${what}. Keep a copy; restore ` +
         'the directory from where it is intact, or replace this replica.',
+      { lostPromises: { what, configurations: [] } },
     );
   }
 
   async #refuseDamage(): Promise<void> {
     for (const group of this.groups) {
       const { verdict } = await this.#judge(group);
-      if (isRefused(verdict)) throw this.#refusal(group, verdict);
+      if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
     }
+    if (this.#hasHardState) return;
+    // It may have voted, though it never had an entry.
+    throw damagedLog(this.#settings.directory, bothFilesMissing, { configurations: [] });
+  }
+
+  async #lostPromises(): Promise<Omit<LostPromises, 'what'>> {
+    const configurations: (Configuration | null)[] = [];
+    for (const group of this.groups) {
+      const { shard, found } = this.#shardOf(group);
+      const { records, floor } = await this.#judge(group);
+      const snapshot = await this.#snapshotsOf(group).latest();
+      configurations.push(
+        await latestReadable({ records, floor, snapshot, found: found.wholeOf(group) }, shard),
+      );
+    }
+    return { configurations };
   }
 
   #refuseMissingCodec(): void {
@@ -317,8 +333,9 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     return { holes: verdict.holes, end: { index, term }, report };
   }
 
-  #refusal(group: GroupId, verdict: RefusedVerdict): StorageRefused {
-    return damagedLog(this.#settings.directory, `${this.#placeOf(group)}: ${describeVerdict(verdict)}`);
+  #refusal(group: GroupId, verdict: RefusedVerdict, lost: Omit<LostPromises, 'what'>): StorageRefused {
+    const what = this.#hasHardState ? describeVerdict(verdict) : bothFilesMissing;
+    return damagedLog(this.#settings.directory, `${this.#placeOf(group)}: ${what}`, lost);
   }
 
   #placeOf(group: GroupId): string {
@@ -369,6 +386,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     return shardNumberOf(group, this.#settings.shards);
   }
 }
+
+const bothFilesMissing = 'both hard-state files are missing, so it is not known how this replica voted';
 
 function isRefused(verdict: Verdict): verdict is RefusedVerdict {
   return verdict.kind === 'hard-state-lost' || verdict.kind === 'floor-lost';
