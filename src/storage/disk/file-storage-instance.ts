@@ -13,13 +13,11 @@ import type {
 } from '../contract.ts';
 import { type LostPromises, StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
-import { makeBackend } from './backends/make-backend.ts';
 import { judgeAfterSnapshot } from './covered-holes.ts';
 import { damagedLog } from './damaged-log.ts';
 import { describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, writeFloor } from './floor-file.ts';
-import { FoundBlocks } from './found-blocks.ts';
 import { GroupLog } from './group-log.ts';
 import { groupsIn, readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
@@ -27,18 +25,13 @@ import { type IdentityRecord, writeIdentity } from './identity-file.ts';
 import { latestReadable } from './latest-readable.ts';
 import { MarkFile } from './mark-file.ts';
 import { refuseMissingCodec } from './missing-codec.ts';
+import { type OpenedShard, openShard, shardName } from './opened-shard.ts';
 import { type OpenVerdict, type Records, type RefusedVerdict, recover, type Verdict } from './recover.ts';
 import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
-import { scanShard } from './scan-shard.ts';
-import { type Commit, Shard, type ShardHost } from './shard.ts';
+import type { Commit, ShardHost } from './shard.ts';
 import { shardNumberOf } from './shard-number.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
-
-interface OpenedShard {
-  readonly shard: Shard;
-  readonly found: FoundBlocks;
-}
 
 /** One open of a directory: its small files, its shards, and the logs in them. */
 export class FileStorageInstance implements StorageInstance, ShardHost {
@@ -212,8 +205,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   // ---- opening
 
   async #openFiles({ isNew }: { readonly isNew: boolean }): Promise<void> {
-    const { directory, doors, shards } = this.#settings;
+    const settings = this.#settings;
+    const { directory, doors, shards } = settings;
     const { disk, clock } = doors;
+    const names = await disk.list(directory);
     // Both are made before a storage's identity is. Made anew, they would say that it never voted.
     this.#hasHardState = isNew || (await HardStateFiles.exist(disk, directory));
     this.#hardStates = this.#hasHardState
@@ -224,11 +219,9 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       onFailed: (cause) => this.fail('the mark could not be written', cause),
     });
     for (let number = 0; number < shards; number += 1) {
-      const folder = `${directory}/shard-${number}`;
-      await disk.makeDirectory(folder);
-      const backend = makeBackend(this.#settings, folder, this.seed);
-      const shard = new Shard(backend, this);
-      this.#shards.push({ shard, found: new FoundBlocks(await scanShard(backend, folder)) });
+      const isThere = isNew || names.includes(shardName(number));
+      const place = { ...settings, seed: this.seed, number, isThere };
+      this.#shards.push(await openShard(place, this.#marks, this));
     }
     await disk.syncDirectory(directory);
   }
@@ -250,6 +243,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   async #refuseDamage(): Promise<void> {
     for (const group of this.groups) {
       const { verdict } = await this.#judge(group);
+      if (verdict.kind === 'tail-lost') this.#shardOf(group).lostNumbers.set(group, verdict.lost.to);
       if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
     }
     if (this.#hasHardState) return;
@@ -327,7 +321,10 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   #damageOf(group: GroupId, verdict: OpenVerdict): LogDamage | null {
     if (verdict.kind === 'clean') return null;
-    const report = `${this.#placeOf(group)}: ${describeVerdict(verdict)}`;
+    const { unreadable } = this.#shardOf(group).found;
+    const cause =
+      unreadable === null ? '' : `. Why: ${unreadable}. It is put aside in a folder damaged-<number>`;
+    const report = `${this.#placeOf(group)}: ${describeVerdict(verdict)}${cause}`;
     if (verdict.kind === 'tail-lost') return { holes: [], end: null, report };
     const { index, term } = verdict.end;
     return { holes: verdict.holes, end: { index, term }, report };

@@ -15,6 +15,7 @@ import {
   readIdentity,
   seedOf,
 } from './identity-file.ts';
+import { parentOf } from './parent-of.ts';
 import { finishPuttingAside, putAside } from './put-aside.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
 
@@ -266,10 +267,4 @@ function mistakesIn(options: FileStorageOptions): string[] {
     );
   }
   return mistakes;
-}
-
-/** The folder that must keep the name of this one. */
-export function parentOf(directory: string): string {
-  const cut = directory.replace(/\/+$/, '').lastIndexOf('/');
-  return cut === -1 ? '.' : cut === 0 ? '/' : directory.slice(0, cut);
 }

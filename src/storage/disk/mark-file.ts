@@ -86,6 +86,12 @@ export class MarkFile {
     this.#timer ??= this.#clock.setTimer(IDLE_MS, () => this.#onIdle());
   }
 
+  /** All that was set is durable when it resolves. */
+  async settle(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    await this.#file.sync();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);

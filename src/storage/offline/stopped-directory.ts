@@ -3,6 +3,7 @@ import type { Entry } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { Backend, Scan } from '../disk/backends/backend.ts';
 import { makeBackend } from '../disk/backends/make-backend.ts';
+import { unreadableShard } from '../disk/backends/unreadable.ts';
 import { SEGMENT_BYTES } from '../disk/file-storage.ts';
 import type { FloorRecord } from '../disk/floor-file.ts';
 import { FoundBlocks } from '../disk/found-blocks.ts';
@@ -15,7 +16,6 @@ import { scanShard } from '../disk/scan-shard.ts';
 import { shardNumberOf } from '../disk/shard-number.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
 import { entriesOf, type StoredBlock } from '../disk/stored-block.ts';
-import { StrayBytes } from '../disk/stray-bytes.ts';
 import { InspectionRefused } from '../errors.ts';
 import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
 import { readOnlyDisk } from './read-only-disk.ts';
@@ -170,16 +170,17 @@ export class StoppedDirectory {
     const shard = (scan: Scan, broken: string | null): StoppedShard => {
       return { number, backend: opened, found: new FoundBlocks(scan), broken };
     };
-    if (!isThere) return shard(nothing, `${name} is missing, and with it all of its blocks`);
+    if (!isThere) {
+      const why = `${name} is missing, and with it all of its blocks`;
+      return shard(unreadableShard(why), why);
+    }
     try {
-      return shard(await scanShard(opened, folder), null);
+      const scan = await scanShard(opened);
+      return shard(scan, scan.unreadable === null ? null : this.#told(name, scan.unreadable));
     } catch (error) {
       const why = this.#whyBroken(error);
       if (why === null) throw error;
-      return shard(
-        nothing,
-        `the database in ${name} cannot be read, so all of its blocks are missing: ${why}`,
-      );
+      return shard(unreadableShard(why), this.#told(name, why));
     }
   }
 
@@ -190,6 +191,10 @@ export class StoppedDirectory {
     const isDamage = cause.code === 'LEVEL_CORRUPTION' || cause.code === 'LEVEL_IO_ERROR';
     if (!isDamage || /no space left|too many open files/i.test(cause.message)) return null;
     return cause.message.replaceAll(this.#options.scratch, this.directory);
+  }
+
+  #told(name: string, why: string): string {
+    return `of ${name} not all can be read, and the blocks there are missing: ${why.replaceAll(this.#options.scratch, this.directory)}`;
   }
 
   async #copy(name: string, to: string): Promise<void> {
@@ -212,8 +217,6 @@ export class StoppedDirectory {
     return this.#places;
   }
 }
-
-const nothing: Scan = { blocks: [], stray: new StrayBytes() };
 
 async function namesOf(disk: Disk, directory: string): Promise<string[]> {
   let names: string[] | null;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { OpenDatabase } from '../../../src/doors/database.ts';
 import type { Disk } from '../../../src/doors/disk.ts';
 import type { StorageIdentity, StorageInstance } from '../../../src/storage/contract.ts';
 import { StorageRefused } from '../../../src/storage/errors.ts';
-import type { Storage } from '../../../src/storage/index.ts';
+import { fileStorage, type Storage, type StorageDoors } from '../../../src/storage/index.ts';
 import { type BackendName, Machine, stoppedEverywhere } from './machine.ts';
 
 const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
@@ -97,3 +98,94 @@ describe.each(['files', 'level'] as const)(
     });
   },
 );
+
+/** A database that does not open, until it is moved away. */
+function broken({ openDatabase, disk }: StorageDoors): OpenDatabase {
+  return (directory) => {
+    const database = openDatabase(directory);
+    const open = async (): Promise<void> => {
+      const isMoved = (await disk.list('/data/damaged-1').catch((): string[] => [])).includes('shard-0');
+      if (!isMoved)
+        throw Object.assign(new Error('Corruption: no such manifest'), { code: 'LEVEL_CORRUPTION' });
+      await database.open();
+    };
+    return new Proxy(database, {
+      get: (target, name) => {
+        const value: unknown = name === 'open' ? open : Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  };
+}
+
+describe('a machine that stops while a database that does not open is put aside', () => {
+  it('finds the tails of all its logs lost, also of those that nothing else tells it of', async () => {
+    const groups = ['a', 'b'];
+    const seen = new Map<string, number>();
+    await stoppedEverywhere(async (events) => {
+      const machine = new Machine({ seed: 3000 + events, backend: 'level' });
+      const power = events % 3 > 0;
+      await machine.live(
+        async (storage, disk) => {
+          await fillTwo(storage);
+          await disk.remove('/data/mark');
+          await disk.syncDirectory('/data');
+        },
+        { power: true },
+      );
+      const open = (doors: StorageDoors): Promise<StorageInstance> =>
+        fileStorage({
+          directory: '/data',
+          backend: 'level',
+          doors: { ...doors, openDatabase: broken(doors) },
+        }).open({
+          id: 'n1',
+        });
+      const ended = await machine.live(
+        async (_storage, _disk, doors) => {
+          const instance = await open(doors);
+          const [log] = [await instance.openLog('a'), await instance.openLog('b')];
+          const hardState = { term: 6, votedFor: null, missing: { term: 5, index: null } };
+          await log.write({
+            writeId: { boot: 2, sequence: 1 },
+            hardState,
+            entries: [{ kind: 'noop', index: 1, term: 6 }],
+          });
+        },
+        { events, power },
+      );
+      await machine.live(
+        async (_storage, _disk, doors) => {
+          const instance = await open(doors);
+          for (const group of groups) {
+            const { recovered } = await instance.openLog(group);
+            const { damage, hardState } = recovered;
+            const says =
+              damage?.end === null ? 'damage' : hardState.missing !== undefined ? 'remembered' : 'nothing';
+            if (says === 'nothing') throw new Error(`${group} is said to be whole`);
+            seen.set(`${group} ${says}`, (seen.get(`${group} ${says}`) ?? 0) + 1);
+          }
+        },
+        { power },
+      );
+      return ended;
+    });
+    expect([...seen.keys()].sort()).toEqual(['a damage', 'a remembered', 'b damage']);
+  });
+});
+
+/** One with entries, and one that voted and has none. */
+async function fillTwo(storage: Storage): Promise<void> {
+  const instance = await storage.open({ id: 'n1' });
+  const writeId = { boot: 1, sequence: 1 };
+  for (const group of ['a', 'b']) {
+    const log = await instance.openLog(group);
+    await log.write({ writeId, hardState: { term: 5, votedFor: null }, entries: [] });
+    if (group === 'b') continue;
+    const payload = Buffer.alloc(100, 7);
+    for (let index = 1; index <= 3; index += 1) {
+      await log.write({ writeId, entries: [{ kind: 'command', index, term: 5, payload }] });
+    }
+  }
+  await instance.close();
+}

@@ -5,6 +5,7 @@ import type { SealedBlock } from '../block.ts';
 import { StrayBytes } from '../stray-bytes.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
+import { persistently } from './unreadable.ts';
 
 /** Names sort as their numbers do. */
 const NAME = /^\d{12}\.blocks$/;
@@ -33,6 +34,8 @@ export class FilesBackend implements Backend {
   readonly #seed: number;
   readonly #segmentBytes: number;
   readonly #segments: Segment[] = [];
+  /** Names of files that could not be read: nothing of them is known, and nothing is written to them. */
+  readonly #unreadable: string[] = [];
   readonly #lowest = new Map<GroupId, number>();
   /** Files of removed segments. */
   readonly #closing = new Set<Promise<void>>();
@@ -53,18 +56,26 @@ export class FilesBackend implements Backend {
     const names = (await this.#disk.list(this.#directory)).filter((name) => NAME.test(name));
     const blocks: ScannedBlock[] = [];
     const stray = new StrayBytes();
+    const why: string[] = [];
     for (const name of names) {
-      const file = await this.#disk.open(this.#path(name));
-      const size = await file.size();
-      const segment = makeSegment(name, file, size);
-      this.#segments.push(segment);
       this.#lastName = Number.parseInt(name, 10);
-      const found = scanSegment(bufferOf(await file.read(0, size)), this.#seed);
+      const read = await persistently(() => this.#readSegment(name));
+      if ('error' in read) {
+        this.#unreadable.push(name);
+        why.push(`${name}: ${read.error.message}`);
+        stray.pass('damaged');
+        this.#needsSegment = true;
+        continue;
+      }
+      const { file, bytes } = read.value;
+      const segment = makeSegment(name, file, bytes.length);
+      this.#segments.push(segment);
+      const found = scanSegment(bytes, this.#seed);
       this.#take(segment, found, blocks);
       passThrough(found, stray);
       this.#needsSegment = !found.endsClean;
     }
-    return { blocks, stray };
+    return { blocks, stray, unreadable: why.length === 0 ? null : why.join('; ') };
   }
 
   /**
@@ -78,6 +89,14 @@ export class FilesBackend implements Backend {
       await segment.file.write(from, await segment.file.read(from, to - from));
       await segment.file.sync();
     }
+    await this.#disk.syncDirectory(this.#directory);
+  }
+
+  /** Every file that could not be read; the others stay where they are. */
+  async putAside(folder: string): Promise<void> {
+    await this.#disk.makeDirectory(folder);
+    for (const name of this.#unreadable) await this.#disk.rename(this.#path(name), `${folder}/${name}`);
+    await this.#disk.syncDirectory(folder);
     await this.#disk.syncDirectory(this.#directory);
   }
 
@@ -151,6 +170,16 @@ export class FilesBackend implements Backend {
       .catch(() => {})
       .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
+  }
+
+  async #readSegment(name: string): Promise<{ readonly file: DiskFile; readonly bytes: Buffer }> {
+    const file = await this.#disk.open(this.#path(name));
+    try {
+      return { file, bytes: bufferOf(await file.read(0, await file.size())) };
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
   }
 
   #take(segment: Segment, found: SegmentScan, blocks: ScannedBlock[]): void {
