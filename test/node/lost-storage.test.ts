@@ -2,7 +2,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RaftNodeEvents } from '../../src/index.ts';
+import type { Observer, RaftNodeEvents } from '../../src/index.ts';
+import { snapshotPolicy } from '../../src/index.ts';
 import { fileStorage } from '../../src/storage/index.ts';
 import { eventually, type Node, Nodes, truth } from './nodes.ts';
 
@@ -23,7 +24,8 @@ const storageOf = (id: string) => fileStorage({ directory: folderOf(id) });
 
 /** Three members, of which everyone has everything; then all are stopped. */
 async function stopped(): Promise<{ total: number; incarnations: Map<string, string> }> {
-  const { leader, nodes: old } = await nodes.found(ids, (id) => ({ storage: storageOf(id) }));
+  const snapshots = snapshotPolicy({ entries: 4, keepEntries: 2 });
+  const { leader, nodes: old } = await nodes.found(ids, (id) => ({ storage: storageOf(id), snapshots }));
   for (let i = 0; i < 10; i += 1) await leader.propose(1);
   const { appliedIndex } = leader.status();
   await eventually(() => truth(old.every((node) => node.status().appliedIndex === appliedIndex)));
@@ -42,6 +44,7 @@ const damages = {
     how: 'damaged',
   })),
   'the identity is missing': [{ name: 'identity', how: 'missing' }],
+  'the floor is damaged': [{ name: 'floor-default', how: 'damaged' }],
   'the identity is damaged': [{ name: 'identity', how: 'damaged' }],
 } as const;
 
@@ -58,18 +61,27 @@ async function damage(
 
 const lose = (id: string): Promise<void> => damage(id, damages['both copies of the hard state are missing']);
 
-async function start(id: string): Promise<{ node: Node; told: RaftNodeEvents['storage-put-aside'][0][] }> {
-  const told: RaftNodeEvents['storage-put-aside'][0][] = [];
-  const node = await nodes.open({ id, storage: storageOf(id), bootstrap: { members } });
-  node.on('storage-put-aside', (event) => told.push(event));
-  return { node, told };
+interface Started {
+  readonly node: Node;
+  readonly told: RaftNodeEvents['storage-put-aside'][0][];
+  /** Requests to be let in. */
+  readonly asked: { count: number };
 }
 
-/** Long enough for several elections. */
-async function askedOften(asking: readonly Node[]): Promise<void> {
-  const answers = new Map(asking.map((node) => [node, 0]));
-  for (const node of asking) node.on('joining', () => answers.set(node, (answers.get(node) ?? 0) + 1));
-  await eventually(() => truth([...answers.values()].every((count) => count >= 8)));
+async function start(id: string): Promise<Started> {
+  const told: Started['told'] = [];
+  const asked = { count: 0 };
+  const observer: Observer = (observation) => {
+    if (observation.kind === 'sent' && observation.envelope.message.kind === 'JoinRequest') asked.count += 1;
+  };
+  const node = await nodes.open({ id, storage: storageOf(id), bootstrap: { members }, observer });
+  node.on('storage-put-aside', (event) => told.push(event));
+  return { node, told, asked };
+}
+
+/** Each has asked to be let in for long enough for several elections. */
+function askedOften(asking: readonly Started[]): Promise<unknown> {
+  return eventually(() => truth(asking.every(({ asked }) => asked.count >= 16)));
 }
 
 describe('a replica whose promises are lost', () => {
@@ -96,7 +108,7 @@ describe('a replica whose promises are lost', () => {
     ).toBe(total);
     const aside = join(folderOf('n1'), 'damaged-1');
     expect(struck.told).toEqual([
-      { directory: aside, why: expect.stringMatching(/hard-state|hard state|identity/) },
+      { directory: aside, why: expect.stringMatching(/hard-state|hard state|identity|floor/) },
     ]);
     expect(await readdir(aside)).toEqual(expect.arrayContaining(['mark', 'shard-0']));
     expect(await readdir(join(aside, 'shard-0'))).not.toEqual([]);
@@ -120,7 +132,7 @@ describe('a replica whose promises are lost', () => {
       ['n2', 'ask-leader'],
     ]);
     const { term } = n3.status();
-    await askedOften([n1, n2]);
+    await askedOften(started.slice(0, 2));
     for (const node of [n1, n2, n3]) expect(node.status()).toMatchObject({ state: 'running', leader: null });
     expect(n3.status().term).toBe(term);
     for (const node of [n1, n2]) {
@@ -130,23 +142,26 @@ describe('a replica whose promises are lost', () => {
     await expect(n3.propose(1, { timeoutMs: 100 })).rejects.toMatchObject({ code: 'KONTIKI_NOT_LEADER' });
   });
 
-  it('founds no second cluster, where all of them are struck at once', async () => {
-    await stopped();
-    await Promise.all(ids.map(lose));
-    const started = await Promise.all(ids.map(start));
-    await eventually(() => truth(started.every(({ told }) => told.length === 1)));
-    await askedOften(started.map(({ node }) => node));
-    for (const { node } of started) {
-      expect(node.status()).toMatchObject({ state: 'running', leader: null, lastIndex: 0 });
-    }
-    // Nor after a restart, or by somebody who was really emptied.
-    await nodes.close();
-    await rm(folderOf('n1'), { recursive: true });
-    const again = await Promise.all(ids.map(start));
-    await eventually(() => truth((again[0]?.node.status().bootstrap?.notEmpty.length ?? 0) > 0));
-    for (const { node } of again) expect(node.status()).toMatchObject({ leader: null, lastIndex: 0 });
-    expect(again.map(({ told }) => told.length)).toEqual([0, 1, 1]);
-  });
+  it.each(['both copies of the hard state are missing', 'the identity is missing'] as const)(
+    'founds no second cluster, where of all of them %s',
+    async (what) => {
+      await stopped();
+      await Promise.all(ids.map((id) => damage(id, damages[what])));
+      const started = await Promise.all(ids.map(start));
+      await eventually(() => truth(started.every(({ told }) => told.length === 1)));
+      await askedOften(started);
+      for (const { node } of started) {
+        expect(node.status()).toMatchObject({ state: 'running', leader: null, lastIndex: 0 });
+      }
+      // Nor after a restart, or by somebody who was really emptied.
+      await nodes.close();
+      await rm(folderOf('n1'), { recursive: true });
+      const again = await Promise.all(ids.map(start));
+      await eventually(() => truth((again[0]?.node.status().bootstrap?.notEmpty.length ?? 0) > 0));
+      for (const { node } of again) expect(node.status()).toMatchObject({ leader: null, lastIndex: 0 });
+      expect(again.map(({ told }) => told.length)).toEqual([0, 1, 1]);
+    },
+  );
 });
 
 describe('the only voter', () => {
