@@ -1,10 +1,11 @@
 import { crc32 } from '../../src/doors/checksum.ts';
 import type { GroupId } from '../../src/raft/identity.ts';
 import type { LogStorage, StorageInstance } from '../../src/storage/contract.ts';
+import { StorageRefused } from '../../src/storage/errors.ts';
 import type { SimulatedRandom } from '../world/simulated/random.ts';
 import { appendTo } from './content.ts';
 import { acknowledged, type Expectation, expectNothing, found, submitted, withGroup } from './expectation.ts';
-import type { Image } from './image.ts';
+import type { DatabaseImage, Image } from './image.ts';
 import { imageKey } from './image-key.ts';
 import { checkWhole } from './judge.ts';
 import { Life, type StorageFactory } from './life.ts';
@@ -19,6 +20,8 @@ export interface Look {
   readonly error: unknown;
   /** What went wrong when it was written to and opened once more. A log that says it is damaged is left alone. */
   readonly onward: Wrong | null;
+  /** What came of it when it was told to put aside what it refused for its lost promises; null where it did not. */
+  readonly replacement: Omit<Look, 'replacement'> | null;
 }
 
 const REMEMBERED_MAX = 5000;
@@ -34,7 +37,7 @@ export class Onlooker {
   readonly #random: SimulatedRandom;
   readonly #looks = new Map<string, Look>();
   /** Of images that were left by going on from another. */
-  readonly #later = new Map<string, Omit<Look, 'onward'>>();
+  readonly #later = new Map<string, Pick<Look, 'shown' | 'error'>>();
   #disks = 0;
 
   constructor(factory: StorageFactory, random: SimulatedRandom) {
@@ -66,6 +69,25 @@ export class Onlooker {
       const { shown, logs } = await show(life, instance);
       const isDamaged = [...shown.groups.values()].some(({ damage }) => damage !== null);
       const onward = isDamaged ? null : await this.#goOn({ medium, life, instance, shown, logs }, ending);
+      return { shown, error: null, onward, replacement: null };
+    } catch (error) {
+      const isReplaced = error instanceof StorageRefused && error.lostPromises !== null;
+      const replacement = isReplaced ? await this.#replace(image, ending) : null;
+      return { shown: null, error, onward: null, replacement };
+    } finally {
+      life.kill();
+    }
+  }
+
+  /** Nothing that was there may be gone. */
+  async #replace(image: Image, ending: number): Promise<Look['replacement']> {
+    const medium = new Medium(image);
+    const life = new Life(this.#factory, medium, this.#random);
+    try {
+      const instance = await life.open({ putAside: true });
+      const { shown, logs } = await show(life, instance);
+      const lost = lostOf(image, medium.image());
+      const onward = lost ?? (await this.#goOn({ medium, life, instance, shown, logs }, ending));
       return { shown, error: null, onward };
     } catch (error) {
       return { shown: null, error, onward: null };
@@ -106,7 +128,7 @@ export class Onlooker {
     }
   }
 
-  async #showOnly(image: Image): Promise<Omit<Look, 'onward'>> {
+  async #showOnly(image: Image): Promise<Pick<Look, 'shown' | 'error'>> {
     const key = imageKey(image);
     let later = this.#later.get(key);
     if (later === undefined) {
@@ -121,6 +143,21 @@ export class Onlooker {
     }
     return later;
   }
+}
+
+/** What is kept may be kept elsewhere. */
+function lostOf(before: Image, after: Image): Wrong | null {
+  const files = [...after.files.values()];
+  const databases = [...after.databases.values()];
+  const isKept = (bytes: Uint8Array): boolean => files.some((file) => Buffer.compare(file, bytes) === 0);
+  const isHeld = ({ batches }: DatabaseImage): boolean =>
+    batches.every((batch, place) => databases.some((database) => database.batches[place] === batch));
+  const lost = [
+    ...[...before.files].filter(([, bytes]) => bytes.length > 0 && !isKept(bytes)),
+    ...[...before.databases].filter(([, database]) => !isHeld(database)),
+  ];
+  const [first] = lost;
+  return first === undefined ? null : new Wrong({ expected: `${first[0]}, kept aside`, found: 'it is gone' });
 }
 
 /** The moments that leave the same image lie close together, so that an old one is hardly asked for again. */

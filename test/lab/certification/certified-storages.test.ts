@@ -39,7 +39,12 @@ describe('a storage in a directory', () => {
       };
       expect(countTold('flipped bit')).toBeGreaterThan(100);
       expect(verdicts['flipped bit']?.clean).toBeGreaterThan(100);
+      // What cannot be opened at all is put aside, every time; and never a database, whose log is repaired by others.
+      const all = Object.values(verdicts);
+      expect(all.some((ofKind) => 'refused' in ofKind || 'failed' in ofKind)).toBe(false);
+      expect(all.reduce((sum, ofKind) => sum + (ofKind['put aside'] ?? 0), 0)).toBeGreaterThan(10);
       const isLevel = options.backend === 'level';
+      expect(Object.keys(verdicts['a corrupt database'] ?? {})).toEqual(isLevel ? ['lost tail'] : []);
       expect(countTold('records vanished') > 10).toBe(isLevel);
       expect(countTold('a changed value') > 100).toBe(isLevel);
     },
