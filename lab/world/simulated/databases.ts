@@ -92,9 +92,22 @@ export class SimulatedDatabases {
     return this.#databases.get(normalizePath(directory))?.entries() ?? null;
   }
 
-  /** The medium rots in so many durable places. @returns how many places it found to rot. */
-  rot(places: number, random: SimulatedRandom): number {
-    const contents = [...this.#databases.keys()].sort().flatMap((name) => this.#databases.get(name) ?? []);
+  /**
+   * The medium rots in so many durable places of these; or in all, so that they do not open any more.
+   *
+   * @returns how many places it found to rot.
+   */
+  rot(
+    places: number | 'all',
+    random: SimulatedRandom,
+    of: (directory: string) => boolean = () => true,
+  ): number {
+    const names = [...this.#databases.keys()].filter(of).sort();
+    const contents = names.flatMap((name) => this.#databases.get(name) ?? []);
+    if (places === 'all') {
+      for (const content of contents) content.opens = false;
+      return contents.length;
+    }
     let hit = 0;
     for (let place = 0; place < places && contents.length > 0; place += 1) {
       if (contents[random.integer(0, contents.length)]?.rot(random)) hit += 1;
@@ -136,6 +149,7 @@ export class SimulatedDatabases {
     } else if (options.errorIfExists) {
       throw new Error(`Invalid argument: ${directory}: exists (error_if_exists is true)`);
     }
+    if (!content.opens) throw levelError('LEVEL_CORRUPTION', `Corruption: ${directory}: missing files`);
     this.#holders.set(directory, process);
     return content;
   }

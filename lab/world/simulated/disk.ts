@@ -151,12 +151,15 @@ export class SimulatedDisk {
   }
 
   /**
-   * The medium rots in so many durable places, each byte of the files as likely as any other.
+   * The medium rots in so many durable places, each byte of the files as likely as any other; or in all of them.
    *
    * @returns how many places it found to rot.
    */
-  rot(of: (path: string) => boolean, places: number, random: SimulatedRandom): number {
+  rot(of: (path: string) => boolean, places: number | 'all', random: SimulatedRandom): number {
     const files = this.#tree.durableFiles().filter(([path]) => of(path));
+    if (places === 'all') {
+      return files.reduce((sum, [, content]) => sum + content.rotAll(), 0);
+    }
     const bytes = files.reduce((sum, [, { durableSize }]) => sum + durableSize, 0);
     let hit = 0;
     for (let place = 0; place < places && bytes > 0; place += 1) {
