@@ -26,7 +26,14 @@ import { latestReadable } from './latest-readable.ts';
 import { MarkFile } from './mark-file.ts';
 import { refuseMissingCodec } from './missing-codec.ts';
 import { type OpenedShard, openShard, shardName } from './opened-shard.ts';
-import { type OpenVerdict, type Records, type RefusedVerdict, recover, type Verdict } from './recover.ts';
+import {
+  hardStateOf,
+  type OpenVerdict,
+  type Records,
+  type RefusedVerdict,
+  recover,
+  type Verdict,
+} from './recover.ts';
 import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
 import type { Commit, ShardHost } from './shard.ts';
@@ -41,6 +48,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   #identity: IdentityRecord;
   #hardStates: HardStateFiles | null = null;
   #hasHardState = true;
+  #lostHardState: string | null = null;
   #marks: MarkFile | null = null;
   readonly #shards: OpenedShard[] = [];
   readonly #opened = new Set<GroupId>();
@@ -98,6 +106,11 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   /** Of which anything is there, sorted. Of a group whose log is open it may not be told any more. */
   get groups(): GroupId[] {
     return groupsIn(this.#files(), this.#shards);
+  }
+
+  /** What is lost of term and vote where the log was opened without them; null where they are known. */
+  get lostHardState(): string | null {
+    return this.#lostHardState;
   }
 
   async adoptCluster(clusterId: ClusterId): Promise<void> {
@@ -246,7 +259,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       if (verdict.kind === 'tail-lost') this.#shardOf(group).lostNumbers.set(group, verdict.lost.to);
       if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
     }
-    if (this.#hasHardState) return;
+    if (this.#hasHardState || this.#settings.logAlone === true) return;
     // It may have voted, though it never had an entry.
     throw damagedLog(this.#settings.directory, bothFilesMissing, { configurations: [] });
   }
@@ -277,7 +290,12 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { directory, doors } = this.#settings;
     const places = { disk: doors.disk, directory, seed: this.seed, ...this.#files() };
     const { records, floor } = await readRecords(group, places, this.#shardOf(group).found);
-    return { verdict: recover(records), records, floor };
+    const verdict = recover(records);
+    if (this.#settings.logAlone !== true || verdict.kind !== 'hard-state-lost')
+      return { verdict, records, floor };
+    this.#lostHardState = `${this.#placeOf(group)}: ${describeVerdict(verdict)}`;
+    const assumed = { ...records, hardState: hardStateOf(records) };
+    return { verdict: recover(assumed), records: assumed, floor };
   }
 
   /** With a floor further on than the one on disk where a snapshot makes up for what is missing. */

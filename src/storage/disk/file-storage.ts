@@ -71,6 +71,11 @@ export interface FileStorageSettings {
   readonly shards: number;
   readonly segmentBytes: number;
   readonly doors: StorageDoors;
+  /**
+   * Only the log is wanted, of a copy that no replica is started on: it is opened also where term and vote are lost,
+   * with no vote, in the highest term that a block was written in.
+   */
+  readonly logAlone?: true;
 }
 
 /** @throws StorageRefused */

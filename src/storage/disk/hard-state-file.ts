@@ -99,6 +99,7 @@ export class HardStateFiles {
   }
 
   #enqueue(places: readonly number[]): Promise<void> {
+    if (places.length === 0) return Promise.resolve();
     this.#writing = this.#writing.then(() => this.#writeBoth(places));
     return this.#writing;
   }

@@ -6,7 +6,7 @@ import type { FileStorageSettings } from './file-storage.ts';
 import { FoundBlocks } from './found-blocks.ts';
 import type { MarkFile } from './mark-file.ts';
 import { freeFolder } from './put-aside.ts';
-import { scanShard } from './scan-shard.ts';
+import { noFolder, scanShard } from './scan-shard.ts';
 import { Shard, type ShardHost } from './shard.ts';
 
 export interface OpenedShard {
@@ -34,7 +34,8 @@ export function shardName(number: number): string {
  */
 export async function openShard(place: ShardPlace, marks: MarkFile, host: ShardHost): Promise<OpenedShard> {
   const backend = place.isThere ? await backendOf(place) : null;
-  const scan = backend === null ? unreadableShard('its folder is missing') : await scanShard(backend);
+  const name = shardName(place.number);
+  const scan = backend === null ? unreadableShard(noFolder(name)) : await scanShard(backend, name);
   const lostNumbers = new Map<GroupId, number>();
   const replace = async (): Promise<Backend> => {
     await markLost(lostNumbers, marks);

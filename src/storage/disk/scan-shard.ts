@@ -4,13 +4,23 @@ import type { Backend, Scan } from './backends/backend.ts';
 import { unreadableShard } from './backends/unreadable.ts';
 
 /** A database that is damaged counts as all of its blocks missing; what a disk did is left as it is. */
-export async function scanShard(backend: Backend): Promise<Scan> {
+export async function scanShard(backend: Backend, name: string): Promise<Scan> {
   try {
     return await closingOnFailure(backend, () => backend.scan());
   } catch (error) {
     if (!isDamagedDatabase(error)) throw error;
-    return unreadableShard(`the database cannot be read: ${rootOf(error).message}`);
+    return unreadableShard(noDatabase(name, rootOf(error).message));
   }
+}
+
+/** For an operator. */
+export function noFolder(name: string): string {
+  return `${name} is missing, and with it all of its blocks`;
+}
+
+/** For an operator. */
+export function noDatabase(name: string, why: string): string {
+  return `the database in ${name} cannot be read, so all of its blocks are missing: ${why}`;
 }
 
 /** @throws StorageRefused (`damaged`). */

@@ -12,7 +12,7 @@ import { HardStateFiles, hardStateNames } from '../disk/hard-state-file.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from '../disk/identity-file.ts';
 import { MarkFile } from '../disk/mark-file.ts';
 import { type FoundHardState, recover, type Verdict } from '../disk/recover.ts';
-import { scanShard } from '../disk/scan-shard.ts';
+import { noDatabase, noFolder, scanShard } from '../disk/scan-shard.ts';
 import { shardNumberOf } from '../disk/shard-number.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
 import { entriesOf, type StoredBlock } from '../disk/stored-block.ts';
@@ -41,7 +41,7 @@ export interface StoppedShard {
   readonly number: number;
   readonly backend: Backend;
   readonly found: FoundBlocks;
-  /** Why nothing of it can be read; null when it was read. */
+  /** Why not all of it can be read; null when it was read. */
   readonly broken: string | null;
 }
 
@@ -167,20 +167,19 @@ export class StoppedDirectory {
     if (backend === 'level' && isThere) await this.#copy(name, folder);
     const doors = { ...this.#options.doors, disk: this.disk };
     const opened = makeBackend({ backend, segmentBytes: SEGMENT_BYTES, doors }, folder, this.seed);
-    const shard = (scan: Scan, broken: string | null): StoppedShard => {
+    const shard = (scan: Scan): StoppedShard => {
+      const broken = scan.unreadable?.replaceAll(this.#options.scratch, this.directory) ?? null;
       return { number, backend: opened, found: new FoundBlocks(scan), broken };
     };
     if (!isThere) {
-      const why = `${name} is missing, and with it all of its blocks`;
-      return shard(unreadableShard(why), why);
+      return shard(unreadableShard(noFolder(name)));
     }
     try {
-      const scan = await scanShard(opened);
-      return shard(scan, scan.unreadable === null ? null : this.#told(name, scan.unreadable));
+      return shard(await scanShard(opened, name));
     } catch (error) {
       const why = this.#whyBroken(error);
       if (why === null) throw error;
-      return shard(unreadableShard(why), this.#told(name, why));
+      return shard(unreadableShard(noDatabase(name, why)));
     }
   }
 
@@ -190,11 +189,7 @@ export class StoppedDirectory {
     // Whatever stands in the directory was copied, so what LevelDB does not find is not there.
     const isDamage = cause.code === 'LEVEL_CORRUPTION' || cause.code === 'LEVEL_IO_ERROR';
     if (!isDamage || /no space left|too many open files/i.test(cause.message)) return null;
-    return cause.message.replaceAll(this.#options.scratch, this.directory);
-  }
-
-  #told(name: string, why: string): string {
-    return `of ${name} not all can be read, and the blocks there are missing: ${why.replaceAll(this.#options.scratch, this.directory)}`;
+    return cause.message;
   }
 
   async #copy(name: string, to: string): Promise<void> {

@@ -260,7 +260,7 @@ describe('a segment that cannot be read', () => {
     const { damage } = log.recovered;
     const [hole] = damage?.holes ?? [];
     expect(damage?.end).toEqual({ index: 9, term: 1 });
-    expect(damage?.report).toContain(`${second}: EIO`);
+    expect(damage?.report).toContain(`${second} cannot be read, so its blocks are missing: EIO`);
     expect(await readdir(join(directory, 'shard-0'))).toEqual(segments);
     const { from, to } = hole ?? { from: 0, to: 0 };
     expect(from).toBeGreaterThan(1);

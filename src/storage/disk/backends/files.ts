@@ -62,7 +62,7 @@ export class FilesBackend implements Backend {
       const read = await persistently(() => this.#readSegment(name));
       if ('error' in read) {
         this.#unreadable.push(name);
-        why.push(`${name}: ${read.error.message}`);
+        why.push(`${name} cannot be read, so its blocks are missing: ${read.error.message}`);
         stray.pass('damaged');
         this.#needsSegment = true;
         continue;
