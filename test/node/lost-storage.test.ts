@@ -2,10 +2,12 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Disk } from '../../src/doors/disk.ts';
 import type { Observer, RaftNodeEvents } from '../../src/index.ts';
 import { snapshotPolicy } from '../../src/index.ts';
+import { nodeStorageDoors, type StorageDoors } from '../../src/storage/disk/storage-doors.ts';
 import { fileStorage } from '../../src/storage/index.ts';
-import { eventually, type Node, Nodes, truth } from './nodes.ts';
+import { eventually, type Node, Nodes, next, truth } from './nodes.ts';
 
 const nodes = new Nodes();
 let directory: string;
@@ -163,6 +165,52 @@ describe('a replica whose promises are lost', () => {
     },
   );
 });
+
+describe('a running replica', () => {
+  it('that finds its promises lost stops, and is another server from its next start on', async () => {
+    const fault = { isDue: false };
+    const { leader, nodes: all } = await nodes.found(ids, (id) => ({
+      storage: fileStorage({ directory: folderOf(id), doors: failingOnce(fault, id) }),
+    }));
+    await leader.propose(1);
+    const n2 = all.find(({ id }) => id === 'n2');
+    if (n2 === undefined) throw new Error('no n2');
+    const { incarnation } = n2.status();
+    const stopped = next(n2, 'stopped');
+    await lose('n2');
+    fault.isDue = true;
+    await leader.propose(1).catch(() => {});
+    expect((await stopped).error).toMatchObject({
+      code: 'KONTIKI_RETIRED',
+      message: expect.stringContaining(join(folderOf('n2'), 'damaged-1')),
+    });
+    const { node } = await start('n2');
+    await eventually(() =>
+      truth(
+        node.status().configuration.voters.some((voter) => voter.incarnation === node.status().incarnation),
+      ),
+    );
+    expect(node.status().incarnation).not.toBe(incarnation);
+    expect(await node.read('total')).toBeGreaterThan(0);
+  });
+});
+
+/** The disk of n2 fails its next append, once that is due. */
+function failingOnce(fault: { isDue: boolean }, id: string): StorageDoors {
+  const doors = nodeStorageDoors();
+  if (id !== 'n2') return doors;
+  const open: Disk['open'] = async (path, options) => {
+    const file = await doors.disk.open(path, options);
+    const append = file.append.bind(file);
+    file.append = (data) => {
+      if (!fault.isDue) return append(data);
+      fault.isDue = false;
+      return Promise.reject(Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' }));
+    };
+    return file;
+  };
+  return { ...doors, disk: { ...doors.disk, open } };
+}
 
 describe('the only voter', () => {
   it.each([
