@@ -134,6 +134,7 @@ describe('bad days of disks', () => {
         : [],
     );
     expect(lost.map(({ what, ids }) => `${what} ${ids.length}`)).toEqual([
+      'blocks 1',
       'hard-state 1',
       'hard-state 2',
       'blocks 2',
