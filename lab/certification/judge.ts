@@ -20,9 +20,17 @@ import { asWrong, Wrong } from './wrong.ts';
 
 /**
  * What a storage made of a state. All but `clean` are said by the storage itself; `made anew` by its incarnation,
- * where it had promised nothing yet.
+ * where it had promised nothing yet. `put aside` it was, once refused, when it was told to.
  */
-export type Verdict = 'clean' | 'refused' | 'failed' | 'holes' | 'lost tail' | 'snapshot lost' | 'made anew';
+export type Verdict =
+  | 'clean'
+  | 'refused'
+  | 'put aside'
+  | 'failed'
+  | 'holes'
+  | 'lost tail'
+  | 'snapshot lost'
+  | 'made anew';
 
 /**
  * A state that a crash left: clean and exact, and able to go on.
@@ -46,6 +54,10 @@ export function judgeCrash(look: Look, expectation: Expectation): void {
 export function judgeDamage(look: Look, expectation: Expectation): Verdict {
   const { shown, error } = look;
   if (shown === null) {
+    if (look.replacement !== null) {
+      judgeReplacement(look.replacement, expectation);
+      return 'put aside';
+    }
     if (error instanceof StorageRefused && error.reason === 'damaged') return 'refused';
     if (error instanceof StorageFailed) return 'failed';
     throw asWrong(error);
@@ -70,6 +82,28 @@ export function judgeDamage(look: Look, expectation: Expectation): Verdict {
   }
   if (look.onward !== null) throw look.onward;
   return verdict;
+}
+
+/** Another server, which says where what it was is kept, holds nothing, and belongs to no other cluster. */
+function judgeReplacement(
+  { shown, error, onward }: NonNullable<Look['replacement']>,
+  before: Expectation,
+): void {
+  if (shown === null) throw asWrong(error);
+  const { incarnation, clusterId, putAside } = shown.identity;
+  if (incarnation === before.incarnation) {
+    throw new Wrong({
+      expected: 'another incarnation',
+      found: `${incarnation} again, whose promises are lost`,
+    });
+  }
+  if (putAside === undefined)
+    throw new Wrong({ expected: 'to be told what was put aside', found: 'nothing' });
+  if (![null, ...before.clusterIds].includes(clusterId)) {
+    throw new Wrong({ expected: `cluster ${before.clusterIds.join(' or ')}`, found: `cluster ${clusterId}` });
+  }
+  checkWhole(shown, expectNothing(groups));
+  if (onward !== null) throw onward;
 }
 
 /** @throws Wrong unless all is there, nothing else is, and nothing is said to be missing. */

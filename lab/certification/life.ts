@@ -1,4 +1,4 @@
-import type { Storage, StorageDoors, StorageInstance } from '../../src/storage/index.ts';
+import type { Storage, StorageDoors, StorageInstance, StorageOpenRequest } from '../../src/storage/index.ts';
 import type { SimulatedRandom } from '../world/simulated/random.ts';
 import type { Medium } from './medium.ts';
 import { mediumDatabases } from './medium-databases.ts';
@@ -35,8 +35,8 @@ export class Life {
     });
   }
 
-  open(): Promise<StorageInstance> {
-    return this.driven(this.#storage.open({ id: 'n1' }));
+  open(request: Omit<StorageOpenRequest, 'id'> = {}): Promise<StorageInstance> {
+    return this.driven(this.#storage.open({ id: 'n1', ...request }));
   }
 
   /** As SIGKILL. */

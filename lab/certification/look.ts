@@ -1,11 +1,11 @@
 import { crc32 } from '../../src/doors/checksum.ts';
 import type { GroupId } from '../../src/raft/identity.ts';
 import type { LogStorage, StorageInstance } from '../../src/storage/contract.ts';
-import { StorageFailed } from '../../src/storage/errors.ts';
+import { StorageFailed, StorageRefused } from '../../src/storage/errors.ts';
 import type { SimulatedRandom } from '../world/simulated/random.ts';
 import { appendTo } from './content.ts';
 import { acknowledged, type Expectation, expectNothing, found, submitted, withGroup } from './expectation.ts';
-import type { Image } from './image.ts';
+import type { DatabaseImage, Image } from './image.ts';
 import { imageKey } from './image-key.ts';
 import { checkWhole } from './judge.ts';
 import { Life, type StorageFactory } from './life.ts';
@@ -22,6 +22,8 @@ export interface Look {
   readonly error: unknown;
   /** What went wrong when it was written to and opened once more. A log that says it is damaged is left alone. */
   readonly onward: Wrong | null;
+  /** What came of it when it was told to put aside what it refused for its lost promises; null where it did not. */
+  readonly replacement: Omit<Look, 'replacement'> | null;
 }
 
 const REMEMBERED_MAX = 5000;
@@ -63,22 +65,43 @@ export class Onlooker {
 
   async #open(image: Image, ending: number): Promise<Look> {
     const medium = new Medium(image);
-    const look = await this.#openOnce(medium, ending);
+    const look = await this.#openOn(medium, image, ending);
     // What is found while it is read is not known when it is opened; but from then on it is.
     if (!(look.error instanceof StorageFailed)) return { ...look, isSecond: false };
-    return { ...(await this.#openOnce(medium, ending)), isSecond: true };
+    const left = medium.image();
+    return { ...(await this.#openOn(new Medium(left), left, ending)), isSecond: true };
   }
 
-  async #openOnce(medium: Medium, ending: number): Promise<Omit<Look, 'isSecond'>> {
+  /** @param image - what the medium holds. */
+  async #openOn(medium: Medium, image: Image, ending: number): Promise<Omit<Look, 'isSecond'>> {
     const life = new Life(this.#factory, medium, this.#random);
     try {
       const instance = await life.open();
       const { shown, logs } = await show(life, instance);
       const isDamaged = [...shown.groups.values()].some(({ damage }) => damage !== null);
       const onward = isDamaged ? null : await this.#goOn({ medium, life, instance, shown, logs }, ending);
-      return { shown, error: null, onward };
+      return { shown, error: null, onward, replacement: null };
     } catch (error) {
-      return { shown: null, error, onward: null };
+      const isReplaced = error instanceof StorageRefused && error.lostPromises !== null;
+      const replacement = isReplaced ? await this.#replace(image, ending) : null;
+      return { shown: null, error, onward: null, replacement };
+    } finally {
+      life.kill();
+    }
+  }
+
+  /** Nothing that was there may be gone. */
+  async #replace(image: Image, ending: number): Promise<Look['replacement']> {
+    const medium = new Medium(image);
+    const life = new Life(this.#factory, medium, this.#random);
+    try {
+      const instance = await life.open({ putAside: true });
+      const { shown, logs } = await show(life, instance);
+      const lost = lostOf(image, medium.image());
+      const onward = lost ?? (await this.#goOn({ medium, life, instance, shown, logs }, ending));
+      return { shown, error: null, isSecond: false, onward };
+    } catch (error) {
+      return { shown: null, error, isSecond: false, onward: null };
     } finally {
       life.kill();
     }
@@ -131,6 +154,21 @@ export class Onlooker {
     }
     return later;
   }
+}
+
+/** What is kept may be kept elsewhere. */
+function lostOf(before: Image, after: Image): Wrong | null {
+  const files = [...after.files.values()];
+  const databases = [...after.databases.values()];
+  const isKept = (bytes: Uint8Array): boolean => files.some((file) => Buffer.compare(file, bytes) === 0);
+  const isHeld = ({ batches }: DatabaseImage): boolean =>
+    batches.every((batch, place) => databases.some((database) => database.batches[place] === batch));
+  const lost = [
+    ...[...before.files].filter(([, bytes]) => bytes.length > 0 && !isKept(bytes)),
+    ...[...before.databases].filter(([, database]) => !isHeld(database)),
+  ];
+  const [first] = lost;
+  return first === undefined ? null : new Wrong({ expected: `${first[0]}, kept aside`, found: 'it is gone' });
 }
 
 /** The moments that leave the same image lie close together, so that an old one is hardly asked for again. */

@@ -104,6 +104,11 @@ export class Medium {
       { ...target, node },
       { ...source, node: null },
     ]);
+    for (const [path, database] of [...this.databases]) {
+      if (path !== from && !path.startsWith(`${from}/`)) continue;
+      this.databases.delete(path);
+      this.databases.set(`${to}${path.slice(from.length)}`, database);
+    }
   }
 
   remove(path: string): void {

@@ -3,7 +3,6 @@ import type { DatabaseImage } from './image.ts';
 
 /** A simulated LevelDB that remembers every batch, so that it can be shown as it may come back. */
 export class RecordedDatabase extends DatabaseContent {
-  readonly opens: boolean;
   readonly #batches: (readonly TableChange[])[] = [];
   #synced = 0;
 

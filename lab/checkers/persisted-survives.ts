@@ -3,6 +3,7 @@ import type { NodeId } from '../../src/raft/identity.ts';
 import { sameMember } from '../../src/raft/identity.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { LogDamage, LogPosition, RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
+import type { RottenFiles } from '../scenario/scenario.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
 import { falseClaim } from './damage-claim.ts';
 import { isBefore, LogTerms } from './log-terms.ts';
@@ -21,7 +22,7 @@ import { ReplicaBooks } from './replica-book.ts';
  *
  * A disk that was emptied makes another server, with an incarnation never seen before; and so does a replica
  * that gives its disk up, which it may do only when the cluster has told it that it does not take it any more, or
- * when its hard state rotted.
+ * when what it had promised rotted: its hard state, its identity, or the floor of its log.
  *
  * Does not check: the bytes of entries (log-matching and state-machine-safety know them by their digests,
  * once they are applied), and disks that were set back on purpose.
@@ -44,8 +45,8 @@ export class PersistedSurvives implements Checker {
     if (world.kind === 'rolled-back') this.#setBack.add(replica);
     else if (world.kind === 'wiped') this.#rotten.delete(replica);
     else if (world.kind === 'rotted') {
-      const isHardState = world.what === 'hard-state' || this.#rotten.get(replica)?.isHardState === true;
-      this.#rotten.set(replica, { isHardState, isOver: false });
+      const ofPromises = PROMISES.has(world.what) || this.#rotten.get(replica)?.ofPromises === true;
+      this.#rotten.set(replica, { ofPromises, isOver: false });
     } else if (world.kind === 'replica' && world.observation.kind === 'opened') {
       const { identity, recovered } = world.observation;
       sentence = this.#checkOpened(replica, identity, recovered);
@@ -89,14 +90,16 @@ export class PersistedSurvives implements Checker {
         checkHardState(replica, book, recovered.hardState) ?? checkRemembered(replica, book, recovered) ?? log
       );
     }
-    const mayBeLost = this.#mayForget.has(replica) || this.#rotten.get(replica)?.isHardState === true;
+    const mayBeLost = this.#mayForget.has(replica) || this.#rotten.get(replica)?.ofPromises === true;
     if (mayBeLost && !this.#incarnations.has(incarnation)) return null;
     return `${replica} came back as incarnation ${incarnation}, having lost the disk of ${book.identity.incarnation}`;
   }
 }
 
+const PROMISES: ReadonlySet<RottenFiles> = new Set(['hard-state', 'identity', 'floor']);
+
 interface Rotten {
-  readonly isHardState: boolean;
+  readonly ofPromises: boolean;
   /** Found whole since: what rotted is not part of the log, or was while the storage was being opened. */
   readonly isOver: boolean;
 }

@@ -25,6 +25,10 @@ function formatSurvivor({ directory, identity, held, damage }: Survivor): string
       : `${identity.id}, incarnation ${identity.incarnation}, boot ${identity.boot}`;
   if (held === null) return [`${directory}: ${who}`, `  damaged, and left out: ${damage}`];
   const { hardState, log, snapshot } = held;
+  const lost =
+    damage === null
+      ? []
+      : [`  only its log can be used, and it may lack what it had acknowledged: ${damage}`];
   const vote = hardState.votedFor === null ? 'no vote' : `voted for ${hardState.votedFor.id}`;
   const last = log.runs.at(-1)?.term ?? log.floor.term;
   return [
@@ -33,6 +37,7 @@ function formatSurvivor({ directory, identity, held, damage }: Survivor): string
     snapshot === null
       ? '  no snapshot'
       : `  snapshot of entry ${snapshot.index} (term ${snapshot.term}), ${formatCount(snapshot.size)} bytes`,
+    ...lost,
   ];
 }
 

@@ -15,8 +15,8 @@ export function strikeDisk(fault: DiskTrouble, on: readonly NodeId[], world: Wor
     case 'rots': {
       const { what, places } = fault;
       for (const id of on) world.rotDisk(id, what, places);
-      const where = places === 1 ? 'one place' : `${places} places`;
-      return { what: `disk: ${where} of the ${NAMES[what]} of ${on.join(', ')} rot`, heal: () => {} };
+      const where = places === 1 ? 'one place of' : places === 'all' ? 'all of' : `${places} places of`;
+      return { what: `disk: ${where} the ${NAMES[what]} of ${on.join(', ')} rot`, heal: () => {} };
     }
     case 'fills': {
       const { bytesLeft } = fault;
@@ -41,6 +41,7 @@ export function strikeDisk(fault: DiskTrouble, on: readonly NodeId[], world: Wor
 const NAMES: Readonly<Record<RottenFiles, string>> = {
   blocks: 'blocks',
   'hard-state': 'hard state',
+  identity: 'identity',
   mark: 'mark',
   floor: 'floor',
   snapshots: 'snapshots',

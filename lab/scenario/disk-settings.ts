@@ -3,6 +3,7 @@ import type { DiskOperation, DiskTrouble, DurationRange, Fault, RottenFiles } fr
 import { durationRange, flag, section, selector, size, wellFormed, wholeNumber, word } from './settings.ts';
 
 const troubles = ['fail', 'hang', 'latency', 'full', 'rot'] as const;
+const placesExpected = 'a whole number from 1 to 1000, or all';
 const fullExpected = 'true, or how much is left, such as 64KiB';
 
 /** A disk does one thing at a time: two faults in the timeline make two troubles of it. */
@@ -20,13 +21,19 @@ export const disk = section({
     .union([flag(), size()], { error: fullExpected })
     .optional()
     .describe('Nothing more fits, or only so much, until the end.'),
-  rot: word(['blocks', 'hard-state', 'mark', 'floor', 'snapshots'])
+  rot: word(['blocks', 'hard-state', 'identity', 'mark', 'floor', 'snapshots'])
     .optional()
     .describe(
       'Which durable files change in random places: bits flip, sectors read as zeros; LevelDB loses records, brings ' +
         'older ones back or opens empty. It stays as it is: no `for`.',
     ),
-  places: wholeNumber(1, 1000).optional().describe('How many places rot on each disk. Default: 1.'),
+  places: z
+    .union([wholeNumber(1, 1000), z.literal('all')], { error: placesExpected })
+    .optional()
+    .describe(
+      'How many places rot on each disk; `all`: nothing is left of these files, and a LevelDB does not open any more. ' +
+        'Default: 1.',
+    ),
 })
   .refine((fault) => troubles.filter((one) => fault[one] !== undefined).length === 1, {
     error: `exactly one of ${troubles.join(', ')}`,
@@ -55,7 +62,7 @@ function troubleOf(settings: {
   readonly latency?: DurationRange | undefined;
   readonly full?: boolean | number | undefined;
   readonly rot?: RottenFiles | undefined;
-  readonly places?: number | undefined;
+  readonly places?: number | 'all' | undefined;
 }): DiskTrouble {
   const { fail, times = 1, latency, full, rot, places = 1 } = settings;
   if (fail !== undefined) return { how: 'fails', operation: fail, times };

@@ -177,8 +177,8 @@ export type DiskTrouble =
   | { readonly how: 'fails'; readonly operation: DiskOperation; readonly times: number }
   /** Only so many bytes more fit, until the end. */
   | { readonly how: 'fills'; readonly bytesLeft: number }
-  /** So many durable places change, for good. */
-  | { readonly how: 'rots'; readonly what: RottenFiles; readonly places: number }
+  /** So many durable places change, for good; or every one there is. */
+  | { readonly how: 'rots'; readonly what: RottenFiles; readonly places: number | 'all' }
   /** Nothing that is asked of it is answered, until the end; then all of it is. */
   | { readonly how: 'hangs' }
   /** Each of its operations takes this long. */
@@ -186,8 +186,8 @@ export type DiskTrouble =
 
 export type DiskOperation = 'read' | 'write' | 'sync';
 
-/** Which files of a replica rot. Not the identity: a directory without one is refused whatever is in it. */
-export type RottenFiles = 'blocks' | 'hard-state' | 'mark' | 'floor' | 'snapshots';
+/** Which files of a replica rot. */
+export type RottenFiles = 'blocks' | 'hard-state' | 'identity' | 'mark' | 'floor' | 'snapshots';
 
 /** What an operator wants to become of the membership: all of it in one change. */
 export interface MembershipWish {

@@ -34,8 +34,8 @@ export interface World {
   slowDisk(replica: NodeId, latency: DurationRange): () => void;
   /** Only so many bytes more fit on the replica's disk until the returned function is called. */
   fillDisk(replica: NodeId, bytesLeft: number): () => void;
-  /** So many durable places of these files change on the replica's disk, whether it runs or not. */
-  rotDisk(replica: NodeId, what: RottenFiles, places: number): void;
+  /** So many durable places of these files, or all there is of them, change on the replica's disk, whether it runs or not. */
+  rotDisk(replica: NodeId, what: RottenFiles, places: number | 'all'): void;
   /** Sets both clocks of the replica's machine. */
   jumpClock(replica: NodeId, byMs: number): void;
   setClockRate(replica: NodeId, perMille: number): void;

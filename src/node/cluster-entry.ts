@@ -5,6 +5,7 @@ import type { Configuration, Metadata } from '../raft/configuration.ts';
 import { envelopeOf } from '../raft/context.ts';
 import type { ClusterId, GroupId, NodeId } from '../raft/identity.ts';
 import type { BootstrapMember, BootstrapQuery, Envelope, JoinAnswer, Message } from '../raft/message.ts';
+import type { PutAside } from '../storage/contract.ts';
 import type { Peer, Transport } from '../transport/contract.ts';
 import { Bootstrap, type BootstrapWaiting, type DifferingList, sameList } from './bootstrap.ts';
 import { Joining } from './joining.ts';
@@ -31,6 +32,8 @@ export interface ClusterEntryActions {
   retired(): void;
   bootWentBack(): void;
   removed(): void;
+  /** This storage began anew, and the replica is not let in again yet. Once. */
+  putAside(aside: PutAside): void;
   hintsChanged(): void;
   storageFailed(error: unknown): void;
 }
@@ -54,6 +57,7 @@ export class ClusterEntry {
   #askers: readonly Peer[] = [];
   #hints: readonly Peer[] = [];
   #entering = false;
+  #putAsideTold = false;
   #stopped = false;
 
   constructor(session: Session, settings: ClusterEntrySettings, actions: ClusterEntryActions) {
@@ -97,7 +101,8 @@ export class ClusterEntry {
   start(): void {
     const { bootstrap: listed, join, clock } = this.#settings;
     const { self } = this.#session;
-    this.look();
+    this.#joining.look();
+    if (this.#isReplacement()) return;
     if (listed === null || join !== null || listed[0]?.id !== self.id || !this.#logIsEmpty()) return;
     const bootstrap = new Bootstrap(listed, self, clock, {
       send: (to, message) => this.#send({ id: to, incarnation: null }, message),
@@ -111,6 +116,9 @@ export class ClusterEntry {
 
   /** Called after every drain. */
   look(): void {
+    const { putAside } = this.#session.instance.identity;
+    if (putAside !== undefined && !this.#putAsideTold && this.#logIsEmpty()) this.#actions.putAside(putAside);
+    this.#putAsideTold = true;
     this.#joining.look();
   }
 
@@ -161,11 +169,21 @@ export class ClusterEntry {
   }
 
   /**
+   * It began in the place of a member whose promises were lost, and what that one had acknowledged is on the disks of
+   * others, or put aside. Were it to found a cluster, or be one of the empty members that somebody founds one with, a
+   * cluster of which every member was struck at once would come up again without anything in it.
+   */
+  #isReplacement(): boolean {
+    return this.#session.instance.identity.putAside !== undefined;
+  }
+
+  /**
    * One that founds a cluster itself is not free for another: two lists with different heads wait. Nor is one
    * that was told to join: its operator means a cluster that is there already.
    */
   #isFree(): boolean {
     const { join } = this.#settings;
+    if (this.#isReplacement()) return false;
     return this.#belongsNowhere() && !this.#entering && this.#bootstrap === null && join === null;
   }
 

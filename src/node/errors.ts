@@ -2,6 +2,7 @@ import type { MemberId, NodeId } from '../raft/identity.ts';
 import type { TransferRefusal } from '../raft/leadership-transfer.ts';
 import type { MembershipRefusal } from '../raft/membership-change.ts';
 import type { ProposalBound } from '../raft/proposals.ts';
+import type { PutAside } from '../storage/contract.ts';
 
 /** Every error of a running node. `outcomeKnown` false means: the command may still be applied. */
 export abstract class KontikiError extends Error {
@@ -227,6 +228,13 @@ export class Retired extends KontikiError {
   static wentBack({ id, incarnation }: MemberId): Retired {
     return new Retired(
       `incarnation ${incarnation} of ${id} was copied or rolled back, so its storage was emptied; ` +
+        'restart the process, with a fresh state machine, and it asks to be let in as a new member',
+    );
+  }
+
+  static putAside(id: NodeId, { directory, why }: PutAside): Retired {
+    return new Retired(
+      `the storage of ${id} was put aside in ${directory}, since its promises are lost (${why}); ` +
         'restart the process, with a fresh state machine, and it asks to be let in as a new member',
     );
   }

@@ -4,7 +4,7 @@ import type { ClockAnomaly, RaftEvent, Role, Stalled } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
-import type { LogDamage, StorageSpace } from '../storage/contract.ts';
+import type { LogDamage, PutAside, StorageSpace } from '../storage/contract.ts';
 import type { TransportEvent } from '../transport/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import type { LogRepaired } from './log-repair.ts';
@@ -73,6 +73,11 @@ export interface RaftNodeEvents {
   'disk-nearly-full': [StorageSpace & { readonly report: string }];
   /** There is room again, and it takes part as before. */
   'disk-has-space': [StorageSpace];
+  /**
+   * What this replica had promised was lost with its hard state, identity or floor. The storage is kept in `directory`,
+   * and the replica asks to be let in as another server. Told at every start until it is.
+   */
+  'storage-put-aside': [PutAside];
   /** The log lacks entries that may have been acknowledged: the disk lost or changed them. */
   'damage-found': [LogDamage];
   /** It lacks nothing any more. */

@@ -64,6 +64,13 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
   node.on('disk-has-space', (event) =>
     logger.info(event, `${event.directory} has room again: ${event.freeBytes} bytes are free`),
   );
+  node.on('storage-put-aside', (event) =>
+    logger.error(
+      event,
+      `this replica comes back as another server and asks the others to let it in; what it was is kept in ${event.directory}, ` +
+        `since its promises are lost: ${event.why}`,
+    ),
+  );
   node.on('damage-found', (event) =>
     logger.error(event, `the log is damaged and is repaired from the other replicas: ${event.report}`),
   );

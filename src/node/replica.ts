@@ -379,6 +379,7 @@ export class Replica {
         this.#parts.emit('removed', { configuration });
         this.#scheduleDrain();
       },
+      putAside: (aside) => this.#parts.emit('storage-put-aside', aside),
       hintsChanged: () => this.#scheduleDrain(),
       storageFailed: (error) => this.#onStorageFailed(session, error),
     });

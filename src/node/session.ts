@@ -1,9 +1,8 @@
 import type { Clock } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
 import { emptyConfiguration } from '../raft/configuration.ts';
-import type { GroupId, Incarnation, NodeId, ReplicaId } from '../raft/identity.ts';
+import type { GroupId, Incarnation, ReplicaId } from '../raft/identity.ts';
 import { sameMember } from '../raft/identity.ts';
-import type { BootstrapMember } from '../raft/message.ts';
 import type { RaftOptions } from '../raft/options.ts';
 import { Raft } from '../raft/raft.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
@@ -20,6 +19,7 @@ import type {
 import { StorageRefused } from '../storage/errors.ts';
 import type { Applier } from './applier.ts';
 import { Retired, StateMachineFailed } from './errors.ts';
+import { type OthersSettings, openStorage } from './lost-storage.ts';
 import { SnapshotContent } from './snapshot-content.ts';
 
 /** One open of the storage and the core that stands on it. A failed write ends both. */
@@ -33,15 +33,11 @@ export interface Session {
   readonly restoredFrom: SnapshotMeta | null;
 }
 
-export interface SessionSettings {
-  readonly id: NodeId;
+export interface SessionSettings extends OthersSettings {
   readonly group: GroupId;
   readonly raft: RaftOptions;
   readonly clock: Clock;
   readonly random: Random;
-  /** Who founded the cluster, and whom to ask to be let in: others it may still know when its log tells of nobody. */
-  readonly bootstrap: readonly BootstrapMember[] | null;
-  readonly join: readonly BootstrapMember[] | null;
   /** What the storage says of its space. */
   readonly onSpace?: (space: StorageSpace) => void;
 }
@@ -53,8 +49,8 @@ export interface SessionSettings {
  *
  * @param forget - the incarnation that the cluster does not take for a member any more, if there is one: the
  *   storage is emptied of it, and what follows is another server.
- * @throws whatever the storage refuses with, StateMachineFailed, or Retired when the forgotten incarnation
- *   lives on in the state machine, which cannot be emptied; nothing is left open then.
+ * @throws whatever the storage refuses with, StateMachineFailed, or Retired when the incarnation that is forgotten, or
+ *   was put aside, lives on in the state machine, which cannot be emptied; nothing is left open then.
  */
 export async function openSession(
   storage: Storage,
@@ -63,11 +59,12 @@ export async function openSession(
   forget: Incarnation | null,
 ): Promise<Session> {
   const { id, onSpace } = settings;
-  const instance = await storage.open({
+  const request = {
     id,
     ...(forget === null ? {} : { forget }),
     ...(onSpace === undefined ? {} : { onSpace }),
-  });
+  };
+  const instance = await openStorage(storage, request, settings);
   try {
     if (forget !== null && (applier.appliedIndex > 0 || applier.isTorn)) {
       throw Retired.wentBack({ id: settings.id, incarnation: forget });
@@ -75,6 +72,7 @@ export async function openSession(
     const log = await instance.openLog(settings.group);
     const snapshots = instance.snapshots(settings.group);
     const snapshot = await snapshots.latest();
+    refuseOthersState(instance.identity, log.recovered, snapshot, applier);
     refuseGap(settings, log.recovered.floor.index, snapshot);
     const self = replicaOf(instance.identity);
     refuseBeyondRepair(log.recovered, snapshot, self, settings);
@@ -104,6 +102,17 @@ export async function openSession(
     await instance.close().catch(() => {});
     throw error;
   }
+}
+
+/** What it applied as the server that it was cannot be taken out of the state machine again. */
+function refuseOthersState(
+  { id, putAside }: StorageIdentity,
+  { lastIndex, floor }: RecoveredLog,
+  snapshot: SnapshotMeta | null,
+  applier: Pick<Applier<unknown, unknown>, 'appliedIndex' | 'isTorn'>,
+): void {
+  if (putAside === undefined || lastIndex > 0 || floor.index > 0 || snapshot !== null) return;
+  if (applier.appliedIndex > 0 || applier.isTorn) throw Retired.putAside(id, putAside);
 }
 
 /** A floor becomes durable only after its snapshot, which is dropped only for a later one. */

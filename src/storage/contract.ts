@@ -34,6 +34,11 @@ export interface StorageOpenRequest {
    * closed. One that has no bound, or does not know it, never calls.
    */
   readonly onSpace?: (space: StorageSpace) => void;
+  /**
+   * A storage that is refused for its lost promises is kept aside, and begins anew in its place, with another
+   * incarnation. Any other is opened, or refused, as without this.
+   */
+  readonly putAside?: true;
 }
 
 /** How much room there is, at the moment when it was asked for. */
@@ -71,6 +76,16 @@ export interface StorageIdentity {
   readonly boot: number;
   /** null until adopted. */
   readonly clusterId: ClusterId | null;
+  /** There for ever in a storage that began anew in the place of one whose promises were lost. */
+  readonly putAside?: PutAside;
+}
+
+/** What a storage was before its promises were lost. */
+export interface PutAside {
+  /** Where all of it is kept. */
+  readonly directory: string;
+  /** What was lost, for an operator. */
+  readonly why: string;
 }
 
 /** What was found when the log was opened. Of a damaged log: the part before what is missing. */

@@ -1,3 +1,5 @@
+import type { Configuration } from '../raft/configuration.ts';
+
 export type StorageRefusal =
   | 'in-use'
   | 'other-replica'
@@ -8,14 +10,29 @@ export type StorageRefusal =
   | 'not-writable'
   | 'wrong-options';
 
+/** Who this replica is, how it voted, or where its log begins is lost: nobody may go on as the server it was. */
+export interface LostPromises {
+  /** What is lost, for an operator. */
+  readonly what: string;
+  /** The latest that can still be read of each group there is; null where none can. Empty when not even groups can. */
+  readonly configurations: readonly (Configuration | null)[];
+}
+
 /** A storage that cannot be opened as it is. Nothing was changed. The message says what to do. */
 export class StorageRefused extends Error {
   readonly code = 'KONTIKI_STORAGE_REFUSED';
   readonly reason: StorageRefusal;
-  constructor(reason: StorageRefusal, message: string, options?: { cause?: unknown }) {
+  /** null unless these are what is damaged: then `open` with `putAside` makes another server of the storage. */
+  readonly lostPromises: LostPromises | null;
+  constructor(
+    reason: StorageRefusal,
+    message: string,
+    options?: { cause?: unknown; lostPromises?: LostPromises },
+  ) {
     super(message, options);
     this.name = 'StorageRefused';
     this.reason = reason;
+    this.lostPromises = options?.lostPromises ?? null;
   }
 }
 

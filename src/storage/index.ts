@@ -10,6 +10,7 @@ export type {
   LogHole,
   LogPosition,
   LogStorage,
+  PutAside,
   RecoveredLog,
   SnapshotMeta,
   SnapshotStorage,
@@ -26,6 +27,7 @@ export { type FileStorageOptions, fileStorage } from './disk/file-storage.ts';
 export type { StorageDoors } from './disk/storage-doors.ts';
 export {
   EntriesGone,
+  type LostPromises,
   type RecoveryRefusal,
   RecoveryRefused,
   SnapshotMismatch,

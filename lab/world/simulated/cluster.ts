@@ -61,6 +61,7 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   readonly #leaving = new Set<NodeId>();
   /** Those whose disk was ever set back. */
   readonly #setBack = new Set<NodeId>();
+  readonly #rotten = new Set<NodeId>();
 
   constructor(options: ClusterOptions<Command, Result, Query, Answer>) {
     this.#options = options;
@@ -148,12 +149,13 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   }
 
   /**
-   * Whether a replica may stop by itself for this reason: an operator removed it, its disk was set back, or it
-   * is a mere double.
+   * Whether a replica may stop by itself for this reason: an operator removed it, its disk was set back or rotted, so
+   * that it is another server from its next start on, or it is a mere double.
    */
   mayStop(machine: NodeId, error: unknown): boolean {
     if (error instanceof Removed) return this.#leaving.has(machine) || this.#doubles.has(machine);
-    return error instanceof Retired && (this.#setBack.has(machine) || this.#doubles.has(machine));
+    if (!(error instanceof Retired)) return false;
+    return this.#setBack.has(machine) || this.#doubles.has(machine) || this.#rotten.has(machine);
   }
 
   cut(links: readonly Link[]): () => void {
@@ -181,9 +183,11 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
     return this.machine(replica).device.fill(bytesLeft);
   }
 
-  rotDisk(replica: NodeId, what: RottenFiles, places: number): void {
+  rotDisk(replica: NodeId, what: RottenFiles, places: number | 'all'): void {
     const hit = this.machine(replica).rotDisk(what, places);
-    if (hit > 0) this.#options.observe({ atMs: this.nowMs, replica, kind: 'rotted', what, places: hit });
+    if (hit === 0) return;
+    this.#rotten.add(replica);
+    this.#options.observe({ atMs: this.nowMs, replica, kind: 'rotted', what, places: hit });
   }
 
   jumpClock(replica: NodeId, byMs: number): void {

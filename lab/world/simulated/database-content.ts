@@ -21,6 +21,8 @@ export interface DatabaseEntry {
 export class DatabaseContent {
   /** As the open handle sees it. */
   table = new SortedTable();
+  /** false: LevelDB finds it corrupt. Whoever has it open goes on. */
+  opens = true;
   #durable = new SortedTable();
   #logged: (readonly TableChange[])[] = [];
   /** The latest durable batches in the log, with what each took the place of; a reopening begins another log. */

@@ -3,6 +3,7 @@ import { levelError, noSpaceIn, SimulatedDatabase } from './database.ts';
 import { DatabaseContent, type DatabaseEntry } from './database-content.ts';
 import { tableKey } from './database-cursor.ts';
 import type { SimulatedDevice } from './device.ts';
+import type { SimulatedDisk } from './disk.ts';
 import { normalizePath } from './file-tree.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { SimulatedRandom } from './random.ts';
@@ -17,8 +18,10 @@ export class SimulatedDatabases {
   readonly #holders = new Map<string, SimulatedProcess>();
   readonly #processes = new Set<SimulatedProcess>();
 
-  constructor(device: SimulatedDevice) {
+  /** @param disk - where their folders are. */
+  constructor(device: SimulatedDevice, disk: Pick<SimulatedDisk, 'onRename'>) {
     this.#device = device;
+    disk.onRename = (from, to) => this.#follow(from, to);
     device.holds(() => this.size);
   }
 
@@ -89,14 +92,36 @@ export class SimulatedDatabases {
     return this.#databases.get(normalizePath(directory))?.entries() ?? null;
   }
 
-  /** The medium rots in so many durable places. @returns how many places it found to rot. */
-  rot(places: number, random: SimulatedRandom): number {
-    const contents = [...this.#databases.keys()].sort().flatMap((name) => this.#databases.get(name) ?? []);
+  /**
+   * The medium rots in so many durable places of these; or in all, so that they do not open any more.
+   *
+   * @returns how many places it found to rot.
+   */
+  rot(
+    places: number | 'all',
+    random: SimulatedRandom,
+    of: (directory: string) => boolean = () => true,
+  ): number {
+    const names = [...this.#databases.keys()].filter(of).sort();
+    const contents = names.flatMap((name) => this.#databases.get(name) ?? []);
+    if (places === 'all') {
+      for (const content of contents) content.opens = false;
+      return contents.length;
+    }
     let hit = 0;
     for (let place = 0; place < places && contents.length > 0; place += 1) {
       if (contents[random.integer(0, contents.length)]?.rot(random)) hit += 1;
     }
     return hit;
+  }
+
+  /** At once durable, also where the rename is not: the folder is back then, and empty. */
+  #follow(from: string, to: string): void {
+    for (const [directory, content] of [...this.#databases]) {
+      if (directory !== from && !directory.startsWith(`${from}/`)) continue;
+      this.#databases.delete(directory);
+      this.#databases.set(`${to}${directory.slice(from.length)}`, content);
+    }
   }
 
   #requireDead(): void {
@@ -124,6 +149,7 @@ export class SimulatedDatabases {
     } else if (options.errorIfExists) {
       throw new Error(`Invalid argument: ${directory}: exists (error_if_exists is true)`);
     }
+    if (!content.opens) throw levelError('LEVEL_CORRUPTION', `Corruption: ${directory}: missing files`);
     this.#holders.set(directory, process);
     return content;
   }

@@ -15,6 +15,8 @@ export class SimulatedDisk {
   readonly #tree = new FileTree();
   readonly #locks = new Map<string, SimulatedProcess>();
   readonly #processes = new Set<SimulatedProcess>();
+  /** Told of every rename: what lies in a folder besides files goes with it. */
+  onRename: (from: string, to: string) => void = () => {};
 
   constructor(device: SimulatedDevice) {
     this.#device = device;
@@ -71,7 +73,10 @@ export class SimulatedDisk {
       rename: (givenFrom, givenTo) => {
         const from = normalizePath(givenFrom);
         const to = normalizePath(givenTo);
-        return change('rename', `${from}' -> '${to}`, () => tree.rename(from, to));
+        return change('rename', `${from}' -> '${to}`, () => {
+          tree.rename(from, to);
+          this.onRename(from, to);
+        });
       },
       remove: (given) => {
         const path = normalizePath(given);
@@ -151,12 +156,15 @@ export class SimulatedDisk {
   }
 
   /**
-   * The medium rots in so many durable places, each byte of the files as likely as any other.
+   * The medium rots in so many durable places, each byte of the files as likely as any other; or in all of them.
    *
    * @returns how many places it found to rot.
    */
-  rot(of: (path: string) => boolean, places: number, random: SimulatedRandom): number {
+  rot(of: (path: string) => boolean, places: number | 'all', random: SimulatedRandom): number {
     const files = this.#tree.durableFiles().filter(([path]) => of(path));
+    if (places === 'all') {
+      return files.reduce((sum, [, content]) => sum + content.rotAll(), 0);
+    }
     const bytes = files.reduce((sum, [, { durableSize }]) => sum + durableSize, 0);
     let hit = 0;
     for (let place = 0; place < places && bytes > 0; place += 1) {

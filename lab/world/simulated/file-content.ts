@@ -124,6 +124,17 @@ export class FileContent {
     return true;
   }
 
+  /** No byte of it is what it was. @returns how many there are. */
+  rotAll(): number {
+    for (const content of [this.#cached, this.#durable]) {
+      content.write(
+        0,
+        content.slice(0, content.length).map((byte) => byte ^ 0xff),
+      );
+    }
+    return this.#durable.length;
+  }
+
   #change(change: Change): void {
     this.#lastChange += 1;
     const numbered = { ...change, number: this.#lastChange };

@@ -47,9 +47,12 @@ export interface DiskCopy {
 }
 
 const DIRECTORY = '/data';
+/** What begins like this was put aside. */
+const ASIDE = `${DIRECTORY}/damaged-`;
 const PATHS: Readonly<Record<RottenFiles, RegExp>> = {
   blocks: /\.blocks$/,
   'hard-state': /\/hard-state-[12]$/,
+  identity: /\/identity$/,
   mark: /\/mark$/,
   floor: /\/floor-[^/]*$/,
   snapshots: /\/snapshots-[^/]*\/[^/]*$/,
@@ -91,7 +94,7 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
       latency: { read: operation, write: operation, sync: operation },
     });
     this.#disk = new SimulatedDisk(this.device);
-    this.#databases = new SimulatedDatabases(this.device);
+    this.#databases = new SimulatedDatabases(this.device, this.#disk);
   }
 
   /** null while the process is down, or its storage is being opened. */
@@ -153,12 +156,13 @@ export class SimulatedMachine<Command, Result, Query, Answer> {
     this.#databases.replace(databases);
   }
 
-  /** Durable places of these files rot. @returns how many: none where nothing is durable there. */
-  rotDisk(what: RottenFiles, places: number): number {
+  /** Durable places of these files rot, but not of what was put aside. @returns how many: none where nothing is durable. */
+  rotDisk(what: RottenFiles, places: number | 'all'): number {
     if (what === 'blocks' && this.#options.cluster.backend === 'level') {
-      return this.#databases.rot(places, this.#rotRandom);
+      return this.#databases.rot(places, this.#rotRandom, (path) => !path.startsWith(ASIDE));
     }
-    return this.#disk.rot((path) => PATHS[what].test(path), places, this.#rotRandom);
+    const isOne = (path: string): boolean => PATHS[what].test(path) && !path.startsWith(ASIDE);
+    return this.#disk.rot(isOne, places, this.#rotRandom);
   }
 
   /** Bytes on the disk. */

@@ -1,5 +1,6 @@
 import type { DirectoryLock } from '../../doors/disk.ts';
 import { Histogram } from '../../metrics/histogram.ts';
+import type { Configuration } from '../../raft/configuration.ts';
 import type { HardState } from '../../raft/effect.ts';
 import type { Index } from '../../raft/entry.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
@@ -12,35 +13,36 @@ import type {
   StorageSpace,
   StorageStats,
 } from '../contract.ts';
-import { StorageFailed, StorageRefused } from '../errors.ts';
+import { type LostPromises, StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
-import { makeBackend } from './backends/make-backend.ts';
 import { judgeAfterSnapshot } from './covered-holes.ts';
 import { damagedLog } from './damaged-log.ts';
 import { describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, writeFloor } from './floor-file.ts';
-import { FoundBlocks } from './found-blocks.ts';
 import { GroupLog } from './group-log.ts';
 import { groupsIn, readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
+import { latestReadable } from './latest-readable.ts';
 import { MarkFile } from './mark-file.ts';
 import { refuseMissingCodec } from './missing-codec.ts';
-import { type OpenVerdict, type Records, type RefusedVerdict, recover, type Verdict } from './recover.ts';
+import { type OpenedShard, openShard, shardName } from './opened-shard.ts';
+import {
+  hardStateOf,
+  type OpenVerdict,
+  type Records,
+  type RefusedVerdict,
+  recover,
+  type Verdict,
+} from './recover.ts';
 import { recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
-import { scanShard } from './scan-shard.ts';
 import { Scrub } from './scrub.ts';
-import { type Commit, Shard, type ShardHost } from './shard.ts';
+import type { Commit, ShardHost } from './shard.ts';
 import { shardNumberOf } from './shard-number.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import { SpaceWatch } from './space-watch.ts';
-
-interface OpenedShard {
-  readonly shard: Shard;
-  readonly found: FoundBlocks;
-}
 
 /** One open of a directory: its small files, its shards, and the logs in them. */
 export class FileStorageInstance implements StorageInstance, ShardHost {
@@ -49,6 +51,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   readonly seed: number;
   #identity: IdentityRecord;
   #hardStates: HardStateFiles | null = null;
+  #hasHardState = true;
+  #lostHardState: string | null = null;
   #marks: MarkFile | null = null;
   #space: SpaceWatch | null = null;
   readonly #shards: OpenedShard[] = [];
@@ -88,8 +92,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   ): Promise<FileStorageInstance> {
     const instance = new FileStorageInstance(settings, found);
     try {
-      if (!found.isNew) await instance.#refuseWithoutHardState();
-      await instance.#openFiles();
+      await instance.#openFiles(found);
       if (found.isNew) instance.#refuseUnlessEmpty();
       else await instance.#refuseDamage();
       instance.#refuseMissingCodec();
@@ -107,13 +110,20 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
   }
 
   get identity(): StorageIdentity {
-    const { id, incarnation, boot, clusterId } = this.#identity;
-    return { id, incarnation, boot, clusterId };
+    const { id, incarnation, boot, clusterId, putAside: aside } = this.#identity;
+    if (aside === undefined) return { id, incarnation, boot, clusterId };
+    const putAside = { directory: `${this.#settings.directory}/${aside.folder}`, why: aside.why };
+    return { id, incarnation, boot, clusterId, putAside };
   }
 
   /** Of which anything is there, sorted. Of a group whose log is open it may not be told any more. */
   get groups(): GroupId[] {
     return groupsIn(this.#files(), this.#shards);
+  }
+
+  /** What is lost of term and vote where the log was opened without them; null where they are known. */
+  get lostHardState(): string | null {
+    return this.#lostHardState;
   }
 
   async adoptCluster(clusterId: ClusterId): Promise<void> {
@@ -138,7 +148,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#opened.add(group);
     const { shard, found } = this.#shardOf(group);
     const { verdict, floor, durableFloor } = await this.#judgeToOpen(group);
-    if (isRefused(verdict)) throw this.#refusal(group, verdict);
+    if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
     const log = await this.#makeLog(group, verdict, floor);
     if (verdict.kind === 'clean') {
       await shard.inTurn(() => shard.begin(log));
@@ -236,33 +246,26 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   // ---- opening
 
-  async #openFiles(): Promise<void> {
-    const { directory, doors, shards } = this.#settings;
+  async #openFiles({ isNew }: { readonly isNew: boolean }): Promise<void> {
+    const settings = this.#settings;
+    const { directory, doors, shards } = settings;
     const { disk, clock } = doors;
-    this.#hardStates = await HardStateFiles.open(disk, directory, this.seed);
+    const names = await disk.list(directory);
+    // Both are made before a storage's identity is. Made anew, they would say that it never voted.
+    this.#hasHardState = isNew || (await HardStateFiles.exist(disk, directory));
+    this.#hardStates = this.#hasHardState
+      ? await HardStateFiles.open(disk, directory, this.seed)
+      : HardStateFiles.lost();
     this.#marks = await MarkFile.open(disk, `${directory}/mark`, this.seed, {
       clock,
       onFailed: (cause) => this.fail('the mark could not be written', cause),
     });
     for (let number = 0; number < shards; number += 1) {
-      const folder = `${directory}/shard-${number}`;
-      await disk.makeDirectory(folder);
-      const backend = makeBackend(this.#settings, folder, this.seed);
-      const shard = new Shard(backend, this);
-      const scan = await scanShard(backend, folder, { isThorough: false });
-      this.#shards.push({ shard, found: new FoundBlocks(scan) });
+      const isThere = isNew || names.includes(shardName(number));
+      const place = { ...settings, seed: this.seed, number, isThere };
+      this.#shards.push(await openShard(place, this.#marks, this));
     }
     await disk.syncDirectory(directory);
-  }
-
-  async #refuseWithoutHardState(): Promise<void> {
-    const { directory, doors } = this.#settings;
-    if (await HardStateFiles.exist(doors.disk, directory)) return;
-    throw new StorageRefused(
-      'damaged',
-      `${directory}: both hard-state files are missing, so it is not known how this replica voted. Restore ` +
-        'the directory from where it is intact, or replace this replica.',
-    );
   }
 
   /** The identity is written last when a storage is made: without it there can be nothing else yet. */
@@ -270,18 +273,37 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { hardStates, marks } = this.#files();
     const isEmpty = this.#shards.every(({ found }) => found.isEmpty);
     if (isEmpty && hardStates.isEmpty && marks.groups.length === 0) return;
+    const what = 'the identity file is missing, but there is a log';
     throw new StorageRefused(
       'damaged',
-      `${this.#settings.directory}: the identity file is missing, but there is a log. Keep a copy; restore ` +
+      `${this.#settings.directory}: ${what}. Keep a copy; restore ` +
         'the directory from where it is intact, or replace this replica.',
+      { lostPromises: { what, configurations: [] } },
     );
   }
 
   async #refuseDamage(): Promise<void> {
     for (const group of this.groups) {
       const { verdict } = await this.#judge(group);
-      if (isRefused(verdict)) throw this.#refusal(group, verdict);
+      if (verdict.kind === 'tail-lost') this.#shardOf(group).lostNumbers.set(group, verdict.lost.to);
+      if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
     }
+    if (this.#hasHardState || this.#settings.logAlone === true) return;
+    // It may have voted, though it never had an entry.
+    throw damagedLog(this.#settings.directory, bothFilesMissing, { configurations: [] });
+  }
+
+  async #lostPromises(): Promise<Omit<LostPromises, 'what'>> {
+    const configurations: (Configuration | null)[] = [];
+    for (const group of this.groups) {
+      const { shard, found } = this.#shardOf(group);
+      const { records, floor } = await this.#judge(group);
+      const snapshot = await this.#snapshotsOf(group).latest();
+      configurations.push(
+        await latestReadable({ records, floor, snapshot, found: found.wholeOf(group) }, shard),
+      );
+    }
+    return { configurations };
   }
 
   #refuseMissingCodec(): void {
@@ -297,7 +319,12 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     const { directory, doors } = this.#settings;
     const places = { disk: doors.disk, directory, seed: this.seed, ...this.#files() };
     const { records, floor } = await readRecords(group, places, this.#shardOf(group).found);
-    return { verdict: recover(records), records, floor };
+    const verdict = recover(records);
+    if (this.#settings.logAlone !== true || verdict.kind !== 'hard-state-lost')
+      return { verdict, records, floor };
+    this.#lostHardState = `${this.#placeOf(group)}: ${describeVerdict(verdict)}`;
+    const assumed = { ...records, hardState: hardStateOf(records) };
+    return { verdict: recover(assumed), records: assumed, floor };
   }
 
   /** With a floor further on than the one on disk where a snapshot makes up for what is missing. */
@@ -341,14 +368,18 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
 
   #damageOf(group: GroupId, verdict: OpenVerdict): LogDamage | null {
     if (verdict.kind === 'clean') return null;
-    const report = `${this.#placeOf(group)}: ${describeVerdict(verdict)}`;
+    const { unreadable } = this.#shardOf(group).found;
+    const cause =
+      unreadable === null ? '' : `. Why: ${unreadable}. It is put aside in a folder damaged-<number>`;
+    const report = `${this.#placeOf(group)}: ${describeVerdict(verdict)}${cause}`;
     if (verdict.kind === 'tail-lost') return { holes: [], end: null, report };
     const { index, term } = verdict.end;
     return { holes: verdict.holes, end: { index, term }, report };
   }
 
-  #refusal(group: GroupId, verdict: RefusedVerdict): StorageRefused {
-    return damagedLog(this.#settings.directory, `${this.#placeOf(group)}: ${describeVerdict(verdict)}`);
+  #refusal(group: GroupId, verdict: RefusedVerdict, lost: Omit<LostPromises, 'what'>): StorageRefused {
+    const what = this.#hasHardState ? describeVerdict(verdict) : bothFilesMissing;
+    return damagedLog(this.#settings.directory, `${this.#placeOf(group)}: ${what}`, lost);
   }
 
   #placeOf(group: GroupId): string {
@@ -401,6 +432,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     return shardNumberOf(group, this.#settings.shards);
   }
 }
+
+const bothFilesMissing = 'both hard-state files are missing, so it is not known how this replica voted';
 
 function isRefused(verdict: Verdict): verdict is RefusedVerdict {
   return verdict.kind === 'hard-state-lost' || verdict.kind === 'floor-lost';

@@ -1,3 +1,4 @@
+import type { DirectoryLock } from '../../doors/disk.ts';
 import { nodesWithZstd } from '../../doors/work.ts';
 import type { NodeId } from '../../raft/identity.ts';
 import { isOptions, shown, unknownOptions } from '../../raft/option-mistakes.ts';
@@ -7,7 +8,15 @@ import { refuseBadName } from '../names.ts';
 import { type CodecName, codecs } from './block-header.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
 import { forgetStorage } from './forget.ts';
-import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from './identity-file.ts';
+import {
+  FORMAT_VERSION,
+  type FoundIdentity,
+  type IdentityRecord,
+  readIdentity,
+  seedOf,
+} from './identity-file.ts';
+import { parentOf } from './parent-of.ts';
+import { finishPuttingAside, putAside } from './put-aside.ts';
 import type { ScrubPace } from './scrub.ts';
 import { nodeStorageDoors, type StorageDoors } from './storage-doors.ts';
 
@@ -88,6 +97,11 @@ export interface FileStorageSettings {
   /** null: the default, which depends on the disk. */
   readonly reserveBytes: number | null;
   readonly doors: StorageDoors;
+  /**
+   * Only the log is wanted, of a copy that no replica is started on: it is opened also where term and vote are lost,
+   * with no vote, in the highest term that a block was written in.
+   */
+  readonly logAlone?: true;
 }
 
 /** @throws StorageRefused */
@@ -103,22 +117,17 @@ export async function openDirectory(
     const lock = await doors.disk.lock(directory);
     try {
       const found = await readIdentity(doors.disk, directory);
-      if (found.kind === 'damaged') {
-        throw new StorageRefused(
-          'damaged',
-          `${directory}: the identity file is damaged, so it is not known whose storage this is. ` +
-            'Keep a copy; replace this replica, or restore the directory from where it is intact.',
-        );
-      }
       if (found.kind === 'found') refuseOthers(settings, request, found.identity);
-      const known =
-        found.kind === 'found' && found.identity.incarnation !== request.forget ? found.identity : null;
-      const identity = known ?? newIdentity(settings, request.id);
-      const isEmptied = found.kind === 'found' && identity.boot === 0;
-      if (isEmptied) await forgetStorage(settings, identity);
-      const seed = seedOf(identity.incarnation);
-      const isNew = found.kind === 'none' || isEmptied;
-      const instance = await FileStorageInstance.open(settings, { identity, isNew, seed, lock });
+      const instance = await openFound(settings, request, found, lock).catch(async (error: unknown) => {
+        if (request.putAside !== true || !(error instanceof StorageRefused)) throw error;
+        const { lostPromises } = error;
+        if (lostPromises === null) throw error;
+        const clusterId = found.kind === 'found' ? found.identity.clusterId : null;
+        // The cluster that it was part of is the only one that it may be let into.
+        const begun = { ...newIdentity(settings, request.id), clusterId };
+        const identity = await putAside(settings, begun, lostPromises.what);
+        return openIdentity(settings, identity, { isNew: true, lock });
+      });
       if (request.onSpace !== undefined) instance.watchSpace(request.onSpace);
       return instance;
     } catch (error) {
@@ -128,6 +137,41 @@ export async function openDirectory(
   } catch (error) {
     throw asRefusal(directory, error);
   }
+}
+
+/** @throws StorageRefused */
+async function openFound(
+  settings: FileStorageSettings,
+  request: StorageOpenRequest,
+  found: FoundIdentity,
+  lock: DirectoryLock,
+): Promise<FileStorageInstance> {
+  if (found.kind === 'damaged') {
+    const what = 'the identity file is damaged, so it is not known whose storage this is';
+    throw new StorageRefused(
+      'damaged',
+      `${settings.directory}: ${what}. ` +
+        'Keep a copy; replace this replica, or restore the directory from where it is intact.',
+      { lostPromises: { what, configurations: [] } },
+    );
+  }
+  const known =
+    found.kind === 'found' && found.identity.incarnation !== request.forget ? found.identity : null;
+  const identity = known ?? newIdentity(settings, request.id);
+  if (found.kind === 'none') return openIdentity(settings, identity, { isNew: true, lock });
+  if (identity.boot > 0) return openIdentity(settings, identity, { isNew: false, lock });
+  const isAside = identity.putAside !== undefined;
+  if (!isAside) await forgetStorage(settings, identity);
+  const rid = isAside ? await finishPuttingAside(settings, identity) : identity;
+  return openIdentity(settings, rid, { isNew: true, lock });
+}
+
+function openIdentity(
+  settings: FileStorageSettings,
+  identity: IdentityRecord,
+  how: { readonly isNew: boolean; readonly lock: DirectoryLock },
+): Promise<FileStorageInstance> {
+  return FileStorageInstance.open(settings, { identity, seed: seedOf(identity.incarnation), ...how });
 }
 
 function newIdentity({ doors, shards, backend }: FileStorageSettings, id: NodeId): IdentityRecord {
@@ -280,10 +324,4 @@ function mistakesInScrub({ scrubIntervalMs, scrubBytesPerSecond }: FileStorageOp
     );
   }
   return mistakes;
-}
-
-/** The folder that must keep the name of this one. */
-export function parentOf(directory: string): string {
-  const cut = directory.replace(/\/+$/, '').lastIndexOf('/');
-  return cut === -1 ? '.' : cut === 0 ? '/' : directory.slice(0, cut);
 }

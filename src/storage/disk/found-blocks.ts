@@ -9,10 +9,12 @@ import type { StrayBytes } from './stray-bytes.ts';
  */
 export class FoundBlocks {
   readonly stray: StrayBytes;
+  readonly unreadable: string | null;
   readonly #byGroup = new Map<GroupId, ScannedBlock[]>();
 
-  constructor({ blocks, stray }: Scan) {
+  constructor({ blocks, stray, unreadable }: Scan) {
     this.stray = stray;
+    this.unreadable = unreadable;
     for (const block of blocks) {
       const group = block.intact ? block.header.group : block.group;
       const others = this.#byGroup.get(group);

@@ -25,13 +25,14 @@ type Held = Slot | 'damaged' | null;
  * what the disk never got); written first, it leaves the sure one untouched until it is sure itself.
  */
 export class HardStateFiles {
-  readonly #copies: readonly [SlotFile, SlotFile];
+  /** null when both files are lost; then nothing is written. */
+  readonly #copies: readonly [SlotFile, SlotFile] | null;
   readonly #slots: Held[] = [];
   /** The number to go on from, slot by slot. */
   readonly #numbers: number[] = [];
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(copies: readonly [SlotFile, SlotFile]) {
+  private constructor(copies: readonly [SlotFile, SlotFile] | null) {
     this.#copies = copies;
   }
 
@@ -52,6 +53,13 @@ export class HardStateFiles {
       files.#slots.push(better(pair));
       files.#numbers.push(numberToGoOnFrom(pair));
     }
+    return files;
+  }
+
+  /** Both files are missing, and are not made anew: of no group is it known how it voted. */
+  static lost(): HardStateFiles {
+    const files = new HardStateFiles(null);
+    files.#slots.push('damaged');
     return files;
   }
 
@@ -87,15 +95,18 @@ export class HardStateFiles {
 
   async close(): Promise<void> {
     await this.#writing.catch(() => {});
-    for (const copy of this.#copies) await copy.close();
+    for (const copy of this.#copies ?? []) await copy.close();
   }
 
   #enqueue(places: readonly number[]): Promise<void> {
+    if (places.length === 0) return Promise.resolve();
     this.#writing = this.#writing.then(() => this.#writeBoth(places));
     return this.#writing;
   }
 
   async #writeBoth(places: readonly number[]): Promise<void> {
+    const copies = this.#copies;
+    if (copies === null) throw new Error('both hard-state files are missing');
     for (const place of places) this.#numbers[place] = (this.#numbers[place] ?? 0) + 1;
     for (const turn of [0, 1]) {
       const touched = new Set<SlotFile>();
@@ -103,7 +114,7 @@ export class HardStateFiles {
         const slot = this.#slots[place];
         const number = this.#numbers[place] ?? 0;
         if (!isSlot(slot)) continue;
-        const copy = this.#copies[(number + turn) % 2 === 1 ? 0 : 1];
+        const copy = copies[(number + turn) % 2 === 1 ? 0 : 1];
         await copy.write(place, { ...slot, number });
         touched.add(copy);
       }

@@ -14,11 +14,19 @@ export interface IdentityRecord {
   readonly format: number;
   readonly id: NodeId;
   readonly incarnation: Incarnation;
-  /** Grows by one at every open. 0 while the storage is being emptied of what another left there. */
+  /** Grows by one at every open. 0 while the storage is being rid of what another left there. */
   readonly boot: number;
   readonly clusterId: ClusterId | null;
   readonly shards: number;
   readonly backend: 'files' | 'level';
+  /** There when this began in the place of a storage whose promises were lost (put-aside.ts). */
+  readonly putAside?: {
+    /** In this directory. */
+    readonly folder: string;
+    readonly why: string;
+    /** Nothing of the old storage is left here. */
+    readonly isMoved: boolean;
+  };
 }
 
 /** What all other checksums of a storage begin with, so that a file or block of another storage is none of its own. */

@@ -94,6 +94,12 @@ export class MarkFile {
     this.#prepared.set(group, { mark, bytes: this.#encode(group, mark) });
   }
 
+  /** All that was set is durable when it resolves. */
+  async settle(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    await this.#file.sync();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);

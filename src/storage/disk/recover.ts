@@ -249,6 +249,13 @@ function missingRanges(from: number, to: number, isThere: (number: number) => bo
   return ranges;
 }
 
+/** As much of it as the blocks tell: no vote, which is never guessed to be one. Not to be promised upon. */
+export function hardStateOf({ blocks }: Pick<Records, 'blocks'>): FoundHardState {
+  let term = 0;
+  for (const block of blocks) if (block.intact) term = Math.max(term, block.hardStateTerm);
+  return { kind: 'found', hardState: { term, votedFor: null } };
+}
+
 /** A block of a term is submitted only after that term's hard state is durable: one ahead of it proves it lost. */
 function recoverHardState(
   found: FoundHardState,

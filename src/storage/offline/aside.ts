@@ -1,5 +1,5 @@
 import type { Disk } from '../../doors/disk.ts';
-import { parentOf } from '../disk/file-storage.ts';
+import { parentOf } from '../disk/parent-of.ts';
 import { RecoveryRefused } from '../errors.ts';
 import { codeOf, namesIn, removeFolder } from './folder-tree.ts';
 

@@ -16,17 +16,17 @@ export async function namesIn(disk: Disk, folder: string): Promise<string[] | nu
  * Copies a folder with all that is in it. What is read is opened for reading only. Nothing is synced: a copy is
  * to be worked with, not to be relied upon.
  *
- * @param without - a name in the topmost folder that is left out.
+ * @param without - names in the topmost folder that are left out.
  */
 export async function copyFolder(
   disk: Disk,
   paths: { readonly from: string; readonly to: string },
-  options: { readonly without?: string; readonly signal?: AbortSignal | undefined } = {},
+  options: { readonly without?: RegExp; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   const { from, to } = paths;
   await disk.makeDirectory(to);
   for (const name of await disk.list(from)) {
-    if (name === options.without) continue;
+    if (options.without?.test(name) === true) continue;
     const inner = { from: `${from}/${name}`, to: `${to}/${name}` };
     if (await isFolder(disk, inner.from)) await copyFolder(disk, inner, { signal: options.signal });
     else await copyFile(disk, inner, options.signal);

@@ -68,7 +68,10 @@ export function accountOf(
       const survivor = sound[by];
       return survivor === undefined ? [] : [{ by: survivor, ...entries }];
     }),
-    ...quorumAmong(sound, chosen.held),
+    ...quorumAmong(
+      sound.filter(({ damage }) => damage === null),
+      chosen.held,
+    ),
   };
   const checksum = crc32(Buffer.from(JSON.stringify([account, members]), 'utf8'));
   const phrase = `lose-what-${chosen.identity.id}-lacks-${checksum.toString(16).padStart(8, '0')}`;

@@ -3,6 +3,7 @@ import type { Entry } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { Backend, Scan } from '../disk/backends/backend.ts';
 import { makeBackend } from '../disk/backends/make-backend.ts';
+import { unreadableShard } from '../disk/backends/unreadable.ts';
 import { SEGMENT_BYTES } from '../disk/file-storage.ts';
 import type { FloorRecord } from '../disk/floor-file.ts';
 import { FoundBlocks } from '../disk/found-blocks.ts';
@@ -11,11 +12,10 @@ import { HardStateFiles, hardStateNames } from '../disk/hard-state-file.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from '../disk/identity-file.ts';
 import { MarkFile } from '../disk/mark-file.ts';
 import { type FoundHardState, recover, type Verdict } from '../disk/recover.ts';
-import { scanShard } from '../disk/scan-shard.ts';
+import { noDatabase, noFolder, scanShard } from '../disk/scan-shard.ts';
 import { shardNumberOf } from '../disk/shard-number.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
 import { entriesOf, type StoredBlock } from '../disk/stored-block.ts';
-import { StrayBytes } from '../disk/stray-bytes.ts';
 import { InspectionRefused } from '../errors.ts';
 import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
 import { readOnlyDisk } from './read-only-disk.ts';
@@ -41,7 +41,7 @@ export interface StoppedShard {
   readonly number: number;
   readonly backend: Backend;
   readonly found: FoundBlocks;
-  /** Why nothing of it can be read; null when it was read. */
+  /** Why not all of it can be read; null when it was read. */
   readonly broken: string | null;
 }
 
@@ -167,19 +167,19 @@ export class StoppedDirectory {
     if (backend === 'level' && isThere) await this.#copy(name, folder);
     const doors = { ...this.#options.doors, disk: this.disk };
     const opened = makeBackend({ backend, segmentBytes: SEGMENT_BYTES, doors }, folder, this.seed);
-    const shard = (scan: Scan, broken: string | null): StoppedShard => {
+    const shard = (scan: Scan): StoppedShard => {
+      const broken = scan.unreadable?.replaceAll(this.#options.scratch, this.directory) ?? null;
       return { number, backend: opened, found: new FoundBlocks(scan), broken };
     };
-    if (!isThere) return shard(nothing, `${name} is missing, and with it all of its blocks`);
+    if (!isThere) {
+      return shard(unreadableShard(noFolder(name)));
+    }
     try {
-      return shard(await scanShard(opened, folder, { isThorough: true }), null);
+      return shard(await scanShard(opened, name, { isThorough: true }));
     } catch (error) {
       const why = this.#whyBroken(error);
       if (why === null) throw error;
-      return shard(
-        nothing,
-        `the database in ${name} cannot be read, so all of its blocks are missing: ${why}`,
-      );
+      return shard(unreadableShard(noDatabase(name, why)));
     }
   }
 
@@ -189,7 +189,7 @@ export class StoppedDirectory {
     // Whatever stands in the directory was copied, so what LevelDB does not find is not there.
     const isDamage = cause.code === 'LEVEL_CORRUPTION' || cause.code === 'LEVEL_IO_ERROR';
     if (!isDamage || /no space left|too many open files/i.test(cause.message)) return null;
-    return cause.message.replaceAll(this.#options.scratch, this.directory);
+    return cause.message;
   }
 
   async #copy(name: string, to: string): Promise<void> {
@@ -212,8 +212,6 @@ export class StoppedDirectory {
     return this.#places;
   }
 }
-
-const nothing: Scan = { blocks: [], stray: new StrayBytes() };
 
 async function namesOf(disk: Disk, directory: string): Promise<string[]> {
   let names: string[] | null;

@@ -21,11 +21,14 @@ export interface Survivor {
   readonly identity: Omit<IdentityRecord, 'format'> | null;
   /** null when nothing of it can be used: `damage` says why. */
   readonly held: Held | null;
-  /** What is wrong with it; null when nothing is. */
+  /**
+   * What is wrong with it; null when nothing is. One whose term and vote are lost has a log all the same: it can begin
+   * a new cluster, and be no member of the old one.
+   */
   readonly damage: string | null;
 }
 
-/** What an undamaged survivor holds. */
+/** What a survivor holds that can be recovered from. */
 export interface Held {
   readonly group: GroupId;
   readonly hardState: HardState;
@@ -40,7 +43,12 @@ export interface OpenedCopy {
   readonly held: Held;
   readonly log: LogStorage;
   readonly snapshots: SnapshotStorage;
+  /** What is lost beside the log: term and vote. null when they are not. */
+  readonly lost: string | null;
 }
+
+/** What was put aside before is none of what the replica is now. */
+const NOT_COPIED = /^(lock|damaged-\d+)$/;
 
 /** What a directory says of itself; nothing is changed by asking. @throws RecoveryRefused. */
 export async function identityIn(doors: StorageDoors, directory: string): Promise<FoundIdentity> {
@@ -73,10 +81,10 @@ export async function withCopy<T>(
 ): Promise<T> {
   const { doors, scratch, signal } = by;
   try {
-    await copyFolder(doors.disk, { from: directory, to: scratch }, { without: 'lock', signal });
+    await copyFolder(doors.disk, { from: directory, to: scratch }, { without: NOT_COPIED, signal });
     const { id, backend, shards } = identity;
-    const kept = { directory: scratch, backend, shards, codec: 'none', segmentBytes: SEGMENT_BYTES } as const;
-    const settings = { ...kept, scrub: noScrub, reserveBytes: 0, doors };
+    const place = { directory: scratch, backend, shards, segmentBytes: SEGMENT_BYTES, doors } as const;
+    const settings = { ...place, codec: 'none', scrub: noScrub, reserveBytes: 0, logAlone: true } as const;
     const instance = await openDirectory(settings, { id });
     try {
       const group = onlyGroup(directory, instance.groups);
@@ -86,7 +94,7 @@ export async function withCopy<T>(
       if (hardState.missing !== undefined) throw damagedLog(scratch, lackOf(hardState.missing));
       const snapshots = instance.snapshots(group);
       const held = heldBy(group, log.recovered, await snapshots.latest());
-      return await use({ held, log, snapshots });
+      return await use({ held, log, snapshots, lost: instance.lostHardState });
     } finally {
       await instance.close();
     }
@@ -106,8 +114,9 @@ export async function inspect(
   }
   const { format: _, ...identity } = found.identity;
   try {
-    const held = await withCopy(directory, found.identity, by, async (copy) => copy.held);
-    return { directory, identity, held, damage: null };
+    const { held, lost } = await withCopy(directory, found.identity, by, async (copy) => copy);
+    const damage = lost === null ? null : `${directory}: ${lost}`;
+    return { directory, identity, held, damage };
   } catch (error) {
     // It was the copy that was opened; the operator knows the directory.
     const told = (what: Error): string => what.message.replaceAll(by.scratch, directory);

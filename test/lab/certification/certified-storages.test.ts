@@ -39,9 +39,14 @@ describe('a storage in a directory', () => {
       };
       expect(countTold('flipped bit')).toBeGreaterThan(100);
       expect(verdicts['flipped bit']?.clean).toBeGreaterThan(100);
+      // What cannot be opened at all is put aside, every time; and never a database, whose log is repaired by others.
+      const all = Object.values(verdicts);
+      expect(all.some((ofKind) => 'refused' in ofKind || 'failed' in ofKind)).toBe(false);
+      expect(all.reduce((sum, ofKind) => sum + (ofKind['put aside'] ?? 0), 0)).toBeGreaterThan(10);
       const isLevel = options.backend === 'level';
       // Segments that are indexed are believed until they are read.
       expect(result.damages.foundByReading > 0).toBe(!isLevel);
+      expect(Object.keys(verdicts['a corrupt database'] ?? {})).toEqual(isLevel ? ['lost tail'] : []);
       expect(countTold('records vanished') > 10).toBe(isLevel);
       expect(countTold('a changed value') > 100).toBe(isLevel);
     },

@@ -49,13 +49,20 @@ function look(log: LogState, changed: Partial<ShownGroup> = {}, identity = {}): 
   const shown = new Map(groups.map((group) => [group, empty]));
   shown.set(orders, { ...empty, log, ...changed });
   const whose = { id: 'n1', incarnation, boot: 4, clusterId: cluster, ...identity };
-  return { shown: { identity: whose, groups: shown }, error: null, isSecond: false, onward: null };
+  return {
+    shown: { identity: whose, groups: shown },
+    error: null,
+    isSecond: false,
+    onward: null,
+    replacement: null,
+  };
 }
 const refused: Look = {
   shown: null,
   error: new StorageRefused('damaged', 'block 3 is missing'),
   isSecond: false,
   onward: null,
+  replacement: null,
 };
 const until = (index: number): LogState => ({ ...told, entries: told.entries.slice(0, index) });
 const damage = (of: Partial<LogDamage>): LogDamage => ({
@@ -64,6 +71,11 @@ const damage = (of: Partial<LogDamage>): LogDamage => ({
   report: 'block 2 is missing',
   ...of,
 });
+
+const other = { incarnation: '00000000000000f2' };
+const aside = { putAside: { directory: '/data/damaged-1', why: 'both files are missing' } };
+/** Refused, and then put aside, with this in its place. */
+const replacedBy = (replacement: Look): Look => ({ ...refused, replacement });
 
 describe('a state that a power cut left is wrong', () => {
   const wrongs: [string, Look][] = [
@@ -103,6 +115,13 @@ describe('a damaged storage is right', () => {
   it('when it is clean and exact, or refused by name', () => {
     expect(judgeDamage(look(told), expectation)).toBe('clean');
     expect(judgeDamage(refused, expectation)).toBe('refused');
+  });
+
+  it('when it is put aside, and another server that is empty takes its place', () => {
+    for (const clusterId of [cluster, null]) {
+      const anew = look(emptyLog, {}, { ...other, ...aside, clusterId });
+      expect(judgeDamage(replacedBy(anew), expectation)).toBe('put aside');
+    }
   });
 
   it('when it says which entries it lacks, and holds what it says', () => {
@@ -170,13 +189,27 @@ describe('a damaged storage is wrong', () => {
       'when a hole goes beyond the end',
       look(until(3), { damage: damage({ holes: [{ from: 4, to: 5, anchor }], end }) }),
     ],
-    [
-      'when it crashes without a name',
-      { shown: null, error: new TypeError('x is undefined'), isSecond: false, onward: null },
-    ],
+    ['when it crashes without a name', { ...refused, error: new TypeError('x is undefined') }],
     [
       'when it is refused as something else',
-      { shown: null, error: new StorageRefused('other-replica', 'of n7'), isSecond: false, onward: null },
+      { ...refused, error: new StorageRefused('other-replica', 'of n7') },
+    ],
+    ['when it was put aside, and goes on as the one that it was', replacedBy(look(emptyLog, {}, aside))],
+    [
+      'when it was put aside, and part of it is there still',
+      replacedBy(look(until(2), {}, { ...other, ...aside })),
+    ],
+    ['when it was put aside, and nobody knows where', replacedBy(look(emptyLog, {}, other))],
+    [
+      'when it was put aside, and is of a cluster it never was part of',
+      replacedBy(look(emptyLog, {}, { ...other, ...aside, clusterId: '00000000000000c7' })),
+    ],
+    [
+      'when it was put aside, and some of it is gone',
+      replacedBy({
+        ...look(emptyLog, {}, { ...other, ...aside }),
+        onward: new Wrong({ expected: 'the mark', found: 'it is gone' }),
+      }),
     ],
   ];
   it.each(wrongs)('%s', (_name, one) => {

@@ -6,6 +6,7 @@ import { DamageRepaired } from '../../../lab/checkers/damage-repaired.ts';
 import { DurableBeforeSend } from '../../../lab/checkers/durable-before-send.ts';
 import { LogMatching } from '../../../lab/checkers/log-matching.ts';
 import { PersistedSurvives } from '../../../lab/checkers/persisted-survives.ts';
+import type { RottenFiles } from '../../../lab/scenario/scenario.ts';
 import type { Message } from '../../../src/raft/message.ts';
 import { accepted, requestVote, vote } from './messages.ts';
 import { sentence } from './sentence.ts';
@@ -260,12 +261,12 @@ describe('persisted-survives, of a disk that rotted', () => {
     expect(replaced([1, 1, 2, 2, 2, 3])).toMatch(/recovered one of term 2 in its place$/);
   });
 
-  test('only a hard state that rotted may make another server, and never one that was there', () => {
-    const lost = (what: 'hard-state' | 'blocks', incarnation: string): string | null =>
+  test('only promises that rotted may make another server, and never one that was there', () => {
+    const lost = (what: RottenFiles, incarnation: string): string | null =>
       found((stream) =>
         written(stream.opened('n1')).rotted('n2', what).crashed('n2').opened('n2', { incarnation, boot: 1 }),
       );
-    expect(lost('hard-state', 'other')).toBe(null);
+    for (const what of ['hard-state', 'identity', 'floor'] as const) expect(lost(what, 'other')).toBe(null);
     expect(lost('hard-state', 'disk-of-n1')).toMatch(/having lost the disk of disk-of-n2$/);
     expect(lost('blocks', 'other')).toMatch(/having lost the disk of disk-of-n2$/);
   });

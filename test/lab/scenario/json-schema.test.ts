@@ -83,7 +83,7 @@ describe('the JSON Schema', () => {
       timeline({ at: '5s', partition: { shape: 'star' } }),
       timeline({ at: '5s', disk: 'leader' }),
       timeline({ at: '5s', disk: { on: 'leader', full: 64 } }),
-      timeline({ at: '5s', disk: { on: 'leader', rot: 'identity' } }),
+      timeline({ at: '5s', disk: { on: 'leader', rot: 'lock' } }),
       timeline({ pause: 'n1' }),
       timeline({ at: '5s', membership: { add: 'leader' } }),
       timeline({ at: '5s', membership: { replace: { n1: 'leader' } } }),

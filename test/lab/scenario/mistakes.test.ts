@@ -207,7 +207,7 @@ describe('one mistake in a scenario is told with its place, what was found and w
     [
       'rot of what does not rot',
       'duration: 5s\ntimeline: [{at: 1s, disk: {on: leader, rot: block}}]',
-      '2:45: timeline[0].disk.rot: found "block", expected one of blocks, hard-state, mark, floor, snapshots; did you mean blocks?',
+      '2:45: timeline[0].disk.rot: found "block", expected one of blocks, hard-state, identity, mark, floor, snapshots; did you mean blocks?',
     ],
     [
       'rot in no place',

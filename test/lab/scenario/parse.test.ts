@@ -309,6 +309,10 @@ expect:
       'disk: {on: minority, rot: hard-state, places: 7}',
       { kind: 'disk', on: { kind: 'minority' }, how: 'rots', what: 'hard-state', places: 7 },
     ],
+    [
+      'disk: {on: n1, rot: identity, places: all}',
+      { kind: 'disk', on: { kind: 'ids', ids: ['n1'] }, how: 'rots', what: 'identity', places: 'all' },
+    ],
     ['disk: {on: leader, hang: true}', { kind: 'disk', on: { kind: 'leader' }, how: 'hangs' }],
     [
       'disk: {on: n1, latency: 50ms..100ms}',

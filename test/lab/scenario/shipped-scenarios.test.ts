@@ -129,6 +129,35 @@ describe('bad days of disks', () => {
     expect(bounds.damageRepaired).toBe(true);
   });
 
+  it('loses hard states, an identity and whole databases, of a minority each time, and opens all of them anew', () => {
+    const { timeline, cluster, expect: bounds } = shipped('lost-hard-state');
+    const lost = timeline.flatMap(({ atMs, fault }) =>
+      fault.kind === 'disk' && fault.how === 'rots' && fault.places === 'all' && fault.on.kind === 'ids'
+        ? [{ atMs, what: fault.what, ids: fault.on.ids }]
+        : [],
+    );
+    expect(lost.map(({ what, ids }) => `${what} ${ids.length}`)).toEqual([
+      'blocks 1',
+      'hard-state 1',
+      'hard-state 2',
+      'blocks 2',
+      'identity 1',
+    ]);
+    for (const { atMs, ids } of lost) {
+      expect(ids.length).toBeLessThan(cluster.replicas / 2);
+      const isStarted = timeline.some(
+        ({ atMs: crashedAtMs, forMs, fault }) =>
+          fault.kind === 'crash' &&
+          fault.on.kind === 'ids' &&
+          ids.every((id) => fault.on.kind === 'ids' && fault.on.ids.includes(id)) &&
+          crashedAtMs + (forMs ?? 0) > atMs,
+      );
+      expect([ids, isStarted]).toEqual([ids, true]);
+    }
+    expect(cluster.backend).toBe('level');
+    expect(bounds.damageRepaired).toBe(true);
+  });
+
   it('fills the disk of one, of the leader, of all, and frees each', () => {
     for (const name of ['disk-full', 'disk-full-at-once']) {
       expect(strikes(name)).toEqual(['fills followers', 'fills leader', 'fills all']);

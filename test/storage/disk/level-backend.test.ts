@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Database } from '../../../src/doors/database.ts';
 import { LevelBackend } from '../../../src/storage/disk/backends/level.ts';
+import { MemoryDisk } from './memory-disk.ts';
 import { block, seed } from './one-shard.ts';
 
 const MIB = 1024 * 1024;
@@ -22,7 +23,11 @@ function recorded(asked: string[]): Database {
 
 it('LevelDB is told to give back the room of what was removed, of all groups, once it is worth it', async () => {
   const asked: string[] = [];
-  const backend = new LevelBackend(() => recorded(asked), '/s', seed);
+  const backend = new LevelBackend(
+    { disk: new MemoryDisk(), openDatabase: () => recorded(asked) },
+    '/s',
+    seed,
+  );
   const large = Buffer.alloc(12 * MIB, 1);
   await backend.append([block('a', 1, large), block('b', 1, large)]);
   await backend.dropBelow('a', 2);

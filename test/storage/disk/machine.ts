@@ -29,7 +29,7 @@ export class Machine {
     const random = this.simulation.random.stream('device');
     this.device = new SimulatedDevice({ simulation: this.simulation, name: 'n1', random });
     this.#disk = new SimulatedDisk(this.device);
-    this.#databases = new SimulatedDatabases(this.device);
+    this.#databases = new SimulatedDatabases(this.device, this.#disk);
     this.#clock = new SimulatedClock({ simulation: this.simulation, name: 'n1' });
     this.#backend = backend;
   }

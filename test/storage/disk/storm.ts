@@ -34,7 +34,7 @@ export async function storm(options: StormOptions): Promise<Map<string, number>>
   const random = simulation.random.stream('storm');
   const device = new SimulatedDevice({ simulation, name: 'n1', random: random.stream('device') });
   const disk = new SimulatedDisk(device);
-  const databases = new SimulatedDatabases(device);
+  const databases = new SimulatedDatabases(device, disk);
   const clock = new SimulatedClock({ simulation, name: 'n1' });
   const counts = new Map<string, number>();
   const count = (what: string): void => {

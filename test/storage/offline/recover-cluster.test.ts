@@ -193,6 +193,29 @@ describe('a recovery', () => {
     expect(cluster?.last).toEqual({ index: 5, term: 3 });
   });
 
+  it('takes the log of a directory that was put aside, though its term and vote are lost', async () => {
+    const disk = await diskWith({ ...three, n2: { id: 'n2', entries: logOf([1, 1, 2, 2, 3]), term: 8 } });
+    const doors = doorsOn(disk);
+    for (const name of ['hard-state-1', 'hard-state-2']) await disk.remove(`/old/n2/${name}`);
+    const instance = await fileStorage({ directory: '/old/n2', doors }).open({ id: 'n2', putAside: true });
+    await instance.close();
+    const before = oldFilesOf(disk);
+    const { account, cluster } = await confirmed(disk, ['n1', 'n2/damaged-1']);
+    expect(oldFilesOf(disk)).toEqual(before);
+    const [whole, lost] = account.survivors;
+    expect(whole?.damage).toBeNull();
+    expect(lost?.damage).toMatch(/^\/old\/n2\/damaged-1: shard 0, group default: term and vote are lost/);
+    expect(lost?.held).toMatchObject({ hardState: { term: 8, votedFor: null }, log: { lastIndex: 5 } });
+    expect(account).toMatchObject({
+      chosen: { directory: '/old/n2/damaged-1' },
+      last: { index: 5, term: 3 },
+    });
+    expect(cluster?.last).toEqual({ index: 5, term: 3 });
+    const { recovered, entries } = await openReplica(doors, '/new/m1', { id: 'm1' });
+    expect(recovered.hardState.term).toBeGreaterThan(8);
+    expect(entries).toHaveLength(5);
+  });
+
   it('says so when the survivors could go on by themselves', async () => {
     const disk = new MemoryDisk();
     const doors = doorsOn(disk);
@@ -217,6 +240,10 @@ describe('a recovery', () => {
     expect(both).toMatchObject({ isQuorum: true, voters: { all: 3, surviving: 2 } });
     const one = (await recover(disk, ['n1'])).account;
     expect(one).toMatchObject({ isQuorum: false, voters: { all: 3, surviving: 1 } });
+    // It has its log, but it will never vote again.
+    for (const name of ['hard-state-1', 'hard-state-2']) await disk.remove(`/old/n2/${name}`);
+    const lost = (await recover(disk, ['n1', 'n2'])).account;
+    expect(lost).toMatchObject({ isQuorum: false, voters: { all: 3, surviving: 1 } });
   });
 
   it('keeps backend and shards, and works on real directories, which stay as they are', async () => {

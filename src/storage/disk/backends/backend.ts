@@ -14,6 +14,8 @@ export type ScannedBlock =
 export interface Scan {
   readonly blocks: readonly ScannedBlock[];
   readonly stray: StrayBytes;
+  /** Why a part, or all, of what is there could not be read, so that its blocks are missing; null when all was. */
+  readonly unreadable: string | null;
 }
 
 export interface ScanOptions {
@@ -41,6 +43,12 @@ export interface Backend {
   doubt(location: BlockLocation): Promise<void>;
   /** Removes blocks of the group with smaller numbers, now or later. */
   dropBelow(group: GroupId, number: number): Promise<void>;
+  /**
+   * Moves what the scan could not read to a folder that is not there yet. Until then nothing is appended, if there is
+   * any. It is durable once the folders that names were moved between are synced, which is done here but for the one
+   * that `folder` is in.
+   */
+  putAside(folder: string): Promise<void>;
   close(): Promise<void>;
   /** Instead of a scan: removes every block there is, whatever is wrong with it. Durable when it resolves. */
   erase(): Promise<void>;

@@ -8,6 +8,7 @@ import { HeaderRow } from './header-row.ts';
 import { asIndexed, checkIndexed, type IndexedBlock } from './segment-index.ts';
 import { numberIn, SEGMENT_NAME, SegmentIndexes } from './segment-indexes.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
+import { persistently } from './unreadable.ts';
 
 interface Segment {
   readonly name: string;
@@ -36,6 +37,8 @@ export class FilesBackend implements Backend {
   readonly #segmentBytes: number;
   readonly #indexes: SegmentIndexes;
   readonly #segments: Segment[] = [];
+  /** Names of files that could not be read: nothing of them is known, and nothing is written to them. */
+  readonly #unreadable: string[] = [];
   readonly #lowest = new Map<GroupId, number>();
   /** Files of removed segments. */
   readonly #closing = new Set<Promise<void>>();
@@ -57,11 +60,18 @@ export class FilesBackend implements Backend {
     const names = await this.#disk.list(this.#directory);
     const blocks: ScannedBlock[] = [];
     const stray = new StrayBytes();
+    const why: string[] = [];
     for (const name of names.filter((one) => SEGMENT_NAME.test(one))) {
-      const file = await this.#disk.open(this.#path(name));
-      const segment = makeSegment(name, file, await file.size());
+      const read = await persistently(() => this.#openSegment(name, options));
+      if ('error' in read) {
+        this.#unreadable.push(name);
+        why.push(`${name} cannot be read, so its blocks are missing: ${read.error.message}`);
+        stray.pass('damaged');
+        this.#needsSegment = true;
+        continue;
+      }
+      const { segment, found } = read.value;
       this.#segments.push(segment);
-      const found = await this.#read(segment, options);
       this.#take(segment, found, blocks);
       passThrough(found, stray);
       // One that was indexed was followed by another, lost or not: it never grows again.
@@ -69,7 +79,7 @@ export class FilesBackend implements Backend {
     }
     // The index of a segment that is lost keeps its number from being used again too.
     this.#lastName = names.reduce((last, name) => Math.max(last, numberIn(name)), 0);
-    return { blocks, stray };
+    return { blocks, stray, unreadable: why.length === 0 ? null : why.join('; ') };
   }
 
   /**
@@ -86,6 +96,14 @@ export class FilesBackend implements Backend {
     await this.#disk.syncDirectory(this.#directory);
     this.#indexes.removeOrphans();
     for (const segment of this.#segments.slice(0, -1)) this.#index(segment);
+  }
+
+  /** Every file that could not be read; the others stay where they are. */
+  async putAside(folder: string): Promise<void> {
+    await this.#disk.makeDirectory(folder);
+    for (const name of this.#unreadable) await this.#disk.rename(this.#path(name), `${folder}/${name}`);
+    await this.#disk.syncDirectory(folder);
+    await this.#disk.syncDirectory(this.#directory);
   }
 
   async append(blocks: readonly SealedBlock[], meanwhile?: () => void): Promise<BlockLocation[]> {
@@ -206,6 +224,17 @@ export class FilesBackend implements Backend {
       .catch(() => {})
       .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
+  }
+
+  async #openSegment(name: string, options: ScanOptions): Promise<{ segment: Segment; found: SegmentScan }> {
+    const file = await this.#disk.open(this.#path(name));
+    try {
+      const segment = makeSegment(name, file, await file.size());
+      return { segment, found: await this.#read(segment, options) };
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
   }
 
   #take(segment: Segment, found: SegmentScan, blocks: ScannedBlock[]): void {

@@ -1,9 +1,12 @@
 import type { AbstractBatchOptions } from 'abstract-level';
 import type { Database, OpenDatabase } from '../../../doors/database.ts';
+import type { Disk } from '../../../doors/disk.ts';
 import type { GroupId } from '../../../raft/identity.ts';
 import { bufferOf } from '../../buffer-of.ts';
 import { bodyIsIntact, type SealedBlock } from '../block.ts';
 import { parseHeader } from '../block-header.ts';
+import { parentOf } from '../parent-of.ts';
+import type { StorageDoors } from '../storage-doors.ts';
 import { StrayBytes } from '../stray-bytes.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock } from './backend.ts';
 
@@ -23,14 +26,20 @@ const COMPACT_EACH_BYTES = 32 * 1024 * 1024;
  * back is kept outside of it, and a block that is not what its key says counts as changed.
  */
 export class LevelBackend implements Backend {
-  readonly #database: Database;
+  readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #openDatabase: OpenDatabase;
+  #database: Database;
   readonly #seed: number;
   /** Of each group, below which it has no blocks. */
   readonly #lowest = new Map<GroupId, number>();
   #bytesSinceCompaction = 0;
 
-  constructor(openDatabase: OpenDatabase, directory: string, seed: number) {
-    this.#database = openDatabase(directory);
+  constructor(doors: Pick<StorageDoors, 'disk' | 'openDatabase'>, directory: string, seed: number) {
+    this.#directory = directory;
+    this.#disk = doors.disk;
+    this.#openDatabase = doors.openDatabase;
+    this.#database = this.#openDatabase(directory);
     this.#seed = seed;
   }
 
@@ -41,7 +50,7 @@ export class LevelBackend implements Backend {
       const named = parseKey(key);
       if (named !== null) blocks.push(this.#judge(named, key, bufferOf(value)));
     }
-    return { blocks, stray: new StrayBytes() };
+    return { blocks, stray: new StrayBytes(), unreadable: null };
   }
 
   /** LevelDB replays its log when it opens, and writes what it found anew. */
@@ -78,6 +87,16 @@ export class LevelBackend implements Backend {
     for (const [of, lowest] of this.#lowest) {
       await this.#database.compactRange?.(makeKey(of, 0), makeKey(of, lowest));
     }
+  }
+
+  /** All of it, and a database that is empty takes its place. LevelDB's own repair brings back what was deleted. */
+  async putAside(folder: string): Promise<void> {
+    await this.#database.close();
+    await this.#disk.rename(this.#directory, folder);
+    await this.#disk.makeDirectory(this.#directory);
+    await this.#disk.syncDirectory(parentOf(this.#directory));
+    this.#database = this.#openDatabase(this.#directory);
+    await this.#database.open();
   }
 
   async close(): Promise<void> {

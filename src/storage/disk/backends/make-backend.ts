@@ -10,6 +10,6 @@ export function makeBackend(
   seed: number,
 ): Backend {
   const { backend, doors, segmentBytes } = settings;
-  if (backend === 'level') return new LevelBackend(doors.openDatabase, folder, seed);
+  if (backend === 'level') return new LevelBackend(doors, folder, seed);
   return new FilesBackend(doors.disk, folder, seed, segmentBytes);
 }

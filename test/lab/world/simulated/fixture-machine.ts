@@ -21,7 +21,7 @@ export class Machine {
     const random = this.simulation.random.stream('n1');
     this.device = new SimulatedDevice({ simulation: this.simulation, name: 'n1', random });
     this.files = new SimulatedDisk(this.device);
-    this.databases = new SimulatedDatabases(this.device);
+    this.databases = new SimulatedDatabases(this.device, this.files);
     this.#current = this.#start();
   }
 

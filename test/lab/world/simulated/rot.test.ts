@@ -157,6 +157,21 @@ describe('rot of a database', () => {
     expect(await reopened(machine)).toBe('a1');
   });
 
+  it('does not open any more once all of it rotted, while whoever has it open goes on; one in its place does', async () => {
+    const machine = new Machine();
+    await fill(machine);
+    expect(machine.databases.rot('all', randomOf(1))).toBe(1);
+    expect(shown(machine)).toBe('a1 b2 d1 e1 f1 z9');
+    await expect(reopened(machine)).rejects.toMatchObject({ cause: { code: 'LEVEL_CORRUPTION' } });
+    await machine.play(async () => {
+      await machine.disk.makeDirectory('/db');
+      await machine.disk.makeDirectory('/aside');
+      await machine.disk.rename('/db', '/aside/db');
+    });
+    expect(await reopened(machine)).toBe('');
+    expect(machine.databases.inspect('/aside/db')).toHaveLength(6);
+  });
+
   it('is the same for the same seed', async () => {
     const rotten = async (seed: number): Promise<string> => {
       const machine = new Machine(1);
