@@ -4,7 +4,7 @@ import type { ClockAnomaly, RaftEvent, Role, Stalled } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
-import type { LogDamage } from '../storage/contract.ts';
+import type { CoveredDamage, LogDamage } from '../storage/contract.ts';
 import type { TransportEvent } from '../transport/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import type { LogRepaired } from './log-repair.ts';
@@ -68,6 +68,8 @@ export interface RaftNodeEvents {
   'storage-reopened': [{ readonly boot: number }];
   /** The log lacks entries that may have been acknowledged: the disk lost or changed them. */
   'damage-found': [LogDamage];
+  /** The disk lost entries that a snapshot here holds: nothing is missing. Told at every opening until the log begins behind. */
+  'damage-covered': [CoveredDamage];
   /** It lacks nothing any more. */
   'damage-repaired': [LogRepaired];
   transport: [TransportEvent];

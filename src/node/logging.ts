@@ -62,6 +62,9 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
   node.on('damage-found', (event) =>
     logger.error(event, `the log is damaged and is repaired from the other replicas: ${event.report}`),
   );
+  node.on('damage-covered', (event) =>
+    logger.warn(event, `the log is damaged, and lacks nothing: ${event.report}`),
+  );
   node.on('damage-repaired', (event) => {
     const whence = event.by === 'peers' ? `by ${event.peers.join(', ')}` : "with a leader's log";
     logger.warn(event, `the log is whole again, ${whence}`);

@@ -1,4 +1,5 @@
 import type { HistogramValue } from '../metrics/histogram.ts';
+import type { Configuration } from '../raft/configuration.ts';
 import type { HardState, LogFloor } from '../raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
 import type { ClusterId, GroupId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
@@ -36,11 +37,19 @@ export interface StorageInstance {
   /** Makes the cluster id durable. Only once in a storage's life, and only while it is empty. */
   adoptCluster(clusterId: ClusterId): Promise<void>;
   /** Opens the log of one group, which starts empty. At most once per group and instance. */
-  openLog(group: GroupId): Promise<LogStorage>;
+  openLog(group: GroupId, options?: OpenLogOptions): Promise<LogStorage>;
   snapshots(group: GroupId): SnapshotStorage;
   stats(): StorageStats;
   /** Finishes what is under way, syncs the mark, releases the directory. Idempotent. */
   close(): Promise<void>;
+}
+
+export interface OpenLogOptions {
+  /**
+   * The group's latest snapshot, null when there is none. A log whose floor lies beyond it lacks what lies between the two
+   * (docs/decisions/0010): it begins after this one, and says that it is damaged. Not given: the floor is taken at its word.
+   */
+  readonly snapshot?: SnapshotMeta | null;
 }
 
 export interface StorageIdentity {
@@ -63,6 +72,16 @@ export interface RecoveredLog {
   readonly configurations: readonly ConfigurationEntry[];
   /** null for a log that is whole, as far as can be known. */
   readonly damage: LogDamage | null;
+  /** Missing, and of no consequence: a snapshot holds it, and the log begins after that. Absent when nothing is so. */
+  readonly covered?: CoveredDamage;
+}
+
+/** What a disk lost of a log, and a snapshot makes up for. */
+export interface CoveredDamage {
+  /** Entries `from` .. `to`, both inclusive; in order. */
+  readonly holes: readonly { readonly from: Index; readonly to: Index }[];
+  /** For an operator: shard and indexes. */
+  readonly report: string;
 }
 
 /** What is missing of a log, and may have been acknowledged (docs/decisions/0010). */
@@ -76,6 +95,11 @@ export interface LogDamage {
   readonly end: LogPosition | null;
   /** What is wrong, for an operator: shard, blocks and indexes. */
   readonly report: string;
+  /**
+   * Of a log that lost the snapshot it begins after: the configuration in force where that ended. The members are whom to
+   * ask for what is missing, as the log itself may not name anybody any more. Absent where the snapshot is there.
+   */
+  readonly configuration?: Configuration;
 }
 
 export interface LogPosition {

@@ -5,11 +5,13 @@ export { entryBytes } from '../raft/entry.ts';
 export type { BackupHeader } from './backup-format.ts';
 export { type StorageConformanceHooks, type StorageFixture, storageConformance } from './conformance.ts';
 export type {
+  CoveredDamage,
   LogDamage,
   LogFloor,
   LogHole,
   LogPosition,
   LogStorage,
+  OpenLogOptions,
   RecoveredLog,
   SnapshotMeta,
   SnapshotStorage,
