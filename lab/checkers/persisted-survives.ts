@@ -44,8 +44,10 @@ export class PersistedSurvives implements Checker {
     if (world.kind === 'rolled-back') this.#setBack.add(replica);
     else if (world.kind === 'wiped') this.#rotten.delete(replica);
     else if (world.kind === 'rotted') {
-      const isHardState = world.what === 'hard-state' || this.#rotten.get(replica)?.isHardState === true;
-      this.#rotten.set(replica, { isHardState, isOver: false });
+      const before = this.#rotten.get(replica);
+      const isHardState = world.what === 'hard-state' || before?.isHardState === true;
+      const isSnapshot = world.what === 'snapshots' || before?.isSnapshot === true;
+      this.#rotten.set(replica, { isHardState, isSnapshot, isOver: false });
     } else if (world.kind === 'replica' && world.observation.kind === 'opened') {
       const { identity, recovered } = world.observation;
       sentence = this.#checkOpened(replica, identity, recovered);
@@ -84,7 +86,12 @@ export class PersistedSurvives implements Checker {
       const log =
         damage === null
           ? checkLog(replica, book, recovered)
-          : checkDamaged(replica, book, { ...recovered, damage });
+          : checkDamaged(
+              replica,
+              book,
+              { ...recovered, damage },
+              this.#rotten.get(replica)?.isSnapshot === true,
+            );
       return (
         checkHardState(replica, book, recovered.hardState) ?? checkRemembered(replica, book, recovered) ?? log
       );
@@ -97,6 +104,7 @@ export class PersistedSurvives implements Checker {
 
 interface Rotten {
   readonly isHardState: boolean;
+  readonly isSnapshot: boolean;
   /** Found whole since: what rotted is not part of the log, or was while the storage was being opened. */
   readonly isOver: boolean;
 }
@@ -153,14 +161,20 @@ function checkDamaged(
   replica: NodeId,
   book: ReplicaBook,
   recovered: RecoveredLog & { readonly damage: LogDamage },
+  mayLackSnapshot: boolean,
 ): string | null {
+  const past = { former: book.former, mayLackSnapshot };
   let claimed: string | null = null;
   const saysMissing = recovered.hardState.missing !== undefined;
   for (const { promised, persisted } of book.possible()) {
-    const claim = falseClaim(recovered, promised, book.former);
+    const claim = falseClaim(recovered, promised, past);
     if (claim === null) return null;
-    if (saysMissing && falseClaim(recovered, persisted, book.former) === null) return null;
+    if (saysMissing && falseClaim(recovered, persisted, past) === null) return null;
     claimed ??= claim;
+    // A leader's log takes the place of what a lost snapshot held, and does not reach its end yet.
+    const lost = mayLackSnapshot && saysMissing ? book.lostUpTo(recovered.damage.end) : null;
+    const isOfLeader = new LogTerms(recovered).firstDifference(persisted, recovered.lastIndex) === null;
+    if (lost !== null && isOfLeader && falseClaim(recovered, lost, past) === null) return null;
   }
   return `${replica} recovered a damaged log and claims ${claimed}`;
 }

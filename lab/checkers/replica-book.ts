@@ -55,7 +55,7 @@ export class ReplicaBook {
     for (const { cutFrom, floor } of this.pending) {
       if (cutFrom !== null && cutFrom <= end) end = cutFrom - 1;
       // A floor that replaces the log takes away what stands above it; what it covers is in a snapshot.
-      if (floor !== null && floor.index < end && this.persisted.termAt(floor.index) !== floor.term) {
+      if (floor !== null && floor.index < end && !this.persisted.mayHold(floor.index, floor.term)) {
         end = floor.index;
       }
     }
@@ -71,12 +71,15 @@ export class ReplicaBook {
   /** Whether a crash at this moment leaves this entry here. A snapshot stands for what it covers. */
   holds(index: Index, term: Term): boolean {
     if (index < Math.max(this.snapshot.index, this.persisted.floorIndex)) return true;
-    return this.durableTermAt(index) === term || this.lost?.termAt(index) === term;
+    if (this.durableTermAt(index) === term || this.lost?.mayHold(index, term) === true) return true;
+    return index <= this.durableEnd && this.persisted.mayHold(index, term);
   }
 
   /** The page after this one, of the same disk. */
-  continueIn(next: ReplicaBook, { damage }: Pick<RecoveredLog, 'damage'>): void {
-    next.snapshot = this.snapshot;
+  continueIn(next: ReplicaBook, { damage, floor }: Pick<RecoveredLog, 'damage' | 'floor'>): void {
+    // A log that begins before its floor lost the snapshot that the floor stood on, and all that came after.
+    const isLost = floor.index < this.promised.floorIndex;
+    next.snapshot = isLost ? { index: floor.index, term: floor.term } : this.snapshot;
     for (const [term, vote] of this.persistedVotes) {
       if (!next.persistedVotes.has(term)) next.persistedVotes.set(term, vote);
     }
@@ -86,6 +89,7 @@ export class ReplicaBook {
     next.lost = this.lost;
     if (damage !== null) {
       next.promised = this.#promisedWithEnd(damage.end).copy();
+      next.promised.beginEarlier(floor);
       if (next.lost === null || isBefore(next.lost.last, next.promised.last))
         next.lost = next.promised.copy();
     }
@@ -146,13 +150,24 @@ export class ReplicaBook {
     if (this.lost !== null && !isBefore(this.persisted.last, this.lost.last)) this.lost = null;
   }
 
+  /**
+   * What was promised when damage was found, up to this entry of it; null when it was none of that. Where a leader's log
+   * takes the place of what is lost, from the beginning on, the floor on the disk still tells how far it went.
+   */
+  lostUpTo(end: LogPosition | null): LogTerms | null {
+    if (end === null || this.lost === null || this.lost.termAt(end.index) !== end.term) return null;
+    const lost = this.lost.copy();
+    lost.cut(end.index + 1);
+    return lost;
+  }
+
   #promisedWithEnd(end: LogPosition | null): LogTerms {
     for (const possible of this.possible()) {
       for (const log of [possible.promised, possible.persisted]) {
         if (log.lastIndex === end?.index && log.lastTerm === end.term) return log;
       }
     }
-    return this.promised;
+    return this.lostUpTo(end) ?? this.promised;
   }
 
   /** Whatever a write under way cuts off may have been cut off on the disk. */

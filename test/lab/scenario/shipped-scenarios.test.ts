@@ -105,26 +105,32 @@ describe('bad days of disks', () => {
     expect(Math.min(...gaps)).toBeGreaterThan(2 * cluster.electionTimeout.toMs);
   });
 
-  it('lets blocks rot on one replica, running and down, on a minority and on the leader, and opens all of them anew', () => {
-    const { timeline, cluster, expect: bounds } = shipped('bit-rot');
-    const rotten = timeline.flatMap(({ atMs, fault }) =>
-      fault.kind === 'disk' && fault.how === 'rots' && fault.on.kind === 'ids'
-        ? fault.on.ids.map((id) => ({ id, atMs }))
-        : [],
-    );
-    expect(new Set(rotten.map(({ id }) => id)).size).toBe(cluster.replicas);
-    for (const { id, atMs } of rotten) {
-      const openedAfter = timeline.some(
-        ({ atMs: crashedAtMs, forMs, fault }) =>
-          fault.kind === 'crash' &&
-          fault.on.kind === 'ids' &&
-          fault.on.ids.includes(id) &&
-          crashedAtMs + (forMs ?? 0) > atMs,
+  it.each([
+    { name: 'bit-rot', what: 'blocks' },
+    { name: 'snapshot-rot', what: 'snapshots' },
+  ])(
+    'lets $what rot on one replica, on a minority and on each in the end, and opens all of them anew',
+    ({ name, what }) => {
+      const { timeline, cluster, expect: bounds } = shipped(name);
+      const rotten = timeline.flatMap(({ atMs, fault }) =>
+        fault.kind === 'disk' && fault.how === 'rots' && fault.what === what && fault.on.kind === 'ids'
+          ? fault.on.ids.map((id) => ({ id, atMs }))
+          : [],
       );
-      expect([id, openedAfter]).toEqual([id, true]);
-    }
-    expect(bounds.damageRepaired).toBe(true);
-  });
+      expect(new Set(rotten.map(({ id }) => id)).size).toBe(cluster.replicas);
+      for (const { id, atMs } of rotten) {
+        const openedAfter = timeline.some(
+          ({ atMs: crashedAtMs, forMs, fault }) =>
+            fault.kind === 'crash' &&
+            fault.on.kind === 'ids' &&
+            fault.on.ids.includes(id) &&
+            crashedAtMs + (forMs ?? 0) > atMs,
+        );
+        expect([id, openedAfter]).toEqual([id, true]);
+      }
+      expect(bounds.damageRepaired).toBe(true);
+    },
+  );
 
   it('fills the disk of one, of the leader, of all, and frees each', () => {
     const { timeline, expect: bounds } = shipped('disk-full');
