@@ -45,6 +45,13 @@ export interface RaftNodeEvents {
   'snapshot-failed': [
     { readonly index: Index; readonly origin: 'taken' | 'received'; readonly error: unknown },
   ];
+  /**
+   * Leader: the disk changed or lost a part of its latest snapshot, which it was about to send. `isReplaced`: another is
+   * taken of the state machine; else it has no `snapshot()`, and a follower that needs one waits for another leader.
+   */
+  'snapshot-damaged': [
+    { readonly index: Index; readonly term: Term; readonly error: unknown; readonly isReplaced: boolean },
+  ];
   /** A leader's snapshot took the place of the log up to `index`. */
   'snapshot-installed': [Told<'snapshot-installed'>];
   /** Leader: how sending a snapshot to a peer goes. */

@@ -36,6 +36,14 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
   node.on('snapshot-failed', ({ error, ...event }) =>
     logger.error({ err: error, ...event }, 'no snapshot came of it; the next is tried when it is due'),
   );
+  node.on('snapshot-damaged', ({ error, ...event }) =>
+    logger.error(
+      { err: error, ...event },
+      event.isReplaced
+        ? 'the latest snapshot is damaged; another is taken'
+        : 'the latest snapshot is damaged, and the state machine cannot give another: followers that need one have to wait',
+    ),
+  );
   node.on('snapshot-installed', (event) => logger.info(event, "a leader's snapshot is installed"));
   node.on('snapshot-transfer', (event) =>
     logger.info(event, `sending a snapshot to ${event.peer}: ${event.phase}`),

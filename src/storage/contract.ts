@@ -166,7 +166,8 @@ export interface SnapshotStorage {
   /**
    * What of the range lies within the content. Rejects with SnapshotMismatch when that very snapshot is not
    * kept any more, which is no failure (a durable floor above it or a newer one lets it go, and one of the same
-   * index and term takes its place); with StorageFailed when it cannot be read. Several may be read at once.
+   * index and term takes its place); with StorageFailed when it cannot be read, and SnapshotDamaged when the disk changed
+   * it, as far as the storage can tell from the range alone. Several may be read at once.
    */
   read(meta: SnapshotMeta, range: { offset: number; length: number }): Promise<Uint8Array>;
   /**

@@ -29,6 +29,7 @@ export {
   EntriesGone,
   type RecoveryRefusal,
   RecoveryRefused,
+  SnapshotDamaged,
   SnapshotMismatch,
   StorageFailed,
   type StorageRefusal,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaftNodeEvents } from '../../src/index.ts';
 import { StorageRefused, snapshotPolicy } from '../../src/index.ts';
-import { fileStorage } from '../../src/storage/index.ts';
+import { fileStorage, SnapshotDamaged } from '../../src/storage/index.ts';
 import { eventually, type Node, Nodes, type Options, Total, truth } from './nodes.ts';
 
 let nodes: Nodes;
@@ -171,5 +171,39 @@ describe('a replica whose snapshot is damaged', () => {
     }
     expect(before).toHaveLength(3);
     expect(bytes()).toEqual(before);
+  });
+});
+
+describe('a leader whose snapshot rots while it runs', () => {
+  it.each([
+    { what: 'of the last entry it applied', more: 0 },
+    { what: 'of an earlier entry', more: 3 },
+  ])('does not send it, $what, says so once, and sends another', async ({ more }) => {
+    await written(22, () => compacting);
+    // The third is away until the log of the others begins after its end.
+    const two = await Promise.all(
+      ['n1', 'n2'].map((id) => open(id, { bootstrap: { members }, ...compacting })),
+    );
+    const leader = await eventually(() => two.find(({ node }) => node.status().role === 'leader'));
+    const damaged: RaftNodeEvents['snapshot-damaged'][0][] = [];
+    leader.node.on('snapshot-damaged', (event) => damaged.push(event));
+    const before = leader.node.status().lastIndex;
+    const last = Math.ceil((before + 1) / 8) * 8 + more;
+    for (let index = before; index < last; index += 1) await leader.node.propose(1);
+    expect(leader.node.status().lastIndex).toBe(last);
+    await eventually(() => truth(leader.node.status().floorIndex === last - more));
+    rot(leader.node.id);
+    const transferred: string[] = [];
+    leader.node.on('snapshot-transfer', ({ phase }) => transferred.push(phase));
+    const failed: unknown[] = [];
+    const n3 = await open('n3', { bootstrap: { members }, ...compacting });
+    n3.node.on('snapshot-failed', (event) => failed.push(event));
+    await eventually(() => truth(n3.machine.total === leader.machine.total));
+    expect(damaged).toMatchObject([{ index: last - more, isReplaced: true }]);
+    expect(damaged[0]?.error).toBeInstanceOf(SnapshotDamaged);
+    expect(failed).toEqual([]);
+    expect(transferred).toContain('completed');
+    // From its own as well, when it was opened.
+    expect(n3.machine.restored).toBe(2);
   });
 });
