@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaftNodeEvents } from '../../src/index.ts';
 import { StorageRefused, snapshotPolicy } from '../../src/index.ts';
-import { fileStorage, SnapshotDamaged } from '../../src/storage/index.ts';
-import { eventually, type Node, Nodes, type Options, Total, truth } from './nodes.ts';
+import { fileStorage, memoryStorage, SnapshotDamaged, type Storage } from '../../src/storage/index.ts';
+import { changedInstance } from './changed-instance.ts';
+import { eventually, type Node, Nodes, next, type Options, Total, truth } from './nodes.ts';
 
 let nodes: Nodes;
 let home: string;
@@ -173,6 +174,79 @@ describe('a replica whose snapshot is damaged', () => {
     expect(bytes()).toEqual(before);
   });
 });
+
+describe('a replica whose snapshot makes up for what is lost', () => {
+  it('tells of that, and of nothing else', async () => {
+    const storage = memoryStorage();
+    const node = await nodes.open({
+      id: 'n1',
+      storage,
+      bootstrap: { members: [{ id: 'n1', address: 'n1' }] },
+    });
+    await node.waitForLeader();
+    await node.close();
+    const covered = { holes: [{ from: 1, to: 1 }], report: 'entry 1 is in a snapshot' };
+    const telling: Storage = {
+      open: async (request) =>
+        changedInstance(await storage.open(request), {
+          log: ({ recovered }) => ({ recovered: { ...recovered, covered } }),
+        }),
+    };
+    const again = await nodes.open({ id: 'n1', storage: telling });
+    expect(await next(again, 'damage-covered')).toEqual(covered);
+    expect(again.status().damage).toBeNull();
+    await again.waitForLeader();
+    expect(again.metrics()).toMatchObject({ raft_log_incomplete: 0, raft_damage_found_total: 1 });
+  });
+});
+
+describe('a snapshot that rots when it was just installed', () => {
+  it('is passed over by opening the storage anew, and the replica stops, since a part of it was restored', async () => {
+    await written(22, () => compacting);
+    const others = await Promise.all(
+      ['n1', 'n2'].map((id) => open(id, { bootstrap: { members }, ...compacting })),
+    );
+    const leader = await eventually(() => others.find(({ node }) => node.status().role === 'leader'));
+    for (let i = 0; i < 20; i += 1) await leader.node.propose(1);
+    await eventually(() => truth(others.every(({ node }) => node.status().floorIndex > 30)));
+    // Between the moment in which it is found whole and that in which it is restored.
+    const faults = { isRotten: false };
+    const machine = new Total();
+    const n3 = await nodes.open({
+      id: 'n3',
+      stateMachine: machine,
+      bootstrap: { members },
+      ...compacting,
+      storage: rottingBeforeRestore('n3', faults),
+    });
+    const reopened = next(n3, 'storage-failed');
+    const stopped = next(n3, 'stopped');
+    faults.isRotten = true;
+    expect((await reopened).error).toBeInstanceOf(SnapshotDamaged);
+    expect((await stopped).error?.message).toMatch(/restart it: a new state machine begins/);
+    const told = await open('n3', { bootstrap: { members }, ...compacting });
+    await heals(told);
+    await eventually(() => truth(told.machine.total === leader.machine.total));
+  });
+});
+
+/** Its snapshot rots as soon as the first chunk of one newer than it had is asked for. */
+function rottingBeforeRestore(id: string, faults: { isRotten: boolean }): Storage {
+  return {
+    open: async (request) =>
+      changedInstance(await storageOf(id).open(request), {
+        snapshots: (snapshots) => ({
+          read: async (meta, range) => {
+            if (faults.isRotten && range.length > 0) {
+              faults.isRotten = false;
+              rot(id);
+            }
+            return snapshots.read(meta, range);
+          },
+        }),
+      }),
+  };
+}
 
 describe('a leader whose snapshot rots while it runs', () => {
   it.each([
