@@ -288,6 +288,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
       liveOf: (numbers) => found.liveOf(group, numbers),
       snapshot,
       latest: () => this.#snapshotsOf(group).latest(),
+      damagedAhead: () => this.#snapshotsOf(group).damagedAhead,
     });
     const keepFrom = floor === null ? null : Math.min(floor.index, judgement.floor?.index ?? 0);
     return { ...judgement, keepFrom };

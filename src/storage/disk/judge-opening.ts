@@ -1,7 +1,7 @@
-import type { SnapshotMeta } from '../contract.ts';
+import type { LogPosition, SnapshotMeta } from '../contract.ts';
 import { type Covered, judgeAfterSnapshot } from './covered-holes.ts';
 import type { FloorRecord } from './floor-file.ts';
-import { judgeWithoutSnapshot } from './lost-snapshot.ts';
+import { judgeBeforeSnapshot, judgeWithoutSnapshot } from './lost-snapshot.ts';
 import { type Records, recover, type Verdict } from './recover.ts';
 import type { StoredBlock } from './stored-block.ts';
 
@@ -14,6 +14,8 @@ export interface FoundGroup {
   liveOf(numbers: readonly number[]): readonly StoredBlock[];
   /** The newest whole snapshot, null for none; undefined where a floor is taken at its word. */
   readonly snapshot: SnapshotMeta | null | undefined;
+  /** The last entry of a damaged snapshot that is newer than the newest whole one; null when there is none. */
+  damagedAhead(): LogPosition | null;
   /** The newest whole snapshot; asked for only where it matters, since that reads all of it. */
   latest(): Promise<SnapshotMeta | null>;
 }
@@ -38,6 +40,9 @@ export async function judgeOpening(found: FoundGroup): Promise<Judgement> {
   if (snapshot !== undefined) {
     const without = judgeWithoutSnapshot(records, floor, snapshot);
     if (without !== null) return { ...asFound, ...without, lostFloor: floor };
+  }
+  if (verdict.kind === 'clean' && snapshot !== undefined) {
+    return { ...asFound, verdict: judgeBeforeSnapshot(verdict, found.damagedAhead()) ?? verdict };
   }
   if (verdict.kind !== 'holes') return asFound;
   const { holes, end, live } = verdict;

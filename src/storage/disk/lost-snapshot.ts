@@ -1,4 +1,4 @@
-import type { SnapshotMeta } from '../contract.ts';
+import type { LogPosition, SnapshotMeta } from '../contract.ts';
 import type { FloorRecord } from './floor-file.ts';
 import { type Records, recover, type Verdict } from './recover.ts';
 
@@ -36,4 +36,24 @@ export function judgeWithoutSnapshot(
 
 function isLost(floor: FloorRecord, snapshot: SnapshotMeta | null): boolean {
   return floor.index > (snapshot?.index ?? 0);
+}
+
+/**
+ * A log that ends before a snapshot which is damaged. A leader's snapshot counts as held from the moment it is durable,
+ * before its floor is: the end of what was acknowledged is lost with it. A crash does not change a file that has its name,
+ * since that is given once the content is synced.
+ *
+ * Nothing tells whether the entries behind the log's end were acknowledged, so this is an end that is not known.
+ *
+ * @returns null where the log reaches as far: it holds that entry, or a later term's (paper 5.4.3).
+ */
+export function judgeBeforeSnapshot(
+  verdict: Extract<Verdict, { readonly kind: 'clean' }>,
+  damaged: LogPosition | null,
+): Verdict | null {
+  const { end, nextNumber } = verdict;
+  if (damaged === null || end.term > damaged.term) return null;
+  if (end.term === damaged.term && end.index >= damaged.index) return null;
+  const why = `the snapshot of entry ${damaged.index} is damaged, and may have stood for what the log does not hold`;
+  return { ...verdict, kind: 'tail-lost', lost: { from: nextNumber, to: nextNumber }, why };
 }

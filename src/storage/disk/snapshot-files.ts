@@ -2,7 +2,7 @@ import { sha256 } from '../../doors/digest.ts';
 import type { Disk, DiskFile } from '../../doors/disk.ts';
 import type { Index } from '../../raft/entry.ts';
 import { type SnapshotMeta, sameSnapshot } from '../../raft/snapshot.ts';
-import type { SnapshotStorage } from '../contract.ts';
+import type { LogPosition, SnapshotStorage } from '../contract.ts';
 import { SnapshotDamaged, SnapshotMismatch, StorageFailed } from '../errors.ts';
 import { type ExpectedContent, refuseLongerContent, refuseOtherContent } from '../expected-content.ts';
 import { rangeWithin, type SnapshotRange } from '../snapshot-range.ts';
@@ -12,6 +12,7 @@ import { checkSnapshot } from './snapshot-check.ts';
 import {
   contentOffset,
   isSnapshotName,
+  placeOfName,
   readSnapshotRecord,
   type SnapshotPlace,
   snapshotName,
@@ -38,6 +39,8 @@ export class SnapshotFiles implements SnapshotStorage {
   readonly #failure: () => StorageFailed | null;
   /** The last one found good. */
   #verified: SnapshotMeta | null = null;
+  /** Newer than the latest, and not whole: the last entry of the newest of them, by its name. */
+  #damagedAhead: LogPosition | null = null;
   /** Of those found good, by name. */
   readonly #sums = new Map<string, { readonly meta: SnapshotMeta; readonly sums: ContentSums }>();
   /** The highest durable floor that was told. */
@@ -73,15 +76,22 @@ export class SnapshotFiles implements SnapshotStorage {
   }
 
   async latest(): Promise<SnapshotMeta | null> {
+    this.#damagedAhead = null;
     if (!(await this.#prepare())) return null;
     for (const name of (await this.#names()).reverse()) {
       if (this.#verified !== null && snapshotName(this.#verified) === name) return this.#verified;
       const meta = await this.#verify(name);
+      if (meta === 'changed') this.#damagedAhead ??= placeOfName(name);
       if (meta === 'missing' || meta === 'changed') continue;
       this.#verified = meta;
       return meta;
     }
     return null;
+  }
+
+  /** As `latest` found it the last time: a damaged snapshot that is newer than that one; null when there is none. */
+  get damagedAhead(): LogPosition | null {
+    return this.#damagedAhead;
   }
 
   async read(meta: SnapshotMeta, range: SnapshotRange): Promise<Uint8Array> {

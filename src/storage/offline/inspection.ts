@@ -1,6 +1,7 @@
 import type { HardState } from '../../raft/effect.ts';
 import type { Index, TermRun } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
+import type { LogPosition, SnapshotMeta } from '../contract.ts';
 import { describeLostSnapshot, describeVerdict } from '../disk/describe-verdict.ts';
 import type { FloorRecord } from '../disk/floor-file.ts';
 import type { IdentityRecord } from '../disk/identity-file.ts';
@@ -75,6 +76,7 @@ export function inspectDirectory(
         liveOf: (numbers) => judged.shard.found.liveOf(group, numbers),
         snapshot: latest,
         latest: async () => latest,
+        damagedAhead: () => damagedAhead(snapshots, latest),
       });
       groups.push(inspectGroup(judged, opening, snapshots));
       findings.push(...findingsInOpening(judged, opening), ...brokenBlocks(judged), ...inSnapshots);
@@ -82,6 +84,14 @@ export function inspectDirectory(
     }
     return { directory, identity: found.identity, groups, findings };
   });
+}
+
+function damagedAhead(
+  snapshots: readonly SnapshotAccount[],
+  latest: SnapshotMeta | null,
+): LogPosition | null {
+  const ahead = snapshots.filter(({ damage, index }) => damage !== null && index > (latest?.index ?? 0));
+  return ahead.at(-1) ?? null;
 }
 
 function inspectGroup(

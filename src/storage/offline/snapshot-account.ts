@@ -2,7 +2,7 @@ import type { Index, Term } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
 import type { SnapshotMeta } from '../contract.ts';
 import { checkSnapshot } from '../disk/snapshot-check.ts';
-import { isSnapshotName } from '../disk/snapshot-record.ts';
+import { isSnapshotName, placeOfName } from '../disk/snapshot-record.ts';
 import type { Finding } from './finding.ts';
 import { namesIn } from './folder-tree.ts';
 import type { StoppedDirectory } from './stopped-directory.ts';
@@ -65,7 +65,7 @@ async function accountOf(
   stopped: StoppedDirectory,
   { file, name, group }: { readonly file: string; readonly name: string; readonly group: GroupId },
 ): Promise<{ readonly account: SnapshotAccount; readonly meta: SnapshotMeta | null }> {
-  const [index = 0, term = 0] = name.split('-').map((part) => Number.parseInt(part, 10));
+  const { index, term } = placeOfName(name);
   const opened = await stopped.disk.open(`${stopped.directory}/${file}`);
   try {
     const all = await opened.size();

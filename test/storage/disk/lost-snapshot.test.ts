@@ -281,6 +281,34 @@ describe.each(['files', 'level'] as const)('a log of the %s backend whose snapsh
     });
   });
 
+  it('before its floor was written, and behind its end, does not know its end', async () => {
+    const place = await new Place(backend).written({ last: 6, snapshots: [4], floor: 4 });
+    // As a leader sent it: from then on it was acknowledged, and the machine stopped.
+    await place.open((_log, instance) => place.take(instance, 9));
+    place.machine.strikeLive(stateOf(9));
+    const unknown = { term: 2, index: null };
+    await place.open(async (log, instance) => {
+      expect((await instance.snapshots('a').latest())?.index).toBe(4);
+      expect(log.recovered).toMatchObject({ floor: { index: 4 }, lastIndex: 6 });
+      expect(log.recovered.damage).toMatchObject({ holes: [], end: null });
+      expect(log.recovered.damage?.report).toMatch(/after index 6\. Why: the snapshot of entry 9 is damaged/);
+      await place.write(log, {
+        hardState: { term: 2, votedFor: null, missing: unknown },
+        entries: [command(7), command(8)],
+      });
+    });
+    await place.open(async (log) => {
+      expect(log.recovered).toMatchObject({
+        lastIndex: 8,
+        damage: { end: null },
+        hardState: { missing: unknown },
+      });
+      await place.write(log, { entries: [command(9)] });
+    });
+    // As much is held as it may have stood for.
+    await place.open(async (log) => expect(log.recovered).toMatchObject({ lastIndex: 9, damage: null }));
+  });
+
   it.each([true, false])('is repaired over a crash at any moment, with power lost: %s', async (power) => {
     await stoppedEverywhere(async (events) => {
       const place = await new Place(backend).written({ last: 6, snapshots: [4], floor: 4 });
