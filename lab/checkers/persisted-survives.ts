@@ -140,7 +140,7 @@ function describeHardState({ term, votedFor, missing }: HardState): string {
 function checkLog(replica: NodeId, book: ReplicaBook, recovered: RecoveredLog): string | null {
   const found = new LogTerms(recovered);
   const saysMissing = recovered.hardState.missing !== undefined;
-  for (const possible of book.possible()) {
+  for (const possible of book.possible(recovered.floor)) {
     if (sameLog(possible.promised, found)) return null;
     if (saysMissing && sameLog(possible.persisted, found)) return null;
   }
@@ -166,7 +166,7 @@ function checkDamaged(
   const past = { former: book.former, mayLackSnapshot };
   let claimed: string | null = null;
   const saysMissing = recovered.hardState.missing !== undefined;
-  for (const { promised, persisted } of book.possible()) {
+  for (const { promised, persisted } of book.possible(recovered.floor)) {
     const claim = falseClaim(recovered, promised, past);
     if (claim === null) return null;
     if (saysMissing && falseClaim(recovered, persisted, past) === null) return null;

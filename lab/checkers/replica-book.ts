@@ -27,6 +27,11 @@ export class ReplicaBook {
    * is what votes are given by (docs/decisions/0010), so it counts as held.
    */
   lost: LogTerms | null = null;
+  /**
+   * The floor on the disk, while the snapshot that it stood on is lost: the log begins there again as soon as a newer one is
+   * stored, though that one's own floor may not be written yet.
+   */
+  lostFloor: LogPosition | null = null;
   /** What was ever durable here and cut off again, which a disk that loses the cut shows once more. */
   former: LogTerms[] = [];
   persistedHardState: HardState;
@@ -80,6 +85,8 @@ export class ReplicaBook {
     // A log that begins before its floor lost the snapshot that the floor stood on, and all that came after.
     const isLost = floor.index < this.promised.floorIndex;
     next.snapshot = isLost ? { index: floor.index, term: floor.term } : this.snapshot;
+    if (isLost) next.lostFloor = { index: this.promised.floorIndex, term: this.promised.floorTerm };
+    else if (this.lostFloor !== null && floor.index < this.lostFloor.index) next.lostFloor = this.lostFloor;
     for (const [term, vote] of this.persistedVotes) {
       if (!next.persistedVotes.has(term)) next.persistedVotes.set(term, vote);
     }
@@ -88,7 +95,7 @@ export class ReplicaBook {
     );
     next.lost = this.lost;
     if (damage !== null) {
-      next.promised = this.#promisedWithEnd(damage.end).copy();
+      next.promised = this.#promisedWithEnd(damage.end, floor).copy();
       next.promised.beginEarlier(floor);
       if (next.lost === null || isBefore(next.lost.last, next.promised.last))
         next.lost = next.promised.copy();
@@ -127,14 +134,17 @@ export class ReplicaBook {
     this.#noteHeld();
   }
 
-  /** What a crash may leave: the log as of the last acknowledged write, or with some first few of those under way. */
-  *possible(): Generator<PossibleLog> {
+  /** What a crash may leave: the log as of the last acknowledged write, or with some first few of those under way; as it begins there. */
+  *possible(floor: { readonly index: Index }): Generator<PossibleLog> {
+    const again = this.lostFloor?.index === floor.index ? this.lostFloor : null;
     const persisted = this.persisted.copy();
     let promised = this.promised === this.persisted ? persisted : this.promised.copy();
     yield { persisted, promised };
+    if (again !== null) yield afterFloor(again, { persisted, promised });
     for (const write of this.pending) {
       promised = replayBoth(write, persisted, promised);
       yield { persisted, promised };
+      if (again !== null) yield afterFloor(again, { persisted, promised });
     }
   }
 
@@ -142,6 +152,7 @@ export class ReplicaBook {
     if (cuts(write, this.persisted)) this.former.push(this.persisted.copy());
     this.promised = replayBoth(write, this.persisted, this.promised);
     if (write.floor !== null) {
+      this.lostFloor = null;
       this.former = this.former.filter((log) => reachesPastFloor(log, this.persisted));
     }
   }
@@ -161,8 +172,8 @@ export class ReplicaBook {
     return lost;
   }
 
-  #promisedWithEnd(end: LogPosition | null): LogTerms {
-    for (const possible of this.possible()) {
+  #promisedWithEnd(end: LogPosition | null, floor: { readonly index: Index }): LogTerms {
+    for (const possible of this.possible(floor)) {
       for (const log of [possible.promised, possible.persisted]) {
         if (log.lastIndex === end?.index && log.lastTerm === end.term) return log;
       }
@@ -190,6 +201,14 @@ interface PossibleLog {
 }
 
 /** Of one that does not, nothing can show in the other any more. */
+function afterFloor({ index, term }: LogPosition, possible: PossibleLog): PossibleLog {
+  const persisted = possible.persisted.copy();
+  const isWhole = possible.promised === possible.persisted;
+  const promised = isWhole ? persisted : possible.promised.copy();
+  for (const log of new Set([persisted, promised])) log.beginAfter(index, term);
+  return { persisted, promised };
+}
+
 function reachesPastFloor({ lastIndex }: LogTerms, { floorIndex }: LogTerms): boolean {
   return lastIndex > floorIndex;
 }

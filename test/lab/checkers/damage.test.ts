@@ -175,6 +175,20 @@ describe('persisted-survives, of a disk that rotted', () => {
       expect(opening({ ...voted, log: [] })).toMatch(/^n2 persisted entry 5 of term 2, never cut it/);
     });
 
+    test('its floor stands again once a newer one is stored, and what is held behind it shows again', () => {
+      const stored = (stream: Stream): Stream =>
+        compacted(stream)
+          .rotted('n2', 'snapshots')
+          .crashed('n2')
+          .opened('n2', lost({ from: 1, to: 4, anchor }))
+          .crashed('n2');
+      const again = { ...voted, floor: floorAt(4, 2) };
+      expect(found((stream) => stored(stream).opened('n2', { ...again, log: [2, 3] }))).toBe(null);
+      expect(found((stream) => stored(stream).opened('n2', { ...again, log: [2] }))).toMatch(
+        /recovered a log|persisted/,
+      );
+    });
+
     test("it may have a leader's log in its place, up to where its floor still tells of more", () => {
       const over = (stream: Stream): Stream =>
         compacted(stream)
