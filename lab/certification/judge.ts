@@ -69,8 +69,10 @@ export function judgeDamage(look: Look, expectation: Expectation): Verdict {
   checkIdentity(expectation, shown.identity);
   let verdict: Verdict = 'clean';
   for (const [group, one] of shown.groups) {
-    if (one.damage === null) checkLog(expectation, group, one);
-    else {
+    if (one.damage === null) {
+      checkLog(expectation, group, one);
+      checkStart(group, one);
+    } else {
       checkDamagedLog(expectation, group, one);
       verdict = one.damage.end === null ? 'lost tail' : 'holes';
     }
@@ -151,13 +153,15 @@ function checkLog(expectation: Expectation, group: GroupId, { log }: ShownGroup)
 /**
  * A log that says what it lacks: term and vote, the rest that it says it holds and the end that it claims are exact.
  * Where it does not know its end it may be what it was before, as it does not know either what replaced that. A floor
- * that is lost makes a hole of what lies below it.
+ * that is lost makes a hole of what lies below it, and so does one whose snapshot is lost, from an older snapshot on.
  */
 function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownGroup): void {
   const { log, damage, beyond } = shown;
   const expected = latestLog(expectation, group);
-  const { past } = groupOf(expectation, group);
+  const { past: logs, snapshots } = groupOf(expectation, group);
+  const past = [...logs, ...snapshots.map(afterSnapshot)];
   const last = lastIndexOf(expected);
+  checkStart(group, shown);
   const isRight = damage?.end === null ? isBeginningOfAny : isPartOf;
   if (!isSameHardState(log, expected) || !isRight({ log, beyond }, expected, past)) {
     throw new Wrong({
@@ -176,6 +180,21 @@ function checkDamagedLog(expectation: Expectation, group: GroupId, shown: ShownG
     if (from > (damage?.holes[place - 1]?.to ?? lastIndexOf(log)) && from <= to && to <= last) continue;
     throw new Wrong({ expected: `holes in order up to entry ${last}`, found: `one from ${from} to ${to}` });
   }
+}
+
+/** What lies before the log is in a snapshot that is there, or is said to be missing. */
+function checkStart(group: GroupId, { log, snapshot }: ShownGroup): void {
+  const covered = snapshot?.meta.index ?? 0;
+  if (log.floor.index <= covered) return;
+  throw new Wrong({
+    expected: `in ${group}: a snapshot of entry ${log.floor.index} or a later one, or a word that it is lost`,
+    found: `in ${group}: ${snapshot === null ? 'none' : `one of entry ${covered}`}, and not a word`,
+  });
+}
+
+/** A log that begins there, and holds nothing. */
+function afterSnapshot({ index, term, configuration }: ExpectedSnapshot): LogState {
+  return { ...emptyLog, floor: { index, term, configuration } };
 }
 
 type Held = Pick<ShownGroup, 'log' | 'beyond'>;

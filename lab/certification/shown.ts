@@ -37,9 +37,11 @@ export async function show(
   const logs = new Map<GroupId, LogStorage>();
   const shown = new Map<GroupId, ShownGroup>();
   for (const group of groups) {
-    const log = await life.driven(instance.openLog(group));
+    // As a node does: a snapshot that is lost is a hole in the log.
+    const snapshot = await showSnapshot(life, instance, group);
+    const log = await life.driven(instance.openLog(group, { snapshot: snapshot?.meta ?? null }));
     logs.set(group, log);
-    shown.set(group, { ...(await showLog(life, log)), snapshot: await showSnapshot(life, instance, group) });
+    shown.set(group, { ...(await showLog(life, log)), snapshot });
   }
   return { shown: { identity: instance.identity, groups: shown }, logs };
 }

@@ -7,16 +7,19 @@ import { LogTerms } from './log-terms.ts';
  * Everything that was there must be held, before the first hole, or lie from there on up to an end that is told
  * rightly, or not known.
  *
+ * A log whose snapshot may be lost begins before its floor, where an older one ends or at nothing.
+ *
  * A lost end may have been the one that cut off what stood there before: then that shows again, as it once was.
  */
 export function falseClaim(
   recovered: RecoveredLog & { readonly damage: LogDamage },
   promised: LogTerms,
-  former: readonly LogTerms[],
+  { former, mayLackSnapshot }: { readonly former: readonly LogTerms[]; readonly mayLackSnapshot: boolean },
 ): string | null {
   const { damage } = recovered;
   const found = new LogTerms(recovered);
-  if (found.floorIndex !== promised.floorIndex || found.floorTerm !== promised.floorTerm) {
+  const isEarlier = mayLackSnapshot && found.floorIndex < promised.floorIndex;
+  if (!isEarlier && (found.floorIndex !== promised.floorIndex || found.floorTerm !== promised.floorTerm)) {
     return `a log that begins after ${found.floorIndex}, and it began after ${promised.floorIndex}`;
   }
   if (damage.end === null) {
@@ -46,7 +49,7 @@ function falseHole({ holes }: LogDamage, heldThrough: Index, promised: LogTerms)
     const anchored = `a hole from ${from} to ${to} with entry ${anchor.index} of term ${anchor.term} for its anchor`;
     if (anchor.index !== to && anchor.index !== to + 1) return anchored;
     const term = promised.termAt(anchor.index);
-    if (term !== anchor.term) {
+    if (anchor.index >= promised.floorIndex && !promised.mayHold(anchor.index, anchor.term)) {
       return `${anchored}, and ${term === null ? 'there was none' : `that was one of term ${term}`}`;
     }
     after = to;

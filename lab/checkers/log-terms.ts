@@ -1,6 +1,9 @@
 import type { Index, Term, TermRun } from '../../src/raft/entry.ts';
 import type { LogPosition, RecoveredLog } from '../../src/storage/contract.ts';
 
+/** Of an entry that a snapshot held, and that shows again because the snapshot is lost: nobody noted it. */
+const UNKNOWN: Term = 0;
+
 /**
  * The terms of one log, as runs: what is enough to compare logs, since (index, term) names an entry
  * (log matching, paper 5.3). Costs grow with the number of terms, not of entries.
@@ -43,6 +46,23 @@ export class LogTerms {
     return this.#runs[this.#runOf(index)]?.term ?? null;
   }
 
+  /** Whether that entry stands there, as far as is known. */
+  mayHold(index: Index, term: Term): boolean {
+    const own = this.termAt(index);
+    return own === term || own === UNKNOWN;
+  }
+
+  /** It begins earlier than it did: what lies between is in it as well. A no-op where it begins there already. */
+  beginEarlier({ index, term }: LogPosition): void {
+    if (index >= this.floorIndex) return;
+    const runs: TermRun[] = [{ term: this.floorTerm, firstIndex: this.floorIndex }];
+    if (this.floorIndex > index + 1) runs.unshift({ term: UNKNOWN, firstIndex: index + 1 });
+    if (this.#runs[0]?.term === this.floorTerm) this.#runs.shift();
+    this.#runs.unshift(...runs);
+    this.floorIndex = index;
+    this.floorTerm = term;
+  }
+
   /** Removes `from` and everything after it. */
   cut(from: Index): void {
     if (from > this.lastIndex) return;
@@ -56,7 +76,7 @@ export class LogTerms {
    */
   beginAfter(index: Index, term: Term): void {
     if (index < this.floorIndex) return;
-    if (this.termAt(index) === term) {
+    if (this.mayHold(index, term)) {
       const at = this.#runOf(index + 1);
       const run = this.#runs[at];
       this.#runs.splice(0, at);
@@ -80,9 +100,9 @@ export class LogTerms {
   firstDifference(other: LogTerms, through: Index): Index | null {
     let index = Math.max(this.floorIndex, other.floorIndex) + 1;
     while (index <= through) {
-      const here = this.termAt(index);
-      if (here !== other.termAt(index)) return index;
-      if (here === null) return null;
+      const [here, there] = [this.termAt(index), other.termAt(index)];
+      if (here !== there && here !== UNKNOWN && there !== UNKNOWN) return index;
+      if (here === null || there === null) return here === there ? null : index;
       index = Math.min(this.#nextChange(index), other.#nextChange(index));
     }
     return null;

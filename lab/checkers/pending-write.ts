@@ -30,7 +30,7 @@ export function replay(write: PendingWrite, log: LogTerms): void {
 export function replayBoth(write: PendingWrite, persisted: LogTerms, promised: LogTerms): LogTerms {
   const { cutFrom, terms, floor } = write;
   const replaces =
-    cutFrom !== null || terms.length > 0 || (floor !== null && persisted.termAt(floor.index) !== floor.term);
+    cutFrom !== null || terms.length > 0 || (floor !== null && !persisted.mayHold(floor.index, floor.term));
   const isWhole = promised === persisted;
   replay(write, persisted);
   if (isWhole || replaces) return persisted;
@@ -41,5 +41,5 @@ export function replayBoth(write: PendingWrite, persisted: LogTerms, promised: L
 /** Whether entries of the log go by a write, from its end on. */
 export function cuts({ cutFrom, floor }: PendingWrite, log: LogTerms): boolean {
   if (cutFrom !== null && cutFrom <= log.lastIndex) return true;
-  return floor !== null && floor.index < log.lastIndex && log.termAt(floor.index) !== floor.term;
+  return floor !== null && floor.index < log.lastIndex && !log.mayHold(floor.index, floor.term);
 }

@@ -45,8 +45,10 @@ export class PersistedSurvives implements Checker {
     if (world.kind === 'rolled-back') this.#setBack.add(replica);
     else if (world.kind === 'wiped') this.#rotten.delete(replica);
     else if (world.kind === 'rotted') {
-      const ofPromises = PROMISES.has(world.what) || this.#rotten.get(replica)?.ofPromises === true;
-      this.#rotten.set(replica, { ofPromises, isOver: false });
+      const before = this.#rotten.get(replica);
+      const ofPromises = PROMISES.has(world.what) || before?.ofPromises === true;
+      const isSnapshot = world.what === 'snapshots' || before?.isSnapshot === true;
+      this.#rotten.set(replica, { ofPromises, isSnapshot, isOver: false });
     } else if (world.kind === 'replica' && world.observation.kind === 'opened') {
       const { identity, recovered } = world.observation;
       sentence = this.#checkOpened(replica, identity, recovered);
@@ -65,12 +67,14 @@ export class PersistedSurvives implements Checker {
     return null;
   }
 
-  /** Twice, since what rots while a storage is being opened shows at the opening after it. */
+  /**
+   * What was promised is read at each opening. Twice, since what rots while a storage is being opened shows at the
+   * opening after it. The log may show what rotted long after, when it is read.
+   */
   #noteWhole(replica: NodeId): void {
     const rotten = this.#rotten.get(replica);
     if (rotten === undefined) return;
-    if (rotten.isOver) this.#rotten.delete(replica);
-    else this.#rotten.set(replica, { ...rotten, isOver: true });
+    this.#rotten.set(replica, { ...rotten, isOver: true, ofPromises: rotten.ofPromises && !rotten.isOver });
   }
 
   #checkOpened(replica: NodeId, identity: StorageIdentity, recovered: RecoveredLog): string | null {
@@ -85,7 +89,12 @@ export class PersistedSurvives implements Checker {
       const log =
         damage === null
           ? checkLog(replica, book, recovered)
-          : checkDamaged(replica, book, { ...recovered, damage });
+          : checkDamaged(
+              replica,
+              book,
+              { ...recovered, damage },
+              this.#rotten.get(replica)?.isSnapshot === true,
+            );
       return (
         checkHardState(replica, book, recovered.hardState) ?? checkRemembered(replica, book, recovered) ?? log
       );
@@ -100,7 +109,8 @@ const PROMISES: ReadonlySet<RottenFiles> = new Set(['hard-state', 'identity', 'f
 
 interface Rotten {
   readonly ofPromises: boolean;
-  /** Found whole since: what rotted is not part of the log, or was while the storage was being opened. */
+  readonly isSnapshot: boolean;
+  /** Opened whole once since. */
   readonly isOver: boolean;
 }
 
@@ -135,7 +145,7 @@ function describeHardState({ term, votedFor, missing }: HardState): string {
 function checkLog(replica: NodeId, book: ReplicaBook, recovered: RecoveredLog): string | null {
   const found = new LogTerms(recovered);
   const saysMissing = recovered.hardState.missing !== undefined;
-  for (const possible of book.possible()) {
+  for (const possible of book.possible(recovered.floor)) {
     if (sameLog(possible.promised, found)) return null;
     if (saysMissing && sameLog(possible.persisted, found)) return null;
   }
@@ -156,14 +166,20 @@ function checkDamaged(
   replica: NodeId,
   book: ReplicaBook,
   recovered: RecoveredLog & { readonly damage: LogDamage },
+  mayLackSnapshot: boolean,
 ): string | null {
+  const past = { former: book.former, mayLackSnapshot };
   let claimed: string | null = null;
   const saysMissing = recovered.hardState.missing !== undefined;
-  for (const { promised, persisted } of book.possible()) {
-    const claim = falseClaim(recovered, promised, book.former);
+  for (const { promised, persisted } of book.possible(recovered.floor)) {
+    const claim = falseClaim(recovered, promised, past);
     if (claim === null) return null;
-    if (saysMissing && falseClaim(recovered, persisted, book.former) === null) return null;
+    if (saysMissing && falseClaim(recovered, persisted, past) === null) return null;
     claimed ??= claim;
+    // A leader's log takes the place of what a lost snapshot held, and does not reach its end yet.
+    const lost = mayLackSnapshot && saysMissing ? book.lostUpTo(recovered.damage.end) : null;
+    const isOfLeader = new LogTerms(recovered).firstDifference(persisted, recovered.lastIndex) === null;
+    if (lost !== null && isOfLeader && falseClaim(recovered, lost, past) === null) return null;
   }
   return `${replica} recovered a damaged log and claims ${claimed}`;
 }

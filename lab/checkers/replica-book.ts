@@ -27,6 +27,11 @@ export class ReplicaBook {
    * is what votes are given by (docs/decisions/0010), so it counts as held.
    */
   lost: LogTerms | null = null;
+  /**
+   * The floor on the disk, while the snapshot that it stood on is lost: the log begins there again as soon as a newer one is
+   * stored, though that one's own floor may not be written yet.
+   */
+  lostFloor: LogPosition | null = null;
   /** What was ever durable here and cut off again, which a disk that loses the cut shows once more. */
   former: LogTerms[] = [];
   persistedHardState: HardState;
@@ -55,7 +60,7 @@ export class ReplicaBook {
     for (const { cutFrom, floor } of this.pending) {
       if (cutFrom !== null && cutFrom <= end) end = cutFrom - 1;
       // A floor that replaces the log takes away what stands above it; what it covers is in a snapshot.
-      if (floor !== null && floor.index < end && this.persisted.termAt(floor.index) !== floor.term) {
+      if (floor !== null && floor.index < end && !this.persisted.mayHold(floor.index, floor.term)) {
         end = floor.index;
       }
     }
@@ -71,12 +76,17 @@ export class ReplicaBook {
   /** Whether a crash at this moment leaves this entry here. A snapshot stands for what it covers. */
   holds(index: Index, term: Term): boolean {
     if (index < Math.max(this.snapshot.index, this.persisted.floorIndex)) return true;
-    return this.durableTermAt(index) === term || this.lost?.termAt(index) === term;
+    if (this.durableTermAt(index) === term || this.lost?.mayHold(index, term) === true) return true;
+    return index <= this.durableEnd && this.persisted.mayHold(index, term);
   }
 
   /** The page after this one, of the same disk. */
-  continueIn(next: ReplicaBook, { damage }: Pick<RecoveredLog, 'damage'>): void {
-    next.snapshot = this.snapshot;
+  continueIn(next: ReplicaBook, { damage, floor }: Pick<RecoveredLog, 'damage' | 'floor'>): void {
+    // A log that begins before its floor lost the snapshot that the floor stood on, and all that came after.
+    const isLost = floor.index < this.promised.floorIndex;
+    next.snapshot = isLost ? { index: floor.index, term: floor.term } : this.snapshot;
+    if (isLost) next.lostFloor = { index: this.promised.floorIndex, term: this.promised.floorTerm };
+    else if (this.lostFloor !== null && floor.index < this.lostFloor.index) next.lostFloor = this.lostFloor;
     for (const [term, vote] of this.persistedVotes) {
       if (!next.persistedVotes.has(term)) next.persistedVotes.set(term, vote);
     }
@@ -85,7 +95,8 @@ export class ReplicaBook {
     );
     next.lost = this.lost;
     if (damage !== null) {
-      next.promised = this.#promisedWithEnd(damage.end).copy();
+      next.promised = this.#promisedWithEnd(damage.end, floor).copy();
+      next.promised.beginEarlier(floor);
       if (next.lost === null || isBefore(next.lost.last, next.promised.last))
         next.lost = next.promised.copy();
     }
@@ -123,14 +134,17 @@ export class ReplicaBook {
     this.#noteHeld();
   }
 
-  /** What a crash may leave: the log as of the last acknowledged write, or with some first few of those under way. */
-  *possible(): Generator<PossibleLog> {
+  /** What a crash may leave: the log as of the last acknowledged write, or with some first few of those under way; as it begins there. */
+  *possible(floor: { readonly index: Index }): Generator<PossibleLog> {
+    const again = this.lostFloor?.index === floor.index ? this.lostFloor : null;
     const persisted = this.persisted.copy();
     let promised = this.promised === this.persisted ? persisted : this.promised.copy();
     yield { persisted, promised };
+    if (again !== null) yield afterFloor(again, { persisted, promised });
     for (const write of this.pending) {
       promised = replayBoth(write, persisted, promised);
       yield { persisted, promised };
+      if (again !== null) yield afterFloor(again, { persisted, promised });
     }
   }
 
@@ -138,6 +152,7 @@ export class ReplicaBook {
     if (cuts(write, this.persisted)) this.former.push(this.persisted.copy());
     this.promised = replayBoth(write, this.persisted, this.promised);
     if (write.floor !== null) {
+      this.lostFloor = null;
       this.former = this.former.filter((log) => reachesPastFloor(log, this.persisted));
     }
   }
@@ -146,13 +161,24 @@ export class ReplicaBook {
     if (this.lost !== null && !isBefore(this.persisted.last, this.lost.last)) this.lost = null;
   }
 
-  #promisedWithEnd(end: LogPosition | null): LogTerms {
-    for (const possible of this.possible()) {
+  /**
+   * What was promised when damage was found, up to this entry of it; null when it was none of that. Where a leader's log
+   * takes the place of what is lost, from the beginning on, the floor on the disk still tells how far it went.
+   */
+  lostUpTo(end: LogPosition | null): LogTerms | null {
+    if (end === null || this.lost === null || this.lost.termAt(end.index) !== end.term) return null;
+    const lost = this.lost.copy();
+    lost.cut(end.index + 1);
+    return lost;
+  }
+
+  #promisedWithEnd(end: LogPosition | null, floor: { readonly index: Index }): LogTerms {
+    for (const possible of this.possible(floor)) {
       for (const log of [possible.promised, possible.persisted]) {
         if (log.lastIndex === end?.index && log.lastTerm === end.term) return log;
       }
     }
-    return this.promised;
+    return this.lostUpTo(end) ?? this.promised;
   }
 
   /** Whatever a write under way cuts off may have been cut off on the disk. */
@@ -175,6 +201,14 @@ interface PossibleLog {
 }
 
 /** Of one that does not, nothing can show in the other any more. */
+function afterFloor({ index, term }: LogPosition, possible: PossibleLog): PossibleLog {
+  const persisted = possible.persisted.copy();
+  const isWhole = possible.promised === possible.persisted;
+  const promised = isWhole ? persisted : possible.promised.copy();
+  for (const log of new Set([persisted, promised])) log.beginAfter(index, term);
+  return { persisted, promised };
+}
+
 function reachesPastFloor({ lastIndex }: LogTerms, { floorIndex }: LogTerms): boolean {
   return lastIndex > floorIndex;
 }

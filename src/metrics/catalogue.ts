@@ -72,7 +72,7 @@ export const metricCatalogue = {
   raft_damage_found_total: {
     kind: 'counter',
     unit: 'count',
-    help: 'Times the storage was opened and its log was damaged.',
+    help: 'Times the storage was opened and its log was damaged, be it where a snapshot makes up for it.',
   },
   raft_repaired_entries_total: {
     kind: 'counter',

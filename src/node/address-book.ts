@@ -17,6 +17,8 @@ export class AddressBook {
   readonly #ownAddress: () => string;
   #configuration: Configuration | null = null;
   #before: Configuration | null = null;
+  /** Of a log that lost its beginning; the core knows nobody then, until it has it back. */
+  #lastKnown: Configuration | null = null;
   #newcomers: readonly Newcomer[] = [];
   #hints: readonly Peer[] = [];
   #told = '[]';
@@ -27,9 +29,14 @@ export class AddressBook {
     this.#ownAddress = ownAddress;
   }
 
-  /** A new session: its configuration is told anew. */
-  begin(): void {
+  /**
+   * A new session: its configuration is told anew.
+   *
+   * @param lastKnown - whom a damaged log may be repaired from, while the core knows of no configuration.
+   */
+  begin(lastKnown: Configuration | null): void {
     this.#configuration = null;
+    this.#lastKnown = lastKnown;
   }
 
   /** @returns the configuration, when it is another than at the last look; else null. */
@@ -45,7 +52,8 @@ export class AddressBook {
     this.#hints = hints;
     // Under its own name there is somebody else only elsewhere: at its own address is this one, or was.
     const own = { id: state.self.id, address: this.#ownAddress() };
-    const listed = [configuration, ...(before === null ? [] : [before])].flatMap(members);
+    const others = [before, configuration.voters.length === 0 ? this.#lastKnown : null];
+    const listed = [configuration, ...others.filter((one) => one !== null)].flatMap(members);
     const peers = peersOf(state, listed, hints).filter(
       ({ id, address }) => id !== own.id || address !== own.address,
     );

@@ -4,7 +4,7 @@ import type { ClockAnomaly, RaftEvent, Role, Stalled } from '../raft/event.ts';
 import type { NodeId } from '../raft/identity.ts';
 import type { JoinOutcome } from '../raft/message.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
-import type { LogDamage, PutAside, StorageSpace } from '../storage/contract.ts';
+import type { CoveredDamage, LogDamage, PutAside, StorageSpace } from '../storage/contract.ts';
 import type { TransportEvent } from '../transport/contract.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import type { LogRepaired } from './log-repair.ts';
@@ -45,6 +45,13 @@ export interface RaftNodeEvents {
   'snapshot-failed': [
     { readonly index: Index; readonly origin: 'taken' | 'received'; readonly error: unknown },
   ];
+  /**
+   * Leader: the disk changed or lost a part of its latest snapshot, which it was about to send. `isReplaced`: another is
+   * taken of the state machine; else it has no `snapshot()`, and a follower that needs one waits for another leader.
+   */
+  'snapshot-damaged': [
+    { readonly index: Index; readonly term: Term; readonly error: unknown; readonly isReplaced: boolean },
+  ];
   /** A leader's snapshot took the place of the log up to `index`. */
   'snapshot-installed': [Told<'snapshot-installed'>];
   /** Leader: how sending a snapshot to a peer goes. */
@@ -80,6 +87,8 @@ export interface RaftNodeEvents {
   'storage-put-aside': [PutAside];
   /** The log lacks entries that may have been acknowledged: the disk lost or changed them. */
   'damage-found': [LogDamage];
+  /** The disk lost entries that a snapshot here holds: nothing is missing. Told at every opening until the log begins behind. */
+  'damage-covered': [CoveredDamage];
   /** It lacks nothing any more. */
   'damage-repaired': [LogRepaired];
   transport: [TransportEvent];

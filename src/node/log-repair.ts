@@ -5,7 +5,7 @@ import { envelopeOf } from '../raft/context.ts';
 import type { MissingEntries } from '../raft/effect.ts';
 import type { GroupId, NodeId } from '../raft/identity.ts';
 import type { Envelope, RepairAnswer, RepairRequest } from '../raft/message.ts';
-import type { LogDamage, LogHole } from '../storage/contract.ts';
+import type { CoveredDamage, LogDamage, LogHole } from '../storage/contract.ts';
 import { RepairSource } from './repair-source.ts';
 import { Repairer, type RepairFailure } from './repairer.ts';
 import type { Session } from './session.ts';
@@ -51,6 +51,7 @@ export interface LogRepairActions {
   /** Whom this replica knows of besides the members of its configuration. */
   others(): readonly { readonly id: NodeId }[];
   found(damage: LogDamage): void;
+  covered(covered: CoveredDamage): void;
   gained(count: number): void;
   repaired(how: LogRepaired): void;
   storageFailed(error: unknown): void;
@@ -119,13 +120,8 @@ export class LogRepair {
 
   /** Called after every drain; the first time the peers' addresses are told. */
   look(): void {
+    if (!this.#begun) this.#begin();
     if (!this.#isDamaged) return;
-    if (!this.#begun) {
-      this.#begun = true;
-      const { damage } = this.#session.log.recovered;
-      if (damage !== null) this.#actions.found(damage);
-      this.#repairer.start();
-    }
     if (this.#isIncomplete()) return;
     this.#isDamaged = false;
     this.#actions.repaired({
@@ -155,6 +151,14 @@ export class LogRepair {
     return false;
   }
 
+  #begin(): void {
+    this.#begun = true;
+    const { damage, covered } = this.#session.log.recovered;
+    if (covered !== undefined) this.#actions.covered(covered);
+    if (damage !== null) this.#actions.found(damage);
+    if (this.#isDamaged) this.#repairer.start();
+  }
+
   /** It need not know which incarnation it speaks to: who has the anchor has the rest, whoever it is. */
   #isForThis({ clusterId, group, from, to }: Envelope): boolean {
     const { self, core } = this.#session;
@@ -173,7 +177,10 @@ export class LogRepair {
     const { leader, configurations } = this.#session.core.state;
     // The one before as well: the latest may be known to this replica alone.
     const listed = configurations.slice(-2).flatMap(({ configuration }) => members(configuration));
-    const known = [...(leader === null ? [] : [leader]), ...listed, ...this.#actions.others()];
+    // The log that is left may name nobody.
+    const { damage } = this.#session.log.recovered;
+    const lastKnown = damage?.configuration === undefined ? [] : members(damage.configuration);
+    const known = [...(leader === null ? [] : [leader]), ...listed, ...lastKnown, ...this.#actions.others()];
     const ids = new Set(known.map(({ id }) => id));
     ids.delete(this.#session.self.id);
     return [...ids];

@@ -37,6 +37,14 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
   node.on('snapshot-failed', ({ error, ...event }) =>
     logger.error({ err: error, ...event }, 'no snapshot came of it; the next is tried when it is due'),
   );
+  node.on('snapshot-damaged', ({ error, ...event }) =>
+    logger.error(
+      { err: error, ...event },
+      event.isReplaced
+        ? 'the latest snapshot is damaged; another is taken'
+        : 'the latest snapshot is damaged, and the state machine cannot give another: followers that need one have to wait',
+    ),
+  );
   node.on('snapshot-installed', (event) => logger.info(event, "a leader's snapshot is installed"));
   node.on('snapshot-transfer', (event) =>
     logger.info(event, `sending a snapshot to ${event.peer}: ${event.phase}`),
@@ -73,6 +81,9 @@ export function logEvents(node: EventEmitter<RaftNodeEvents>, logger: Logger): v
   );
   node.on('damage-found', (event) =>
     logger.error(event, `the log is damaged and is repaired from the other replicas: ${event.report}`),
+  );
+  node.on('damage-covered', (event) =>
+    logger.warn(event, `the log is damaged, and lacks nothing: ${event.report}`),
   );
   node.on('damage-repaired', (event) => {
     const whence = event.by === 'peers' ? `by ${event.peers.join(', ')}` : "with a leader's log";

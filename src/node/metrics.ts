@@ -46,7 +46,7 @@ export function countEvent<Name extends keyof RaftNodeEvents>(
   if (name === 'leader-changed') {
     if ('leader' in event && event.leader !== null) counters.leaderChanges += 1;
   } else if (name === 'storage-failed') counters.storageFailures += 1;
-  else if (name === 'damage-found') counters.damageFound += 1;
+  else if (name === 'damage-found' || name === 'damage-covered') counters.damageFound += 1;
   else if (name === 'clock-anomaly') counters.clockAnomalies += 1;
   else if (name === 'snapshot-taken') counters.snapshotsTaken += 1;
   else if (name === 'snapshot-failed') counters.snapshotsFailed += 1;

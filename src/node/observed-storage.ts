@@ -4,6 +4,7 @@ import { entryBytes } from '../raft/entry.ts';
 import type { ClusterId, GroupId } from '../raft/identity.ts';
 import type {
   LogStorage,
+  OpenLogOptions,
   RecoveredLog,
   SnapshotStorage,
   Storage,
@@ -80,8 +81,8 @@ class ObservedInstance implements StorageInstance {
     return this.#instance.adoptCluster(clusterId);
   }
 
-  async openLog(group: GroupId): Promise<LogStorage> {
-    return new ObservedLog(await this.#instance.openLog(group), this.#instruments);
+  async openLog(group: GroupId, options?: OpenLogOptions): Promise<LogStorage> {
+    return new ObservedLog(await this.#instance.openLog(group, options), this.#instruments);
   }
 
   snapshots(group: GroupId): SnapshotStorage {

@@ -207,7 +207,7 @@ export class Replica {
       recovered: session.log.recovered,
       appliedIndex: this.#parts.applier.appliedIndex,
     });
-    this.#addresses.begin();
+    this.#addresses.begin(session.log.recovered.damage?.configuration ?? null);
     running.work.begin();
     running.entry.start();
     this.#tellSpace();
@@ -394,6 +394,7 @@ export class Replica {
       send: (envelope) => this.#send(envelope),
       others: () => entry.hints,
       found: (damage) => this.#parts.emit('damage-found', damage),
+      covered: (covered) => this.#parts.emit('damage-covered', covered),
       gained: (count) => this.#parts.instruments.entriesRepaired(count),
       repaired: (how) => this.#parts.emit('damage-repaired', how),
       storageFailed: (error) => this.#onStorageFailed(session, error),

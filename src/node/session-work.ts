@@ -2,7 +2,7 @@ import type { ApplyEffect, Effect, LoadEffect, LoadSnapshotEffect, WriteEffect }
 import type { Entry } from '../raft/entry.ts';
 import type { Raft } from '../raft/raft.ts';
 import type { SnapshotMeta } from '../raft/snapshot.ts';
-import { EntriesGone } from '../storage/errors.ts';
+import { EntriesGone, SnapshotDamaged } from '../storage/errors.ts';
 import type { Applier } from './applier.ts';
 import type { RaftNodeEvents } from './events.ts';
 import type { Observation } from './observation.ts';
@@ -129,8 +129,9 @@ export class SessionWork {
   }
 
   /**
-   * A snapshot that cannot be read may have made place for a later one, and then that is sent instead. A
-   * storage that failed as a whole shows it at its next write.
+   * A snapshot that cannot be read may have made place for a later one, and then that is sent instead. One that
+   * rotted is not sent: the state machine, which holds all that it held, makes another. A storage that failed as a
+   * whole shows it at its next write.
    */
   #loadSnapshot({ loadId, snapshot, offset, length }: LoadSnapshotEffect): void {
     const give = (bytes: Uint8Array | null): void =>
@@ -138,8 +139,20 @@ export class SessionWork {
     this.#session.snapshots.read(snapshot, { offset, length }).then(
       // What is shorter than asked is no part of that snapshot.
       (bytes) => give(bytes.length === Math.min(length, snapshot.size - offset) ? bytes : null),
-      () => give(null),
+      (error: unknown) => {
+        if (this.#actions.isOver()) return;
+        if (error instanceof SnapshotDamaged) this.#onDamaged(snapshot, error);
+        give(null);
+      },
     );
+  }
+
+  #onDamaged({ index, term }: SnapshotMeta, error: SnapshotDamaged): void {
+    const { snapshot } = this.#session.core.state;
+    // A newer one is there, and is sent from now on.
+    if (snapshot === null || snapshot.index > index) return;
+    const { isNews, isPossible } = this.#taker.replace();
+    if (isNews) this.#actions.emit('snapshot-damaged', { index, term, error, isReplaced: isPossible });
   }
 
   #apply({ from, to }: ApplyEffect): void {
@@ -200,8 +213,9 @@ export class SessionWork {
     try {
       await this.#applier.restore(snapshot, content);
     } catch (error) {
-      // A disk that does not give it now is opened anew, and the state machine restored from what is there.
-      if (content.failure !== null && !content.isDamaged) this.#actions.storageFailed(error);
+      // A disk that does not give it now is opened anew, and the state machine restored from what is there: a snapshot that
+      // is damaged is passed over then, and what it held is a hole (docs/decisions/0010).
+      if (content.failure !== null) this.#actions.storageFailed(error);
       else this.#actions.stop(error);
       return;
     }

@@ -69,9 +69,9 @@ export async function openSession(
     if (forget !== null && (applier.appliedIndex > 0 || applier.isTorn)) {
       throw Retired.wentBack({ id: settings.id, incarnation: forget });
     }
-    const log = await instance.openLog(settings.group);
     const snapshots = instance.snapshots(settings.group);
     const snapshot = await snapshots.latest();
+    const log = await instance.openLog(settings.group, { snapshot });
     refuseOthersState(instance.identity, log.recovered, snapshot, applier);
     refuseGap(settings, log.recovered.floor.index, snapshot);
     const self = replicaOf(instance.identity);
@@ -115,7 +115,10 @@ function refuseOthersState(
   if (applier.appliedIndex > 0 || applier.isTorn) throw Retired.putAside(id, putAside);
 }
 
-/** A floor becomes durable only after its snapshot, which is dropped only for a later one. */
+/**
+ * A floor becomes durable only after its snapshot, which is dropped only for a later one. A storage that does not make
+ * a hole of what a lost snapshot held (`OpenLogOptions`) has no log to begin with.
+ */
 function refuseGap(
   { id, group }: Pick<SessionSettings, 'id' | 'group'>,
   floorIndex: number,
@@ -140,8 +143,9 @@ function refuseBeyondRepair(
   const { damage } = recovered;
   if (damage === null) return;
   const { configurations, floor } = reconcile(recovered, snapshot);
+  // A log that lost its beginning holds what its storage knows of its end.
   const { voters, outgoing } =
-    configurations.at(-1)?.configuration ?? floor.configuration ?? emptyConfiguration;
+    damage.configuration ?? configurations.at(-1)?.configuration ?? floor.configuration ?? emptyConfiguration;
   const isAlone =
     voters.length > 0
       ? [...voters, ...outgoing].every((member) => sameMember(member, self))

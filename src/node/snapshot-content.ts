@@ -32,11 +32,6 @@ export class SnapshotContent {
     return this.#failure;
   }
 
-  /** It was read, and is not what was stored. */
-  get isDamaged(): boolean {
-    return this.#failure?.error instanceof StorageRefused;
-  }
-
   async *chunks(): AsyncGenerator<Uint8Array> {
     while (this.#offset < this.#meta.size) yield await this.#next();
     this.#check();
@@ -75,7 +70,7 @@ export class SnapshotContent {
     return new StorageRefused(
       'damaged',
       `the snapshot of entry ${index} is damaged: expected ${size} bytes of digest ${digest}, but ${how}. ` +
-        'Keep a copy, then empty the directory: the replica comes back from the others.',
+        'Open it again: what it held then comes back from the other replicas.',
     );
   }
 

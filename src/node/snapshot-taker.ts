@@ -44,6 +44,8 @@ export class SnapshotTaker {
   #writing: Writing | null = null;
   /** The policy asked for the next one. */
   #isDue = false;
+  /** The latest one is damaged: the next takes its place, though it be of the same entry. */
+  #replaces = false;
   /** The applied entry after which a failed one is tried again; null when none failed. */
   #retryAt: Index | null = null;
   #retryAfterEntries = 1;
@@ -75,6 +77,8 @@ export class SnapshotTaker {
 
   begin(session: SnapshotTakerSession): void {
     this.#session = session;
+    // Opening read all of the latest.
+    this.#replaces = false;
     this.#takeIfPossible();
   }
 
@@ -110,6 +114,20 @@ export class SnapshotTaker {
     this.#takeIfPossible();
   }
 
+  /**
+   * The latest one does not read back as it was written: another is taken at once, of an entry as far on or further, as the
+   * state machine holds all that it held.
+   *
+   * @returns whether that is news, and whether there is a way to take one.
+   */
+  replace(): { readonly isNews: boolean; readonly isPossible: boolean } {
+    const isNews = !this.#replaces;
+    this.#replaces = true;
+    if (isNews) this.#isDue = true;
+    this.#takeIfPossible();
+    return { isNews, isPossible: this.#snapshot !== null };
+  }
+
   /** Called after every drain: what kept one from being taken may be over. */
   look(): void {
     this.#takeIfPossible();
@@ -120,6 +138,7 @@ export class SnapshotTaker {
     this.#sinceIndex = meta.index;
     this.#bytesSince = 0;
     this.#isDue = false;
+    this.#replaces = false;
     this.#forgetFailures();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(meta);
   }
@@ -151,8 +170,10 @@ export class SnapshotTaker {
     const { index, midCommand } = this.#applied();
     if (midCommand || index === 0) return;
     const { state } = session.core;
-    if (state.snapshot !== null && index <= state.snapshot.index) {
-      this.onRestored(state.snapshot);
+    const { snapshot } = state;
+    if (snapshot !== null && index <= snapshot.index && !(this.#replaces && index === snapshot.index)) {
+      // One that is damaged serves nobody who waits.
+      if (!this.#replaces) this.onRestored(snapshot);
       return;
     }
     // After a reopened storage the log may not reach up to what is applied yet, or hold other entries there:
@@ -185,6 +206,7 @@ export class SnapshotTaker {
   }
 
   #onTaken(session: SnapshotTakerSession, waiters: readonly SnapshotWaiter[], meta: SnapshotMeta): void {
+    this.#replaces = false;
     this.#forgetFailures();
     session.taken(meta, this.keepFrom(meta.index));
     for (const waiter of waiters) waiter.resolve(meta);

@@ -4,7 +4,7 @@ import { moveFloor } from './floor.ts';
 import { InvariantViolation } from './invariant-violation.ts';
 import { termAt } from './log.ts';
 import { configurationAt } from './membership.ts';
-import type { SnapshotMeta } from './snapshot.ts';
+import { type SnapshotMeta, sameSnapshot } from './snapshot.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -18,7 +18,8 @@ export function snapshotTaken(context: Context, meta: SnapshotMeta, keepFrom: In
   const known = state.snapshot?.index ?? 0;
   // A leader's snapshot came meanwhile: this one is no news.
   if (meta.index < known) return;
-  if (meta.index > known) {
+  // One of the same entry takes the place of one that the disk damaged: the same state, if perhaps in other bytes.
+  if (state.snapshot === null || !sameSnapshot(meta, state.snapshot)) {
     checkTaken(state, meta);
     state.snapshot = meta;
   }

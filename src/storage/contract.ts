@@ -1,4 +1,5 @@
 import type { HistogramValue } from '../metrics/histogram.ts';
+import type { Configuration } from '../raft/configuration.ts';
 import type { HardState, LogFloor } from '../raft/effect.ts';
 import type { ConfigurationEntry, Entry, Index, Term, TermRun } from '../raft/entry.ts';
 import type { ClusterId, GroupId, Incarnation, NodeId, RequestId } from '../raft/identity.ts';
@@ -58,7 +59,7 @@ export interface StorageInstance {
   /** Makes the cluster id durable. Only once in a storage's life, and only while it is empty. */
   adoptCluster(clusterId: ClusterId): Promise<void>;
   /** Opens the log of one group, which starts empty. At most once per group and instance. */
-  openLog(group: GroupId): Promise<LogStorage>;
+  openLog(group: GroupId, options?: OpenLogOptions): Promise<LogStorage>;
   snapshots(group: GroupId): SnapshotStorage;
   stats(): StorageStats;
   /**
@@ -68,6 +69,14 @@ export interface StorageInstance {
   readonly failed: Promise<StorageFailed>;
   /** Finishes what is under way, syncs the mark, releases the directory. Idempotent. */
   close(): Promise<void>;
+}
+
+export interface OpenLogOptions {
+  /**
+   * The group's latest snapshot, null when there is none. A log whose floor lies beyond it lacks what lies between the two
+   * (docs/decisions/0010): it begins after this one, and says that it is damaged. Not given: the floor is taken at its word.
+   */
+  readonly snapshot?: SnapshotMeta | null;
 }
 
 export interface StorageIdentity {
@@ -100,6 +109,16 @@ export interface RecoveredLog {
   readonly configurations: readonly ConfigurationEntry[];
   /** null for a log that is whole, as far as can be known. */
   readonly damage: LogDamage | null;
+  /** Missing, and of no consequence: a snapshot holds it, and the log begins after that. Absent when nothing is so. */
+  readonly covered?: CoveredDamage;
+}
+
+/** What a disk lost of a log, and a snapshot makes up for. */
+export interface CoveredDamage {
+  /** Entries `from` .. `to`, both inclusive; in order. */
+  readonly holes: readonly { readonly from: Index; readonly to: Index }[];
+  /** For an operator: shard and indexes. */
+  readonly report: string;
 }
 
 /** What is missing of a log, and may have been acknowledged (docs/decisions/0010). */
@@ -113,6 +132,11 @@ export interface LogDamage {
   readonly end: LogPosition | null;
   /** What is wrong, for an operator: shard, blocks and indexes. */
   readonly report: string;
+  /**
+   * Of a log that lost the snapshot it begins after: the configuration in force where that ended. The members are whom to
+   * ask for what is missing, as the log itself may not name anybody any more. Absent where the snapshot is there.
+   */
+  readonly configuration?: Configuration;
 }
 
 export interface LogPosition {
@@ -179,7 +203,8 @@ export interface SnapshotStorage {
   /**
    * What of the range lies within the content. Rejects with SnapshotMismatch when that very snapshot is not
    * kept any more, which is no failure (a durable floor above it or a newer one lets it go, and one of the same
-   * index and term takes its place); with StorageFailed when it cannot be read. Several may be read at once.
+   * index and term takes its place); with StorageFailed when it cannot be read, and SnapshotDamaged when the disk changed
+   * it, as far as the storage can tell from the range alone. Several may be read at once.
    */
   read(meta: SnapshotMeta, range: { offset: number; length: number }): Promise<Uint8Array>;
   /**

@@ -90,6 +90,14 @@ export class EntriesGone extends Error {
   }
 }
 
+/** Bytes of a kept snapshot are not what was written: its disk changed or lost them. The rest of the storage is well. */
+export class SnapshotDamaged extends StorageFailed {
+  constructor(message: string) {
+    super(message);
+    this.name = 'SnapshotDamaged';
+  }
+}
+
 /** A snapshot's content is not what it was said to be. Nothing of it is kept; the storage is well. */
 export class SnapshotMismatch extends Error {
   readonly code = 'KONTIKI_SNAPSHOT_MISMATCH';

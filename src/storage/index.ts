@@ -5,11 +5,13 @@ export { entryBytes } from '../raft/entry.ts';
 export type { BackupHeader } from './backup-format.ts';
 export { type StorageConformanceHooks, type StorageFixture, storageConformance } from './conformance.ts';
 export type {
+  CoveredDamage,
   LogDamage,
   LogFloor,
   LogHole,
   LogPosition,
   LogStorage,
+  OpenLogOptions,
   PutAside,
   RecoveredLog,
   SnapshotMeta,
@@ -30,6 +32,7 @@ export {
   type LostPromises,
   type RecoveryRefusal,
   RecoveryRefused,
+  SnapshotDamaged,
   SnapshotMismatch,
   StorageFailed,
   type StorageRefusal,

@@ -21,8 +21,8 @@ export function changedInstance(
       change.closes?.();
       return instance.close();
     },
-    openLog: async (group) => {
-      const log = await instance.openLog(group);
+    openLog: async (group, options) => {
+      const log = await instance.openLog(group, options);
       return {
         recovered: log.recovered,
         read: (range) => log.read(range),

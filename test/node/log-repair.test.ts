@@ -66,6 +66,7 @@ async function damaged() {
       send: (envelope) => sent.push(envelope),
       others: () => [{ id: 'n1' }, { id: 'n7' }],
       found: ({ report }) => told.push(`found: ${report}`),
+      covered: ({ report }) => told.push(`covered: ${report}`),
       gained: (count) => told.push(`gained ${count}`),
       repaired: (how) => told.push(how),
       storageFailed: (error) => told.push(error),

@@ -337,6 +337,36 @@ describe('taking snapshots', () => {
   });
 });
 
+describe('a snapshot that is damaged', () => {
+  it('is replaced by one of the same entry, once, and then by none before it is due', async () => {
+    const { taker, told, apply, state, session, snapshots } = await takerOf({ entries: 10, keepEntries: 3 });
+    taker.begin(session);
+    apply(1, 10);
+    await turn();
+    state.snapshot = await snapshots.latest();
+    taker.look();
+    await turn();
+    expect(taker.replace()).toEqual({ isNews: true, isPossible: true });
+    expect(taker.replace()).toEqual({ isNews: false, isPossible: true });
+    await turn();
+    taker.look();
+    apply(11, 12);
+    await turn();
+    expect(told).toEqual(['taken 10, keep from 8', 'taken 10, keep from 8']);
+  });
+
+  it('serves nobody who waits for one', async () => {
+    const { taker, told, apply, state, session, snapshots } = await takerOf({ entries: 10, keepEntries: 3 });
+    taker.begin(session);
+    apply(1, 10);
+    await turn();
+    state.snapshot = await snapshots.latest();
+    taker.replace();
+    expect((await taker.take())?.index).toBe(10);
+    expect(told.filter((what) => what === 'taken 10, keep from 8').length).toBeGreaterThan(1);
+  });
+});
+
 describe('the default policy', () => {
   it('is due at multiples of its entries, and at its bytes, and keeps some', () => {
     const policy = snapshotPolicy();

@@ -59,6 +59,19 @@ describe('the floor', () => {
     expect(n1.state.log.floorIndex).toBe(7);
   });
 
+  test('stays where another snapshot of the same entry takes the place of a damaged one, which is sent no more', () => {
+    const n1 = follower(9);
+    n1.core.snapshotTaken(0, snapshot(8), 9);
+    n1.drain();
+    const other = { ...snapshot(8), digest: 'of the same state in other bytes' };
+    n1.core.snapshotTaken(0, other, 9);
+    n1.drain();
+    expect(n1.state).toMatchObject({ snapshot: other, log: { floorIndex: 8 } });
+    expect(() => n1.core.snapshotTaken(0, { ...other, term: 2, digest: 'd' }, 9)).toThrow(
+      'the log holds 8/1',
+    );
+  });
+
   test('never goes back: a snapshot told late or twice is no news', () => {
     const n1 = follower(9);
     n1.core.snapshotTaken(0, snapshot(8), 9);

@@ -1,4 +1,5 @@
-import type { LogHole, SnapshotMeta } from '../contract.ts';
+import type { LogHole, LogPosition, SnapshotMeta } from '../contract.ts';
+import { describeHoles } from './describe-verdict.ts';
 import type { FloorRecord } from './floor-file.ts';
 import { type Records, recover, type Verdict } from './recover.ts';
 import { replay } from './replay.ts';
@@ -9,8 +10,16 @@ export interface HoledLog {
   readonly records: Records;
   readonly floor: FloorRecord | null;
   readonly holes: readonly LogHole[];
+  readonly end: LogPosition;
   /** The blocks that make it up, in order. */
   readonly live: readonly StoredBlock[];
+}
+
+/** What is missing of a log, and is in a snapshot. */
+export interface Covered {
+  readonly holes: readonly Pick<LogHole, 'from' | 'to'>[];
+  /** For an operator. */
+  readonly report: string;
 }
 
 /**
@@ -21,9 +30,9 @@ export interface HoledLog {
  * @returns null where the snapshot covers no hole.
  */
 export function judgeAfterSnapshot(
-  { records, floor, holes, live }: HoledLog,
+  { records, floor, holes, end, live }: HoledLog,
   snapshot: SnapshotMeta | null,
-): { readonly verdict: Verdict; readonly floor: FloorRecord } | null {
+): { readonly verdict: Verdict; readonly floor: FloorRecord; readonly covered: Covered } | null {
   const first = holes[0]?.from ?? 0;
   if (snapshot === null || first > snapshot.index) return null;
   if (replay(live, floor).blocks.termAt(snapshot.index) !== snapshot.term) return null;
@@ -35,5 +44,9 @@ export function judgeAfterSnapshot(
     lowestNumber: floor?.lowestNumber ?? 1,
     durableNumber: floor?.durableNumber ?? 0,
   };
-  return { verdict: recover({ ...records, floor: raised }), floor: raised };
+  // The snapshot's last entry is held, so a hole that begins before it ends before it.
+  const within = holes.filter(({ from }) => from <= index);
+  const report = `${describeHoles(within, { end, missing: [] })}. The snapshot of entry ${index} makes up for it`;
+  const covered = { holes: within.map(({ from, to }) => ({ from, to })), report };
+  return { verdict: recover({ ...records, floor: raised }), floor: raised, covered };
 }

@@ -28,6 +28,11 @@ export function describeHoles(
   return `missing or changed in the middle of the log: ${entries}${blocks}. It goes on to index ${end.index}`;
 }
 
+/** The snapshot that a log begins after is gone. */
+export function describeLostSnapshot({ index }: Pick<LogPosition, 'index'>): string {
+  return `the log begins after entry ${index}, and there is no whole snapshot of that entry or a later one`;
+}
+
 function describeRange({ from, to }: NumberRange): string {
   return from === to ? `block ${from}` : `blocks ${from} to ${to}`;
 }

@@ -7,6 +7,8 @@ import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
   LogDamage,
   LogStorage,
+  OpenLogOptions,
+  SnapshotMeta,
   SnapshotStorage,
   StorageIdentity,
   StorageInstance,
@@ -15,15 +17,15 @@ import type {
 } from '../contract.ts';
 import { type LostPromises, StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
-import { judgeAfterSnapshot } from './covered-holes.ts';
 import { damagedLog } from './damaged-log.ts';
-import { describeVerdict } from './describe-verdict.ts';
+import { describeLostSnapshot, describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, writeFloor } from './floor-file.ts';
 import { GroupLog } from './group-log.ts';
 import { groupsIn, readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
+import { type Judgement, judgeOpening } from './judge-opening.ts';
 import { latestReadable } from './latest-readable.ts';
 import { MarkFile } from './mark-file.ts';
 import { refuseMissingCodec } from './missing-codec.ts';
@@ -36,7 +38,7 @@ import {
   recover,
   type Verdict,
 } from './recover.ts';
-import { recoveredLog } from './recovered-log.ts';
+import { latestKnown, recoveredLog } from './recovered-log.ts';
 import { replay } from './replay.ts';
 import { Scrub } from './scrub.ts';
 import type { Commit, ShardHost } from './shard.ts';
@@ -141,18 +143,19 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#identity = identity;
   }
 
-  async openLog(group: GroupId): Promise<LogStorage> {
+  async openLog(group: GroupId, { snapshot }: OpenLogOptions = {}): Promise<LogStorage> {
     if (this.#failure !== null) throw this.#failure;
     refuseBadName('group', group);
     if (this.#opened.has(group)) throw new Error(`the log of group ${group} is open already`);
     this.#opened.add(group);
     const { shard, found } = this.#shardOf(group);
-    const { verdict, floor, durableFloor } = await this.#judgeToOpen(group);
+    const judgement = await this.#judgeToOpen(group, snapshot);
+    const { verdict, dead } = judgement;
     if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
-    const log = await this.#makeLog(group, verdict, floor);
+    const log = await this.#makeLog(group, verdict, judgement);
     if (verdict.kind === 'clean') {
       await shard.inTurn(() => shard.begin(log));
-      if (durableFloor !== null) shard.compact(group, durableFloor);
+      if (dead !== null) shard.compact(group, dead);
     }
     found.forget(group);
     this.#logs.push(log);
@@ -327,37 +330,58 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     return { verdict: recover(assumed), records: assumed, floor };
   }
 
-  /** With a floor further on than the one on disk where a snapshot makes up for what is missing. */
+  /** @returns also what the durable floor made useless; null without one. */
   async #judgeToOpen(
     group: GroupId,
-  ): Promise<{ verdict: Verdict; floor: FloorRecord | null; durableFloor: FloorRecord | null }> {
-    const { verdict, records, floor } = await this.#judge(group);
-    if (verdict.kind !== 'holes') return { verdict, floor, durableFloor: floor };
-    const live = this.#shardOf(group).found.liveOf(group, verdict.live);
-    const holed = { records, floor, holes: verdict.holes, live };
-    const after = judgeAfterSnapshot(holed, await this.#snapshotsOf(group).latest());
-    return { ...(after ?? { verdict, floor }), durableFloor: floor };
+    snapshot: SnapshotMeta | null | undefined,
+  ): Promise<Judgement & { readonly dead: Pick<FloorRecord, 'index' | 'lowestNumber'> | null }> {
+    const { records, floor } = await this.#judge(group);
+    const { found } = this.#shardOf(group);
+    const judgement = await judgeOpening({
+      records,
+      floor,
+      liveOf: (numbers) => found.liveOf(group, numbers),
+      snapshot,
+      latest: () => this.#snapshotsOf(group).latest(),
+      damagedAhead: () => this.#snapshotsOf(group).damagedAhead,
+    });
+    if (floor === null) return { ...judgement, dead: null };
+    const index = Math.min(floor.index, judgement.floor?.index ?? 0);
+    return { ...judgement, dead: { index, lowestNumber: floor.lowestNumber } };
   }
 
   /** Reads what the log needs; nothing on disk is changed by it. */
-  async #makeLog(group: GroupId, verdict: OpenVerdict, floor: FloorRecord | null): Promise<GroupLog> {
+  async #makeLog(
+    group: GroupId,
+    verdict: OpenVerdict,
+    { floor, lostFloor, covered }: Judgement,
+  ): Promise<GroupLog> {
     const { shard, found } = this.#shardOf(group);
     const { hardState, end, lastIndex, cutFrom, nextNumber, voidFrom } = verdict;
-    const { blocks } = replay(found.liveOf(group, verdict.live), floor);
+    const live = found.liveOf(group, verdict.live);
+    const { blocks } = lostFloor === null ? replay(live, floor) : replay(live, lostFloor, floor);
     blocks.cutFrom(cutFrom);
     const { index, term, configuration } = floor ?? { index: 0, term: 0, configuration: null };
+    const place = this.#placeOf(group);
+    const told = covered === null ? {} : { covered: { ...covered, report: `${place}: ${covered.report}` } };
+    const unreadable = (cause: unknown): never => {
+      throw this.fail(`a configuration of group ${group} cannot be read`, cause);
+    };
+    const lost = lostFloor && {
+      floor: lostFloor,
+      configuration: await latestKnown(shard, blocks, { floor: lostFloor, end }).catch(unreadable),
+    };
     const recovered = await recoveredLog(shard, blocks, {
       hardState,
       floor: { index, term, configuration },
       lastIndex,
-      damage: this.#damageOf(group, verdict),
-    }).catch((cause) => {
-      throw this.fail(`a configuration of group ${group} cannot be read`, cause);
-    });
+      damage: this.#damageOf(group, verdict, lost),
+      ...told,
+    }).catch(unreadable);
     const openRecord = { cutFrom, voidFrom };
     return new GroupLog(shard, group, {
       recovered,
-      place: this.#placeOf(group),
+      place,
       blocks,
       end,
       nextNumber,
@@ -366,15 +390,22 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     });
   }
 
-  #damageOf(group: GroupId, verdict: OpenVerdict): LogDamage | null {
+  #damageOf(
+    group: GroupId,
+    verdict: OpenVerdict,
+    lost: { readonly floor: FloorRecord; readonly configuration: Configuration | null } | null,
+  ): LogDamage | null {
     if (verdict.kind === 'clean') return null;
     const { unreadable } = this.#shardOf(group).found;
     const cause =
       unreadable === null ? '' : `. Why: ${unreadable}. It is put aside in a folder damaged-<number>`;
-    const report = `${this.#placeOf(group)}: ${describeVerdict(verdict)}${cause}`;
-    if (verdict.kind === 'tail-lost') return { holes: [], end: null, report };
+    const why = lost === null ? '' : `${describeLostSnapshot(lost.floor)}; `;
+    const report = `${this.#placeOf(group)}: ${why}${describeVerdict(verdict)}${cause}`;
+    const known = lost?.configuration ?? null;
+    const configuration = known === null ? {} : { configuration: known };
+    if (verdict.kind === 'tail-lost') return { holes: [], end: null, report, ...configuration };
     const { index, term } = verdict.end;
-    return { holes: verdict.holes, end: { index, term }, report };
+    return { holes: verdict.holes, end: { index, term }, report, ...configuration };
   }
 
   #refusal(group: GroupId, verdict: RefusedVerdict, lost: Omit<LostPromises, 'what'>): StorageRefused {

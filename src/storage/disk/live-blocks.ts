@@ -48,9 +48,16 @@ export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
   #age = 0;
   /** Of this age, in order: entries that no block gives, whose terms are known all the same. */
   #named: LogPosition[] = [];
+  /** The log has this entry, whatever becomes of its blocks: it is committed. */
+  #committed: LogPosition | null;
   /** Some piece is in doubt, and nothing above it is known. */
   #isUnanchored = false;
   #hasDoubts = false;
+
+  /** @param committed - an entry that the log has for sure, though blocks may not give it. */
+  constructor(committed: LogPosition | null = null) {
+    this.#committed = committed;
+  }
 
   /** A block cuts at its first index, then brings its entries. */
   add(block: B): void {
@@ -135,7 +142,7 @@ export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
 
   /** Also of an entry that is only named. */
   knownTermAt(index: Index): Term | null {
-    return this.termAt(index) ?? this.#named.find((position) => position.index === index)?.term ?? null;
+    return this.termAt(index) ?? this.#known().find((position) => position.index === index)?.term ?? null;
   }
 
   /** What is held for sure, in the order of indexes. */
@@ -146,7 +153,7 @@ export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
   /** What is missing between the floor and the log's last entry. Only the last of them may be without an anchor. */
   gaps({ floorIndex, lastIndex }: { readonly floorIndex: Index; readonly lastIndex: Index }): Gap[] {
     const gaps: Gap[] = [];
-    const named = new Map(this.#named.map((position) => [position.index, position]));
+    const named = new Map(this.#known().map((position) => [position.index, position]));
     let next = floorIndex + 1;
     for (const piece of this.held()) {
       if (piece.firstIndex > next) {
@@ -189,7 +196,17 @@ export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
   clear(): void {
     this.#pieces = [];
     this.#named = [];
+    this.#committed = null;
     this.#hasDoubts = false;
+  }
+
+  /** Entries whose terms are known without a block, in order. */
+  #known(): LogPosition[] {
+    const committed = this.#committed;
+    if (committed === null) return [...this.#named];
+    const isBefore = ({ index }: LogPosition): boolean => index < committed.index;
+    const isAfter = ({ index }: LogPosition): boolean => index > committed.index;
+    return [...this.#named.filter(isBefore), committed, ...this.#named.filter(isAfter)];
   }
 
   /** Of the first piece that is so; behind the last one when none is. */
@@ -202,7 +219,7 @@ export class LiveBlocks<B extends { readonly header: ReplayedHeader }> {
   #settleDoubts(): void {
     if (this.#age === 0) return;
     const sure = new Set([this.#age]);
-    const named = [...this.#named];
+    const named = this.#known();
     const settled: LiveBlock<B>[] = [];
     let above: Term | null = null;
     this.#hasDoubts = false;

@@ -3,7 +3,7 @@ import type { Index, Term, TermRun } from '../../raft/entry.ts';
 import type { LogHole, LogPosition } from '../contract.ts';
 import type { BlockHeader, LogEnd } from './block-header.ts';
 import { isHole, lastBefore } from './live-blocks.ts';
-import { replay } from './replay.ts';
+import { type LogStart, replay } from './replay.ts';
 
 /** What the disk shows of one group. Facts only; `recover` says what they mean. */
 export interface Records {
@@ -15,6 +15,11 @@ export interface Records {
   /** The highest block that the mark says was durable; 0 without a mark. */
   readonly markedNumber: number;
   readonly floor: FoundFloor | 'damaged' | null;
+  /**
+   * The snapshot that the floor stands on is lost: the newest whole one before it, all zero when there is none. Absent or
+   * null when nothing is lost. See lost-snapshot.ts.
+   */
+  readonly below?: LogStart | null;
 }
 
 /** `torn`: the rest of an interrupted write. `damaged`: no interrupted write looks like this. */
@@ -135,7 +140,8 @@ export function recover(records: Records): Verdict {
     const block = intact.get(number);
     if (block !== undefined && !voided(number)) live.push(block);
   }
-  const replayed = replay(live.map(asBlock), floor === 'damaged' ? null : floor);
+  const below = records.below ?? null;
+  const replayed = replay(live.map(asBlock), floor === 'damaged' ? null : floor, below);
 
   const hardState = recoverHardState(records.hardState, live, replayed.end);
   if ('why' in hardState) return { kind: 'hard-state-lost', ...hardState };
@@ -145,7 +151,7 @@ export function recover(records: Records): Verdict {
   }
 
   const seen = blocks.reduce((highest, { number }) => Math.max(highest, number), kept);
-  const found = { live, floor, hardState, nextNumber: seen + 1 };
+  const found = { live, floor, below, hardState, nextNumber: seen + 1 };
   const missing = missingRanges(first, durable, isThere);
   const highest = live.at(-1)?.number ?? first - 1;
   const lastMissing = missing.at(-1);
@@ -175,7 +181,7 @@ export function recover(records: Records): Verdict {
     live: live.map(({ number }) => number),
     end,
     lastIndex,
-    runs: replayed.blocks.runs({ floorIndex: floor?.index ?? 0, lastIndex }),
+    runs: replayed.blocks.runs({ floorIndex: (below ?? floor)?.index ?? 0, lastIndex }),
     cutFrom: end.index + 1,
     nextNumber: seen + 1,
     voidFrom: kept + 1,
@@ -190,20 +196,21 @@ function openingWithoutTail(
   found: {
     readonly live: readonly IntactBlock[];
     readonly floor: FoundFloor | null;
+    readonly below: LogStart | null;
     readonly hardState: HardState;
     readonly nextNumber: number;
   },
 ): Opening {
-  const { floor, hardState, nextNumber } = found;
+  const { floor, below, hardState, nextNumber } = found;
   const live = found.live.filter(({ number }) => number < lost);
-  const { blocks, end, gaps } = replay(live.map(asBlock), floor);
+  const { blocks, end, gaps } = replay(live.map(asBlock), floor, below);
   const lastIndex = lastBefore(gaps, end);
   return {
     hardState,
     live: live.map(({ number }) => number),
     end,
     lastIndex,
-    runs: blocks.runs({ floorIndex: floor?.index ?? 0, lastIndex }),
+    runs: blocks.runs({ floorIndex: (below ?? floor)?.index ?? 0, lastIndex }),
     cutFrom: lastIndex + 1,
     nextNumber,
     voidFrom: lost,

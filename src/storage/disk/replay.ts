@@ -1,4 +1,4 @@
-import type { Index } from '../../raft/entry.ts';
+import type { Index, Term } from '../../raft/entry.ts';
 import type { LogEnd } from './block-header.ts';
 import { type Gap, LiveBlocks, type ReplayedHeader } from './live-blocks.ts';
 
@@ -7,21 +7,32 @@ export interface Replay<B extends { readonly header: ReplayedHeader }> {
   readonly blocks: LiveBlocks<B>;
   /** The log's last entry, whether a block gives it or not. Its term is 0 when nothing tells it. */
   readonly end: LogEnd;
-  /** Entries after the floor that no block gives for sure. */
+  /** Entries after the floor, or after what is left below it, that no block gives for sure. */
   readonly gaps: readonly Gap[];
+}
+
+/** Where a log begins: what stands there, and before it, is not in its blocks. */
+export interface LogStart {
+  readonly index: Index;
+  readonly term: Term;
 }
 
 /**
  * Each block, in the order of numbers, cuts the log at its first index and appends its entries; a repair only puts
  * entries where some are missing. A block that does not continue what stands before it was written upon
  * others, which are lost.
+ *
+ * @param below - the snapshot of the floor is lost, and this is the newest one before it: the log has to begin there. What
+ *   the floor says stays true, that its entry is in the log and committed, and which blocks count; so blocks are judged by
+ *   it as before, and what no block gives from `below` on up to it is missing like anything else.
  */
 export function replay<B extends { readonly header: ReplayedHeader }>(
   live: readonly B[],
-  floor: { readonly index: Index; readonly term: number } | null,
+  floor: LogStart | null,
+  below: LogStart | null = null,
 ): Replay<B> {
   const { index: floorIndex, term: floorTerm } = floor ?? { index: 0, term: 0 };
-  const blocks = new LiveBlocks<B>();
+  const blocks = new LiveBlocks<B>(below === null ? null : { index: floorIndex, term: floorTerm });
   const atFloor = (number: number): LogEnd => ({ number, index: floorIndex, term: floorTerm });
   let end = atFloor(0);
   for (const [position, block] of live.entries()) {
@@ -44,7 +55,7 @@ export function replay<B extends { readonly header: ReplayedHeader }>(
     if (index <= floorIndex) end = atFloor(number);
     else end = { number, index, term: isSame ? end.term : (blocks.knownTermAt(index) ?? 0) };
   }
-  return { blocks, end, gaps: blocks.gaps({ floorIndex, lastIndex: end.index }) };
+  return { blocks, end, gaps: blocks.gaps({ floorIndex: below?.index ?? floorIndex, lastIndex: end.index }) };
 }
 
 /** A block that cut into what is missing left an end of which nothing tells the term. */

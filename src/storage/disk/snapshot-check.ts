@@ -1,11 +1,12 @@
 import { sha256 } from '../../doors/digest.ts';
 import type { SnapshotMeta } from '../contract.ts';
+import { ContentSums } from './content-sums.ts';
 import { contentOffset, readSnapshotRecord, snapshotName } from './snapshot-record.ts';
 
 const READ_BYTES = 1024 * 1024;
 
 export type CheckedSnapshot =
-  | { readonly isWhole: true; readonly meta: SnapshotMeta }
+  | { readonly isWhole: true; readonly meta: SnapshotMeta; readonly sums: ContentSums }
   /** `meta` is what its record says, if that can be read. */
   | { readonly isWhole: false; readonly meta: SnapshotMeta | null; readonly why: string };
 
@@ -25,12 +26,16 @@ export async function checkSnapshot(
   if (snapshotName(meta) !== name) return changed(meta, `its record is that of ${snapshotName(meta)}`);
   const contentAt = contentOffset(meta);
   const digest = sha256();
+  const sums = new ContentSums();
   for (let offset = 0; offset < meta.size; offset += READ_BYTES) {
     const length = Math.min(READ_BYTES, meta.size - offset);
     const bytes = await read(contentAt + offset, length);
     if (bytes.length < length)
       return changed(meta, `it ends at byte ${offset + bytes.length} of ${meta.size}`);
     digest.update(bytes);
+    sums.add(bytes);
   }
-  return digest.finish() === meta.digest ? { isWhole: true, meta } : changed(meta, 'its digest is wrong');
+  return digest.finish() === meta.digest
+    ? { isWhole: true, meta, sums }
+    : changed(meta, 'its digest is wrong');
 }

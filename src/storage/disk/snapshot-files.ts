@@ -2,15 +2,17 @@ import { sha256 } from '../../doors/digest.ts';
 import type { Disk, DiskFile } from '../../doors/disk.ts';
 import type { Index } from '../../raft/entry.ts';
 import { type SnapshotMeta, sameSnapshot } from '../../raft/snapshot.ts';
-import type { SnapshotStorage } from '../contract.ts';
-import { SnapshotMismatch, StorageFailed } from '../errors.ts';
+import type { LogPosition, SnapshotStorage } from '../contract.ts';
+import { SnapshotDamaged, SnapshotMismatch, StorageFailed } from '../errors.ts';
 import { type ExpectedContent, refuseLongerContent, refuseOtherContent } from '../expected-content.ts';
 import { rangeWithin, type SnapshotRange } from '../snapshot-range.ts';
+import type { ContentSums } from './content-sums.ts';
 import { encodeRecord } from './record.ts';
 import { checkSnapshot } from './snapshot-check.ts';
 import {
   contentOffset,
   isSnapshotName,
+  placeOfName,
   readSnapshotRecord,
   type SnapshotPlace,
   snapshotName,
@@ -27,7 +29,8 @@ const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
  * rename, sync of the folder. A file aside is no snapshot; one that does not match its record and its digest
  * is passed over.
  *
- * A range that is read is not checked by itself: whoever puts a whole together compares its digest.
+ * A range that is read is checked where the whole was found good since the storage was opened, as the latest and those
+ * written since were. Of others it is not: whoever puts a whole together compares its digest.
  */
 export class SnapshotFiles implements SnapshotStorage {
   readonly #disk: Disk;
@@ -36,6 +39,10 @@ export class SnapshotFiles implements SnapshotStorage {
   readonly #failure: () => StorageFailed | null;
   /** The last one found good. */
   #verified: SnapshotMeta | null = null;
+  /** Newer than the latest, and not whole: the last entry of the newest of them, by its name. */
+  #damagedAhead: LogPosition | null = null;
+  /** Of those found good, by name. */
+  readonly #sums = new Map<string, { readonly meta: SnapshotMeta; readonly sums: ContentSums }>();
   /** The highest durable floor that was told. */
   #floor: Index = 0;
   /** The name of the one read last. */
@@ -69,15 +76,22 @@ export class SnapshotFiles implements SnapshotStorage {
   }
 
   async latest(): Promise<SnapshotMeta | null> {
+    this.#damagedAhead = null;
     if (!(await this.#prepare())) return null;
     for (const name of (await this.#names()).reverse()) {
       if (this.#verified !== null && snapshotName(this.#verified) === name) return this.#verified;
       const meta = await this.#verify(name);
+      if (meta === 'changed') this.#damagedAhead ??= placeOfName(name);
       if (meta === 'missing' || meta === 'changed') continue;
       this.#verified = meta;
       return meta;
     }
     return null;
+  }
+
+  /** As `latest` found it the last time: a damaged snapshot that is newer than that one; null when there is none. */
+  get damagedAhead(): LogPosition | null {
+    return this.#damagedAhead;
   }
 
   async read(meta: SnapshotMeta, range: SnapshotRange): Promise<Uint8Array> {
@@ -91,12 +105,30 @@ export class SnapshotFiles implements SnapshotStorage {
       if (!(await this.#holds(file, meta))) {
         throw new SnapshotMismatch(`${this.#path(name)} is another snapshot than that of ${meta.digest}`);
       }
-      const bytes = await this.#step(`reading ${name}`, () =>
-        file.read(contentOffset(meta) + offset, length),
-      );
-      if (bytes.length === length) return bytes;
-      throw new StorageFailed(`${this.#path(name)} ends before byte ${offset + length} of its content`);
+      return this.#readContent(file, meta, { offset, length });
     });
+  }
+
+  async #readContent(file: DiskFile, meta: SnapshotMeta, range: SnapshotRange): Promise<Uint8Array> {
+    const { offset, length } = range;
+    const name = snapshotName(meta);
+    const known = this.#sums.get(name);
+    const sums = known !== undefined && sameSnapshot(known.meta, meta) ? known.sums : null;
+    const wider = length === 0 || sums === null ? range : sums.around(range);
+    const bytes = await this.#step(`reading ${name}`, () =>
+      file.read(contentOffset(meta) + wider.offset, wider.length),
+    );
+    const first = offset - wider.offset;
+    const isThere = bytes.length >= first + length;
+    const isRight = sums === null || (bytes.length === wider.length && sums.match(wider.offset, bytes));
+    if (isThere && isRight) return bytes.subarray(first, first + length);
+    // It is not the latest any more: the next that asks for that has every byte of it read again.
+    if (this.#verified !== null && sameSnapshot(this.#verified, meta)) this.#verified = null;
+    throw new SnapshotDamaged(
+      isThere
+        ? `${this.#path(name)} was changed after it was written: bytes ${offset} to ${offset + length} of its content, or some beside them`
+        : `${this.#path(name)} ends before byte ${offset + length} of its content`,
+    );
   }
 
   async hold(meta: SnapshotMeta): Promise<() => void> {
@@ -283,7 +315,9 @@ export class SnapshotFiles implements SnapshotStorage {
         this.#step(`reading ${name}`, () => file.read(offset, length)),
       ),
     );
-    return checked.isWhole ? checked.meta : 'changed';
+    if (!checked.isWhole) return 'changed';
+    this.#sums.set(name, checked);
+    return checked.meta;
   }
 
   /** Whether an open file is of that very snapshot: one of the same index and term may take its place. */
@@ -306,6 +340,7 @@ export class SnapshotFiles implements SnapshotStorage {
   }
 
   #remove(name: string): Promise<void> {
+    this.#sums.delete(name);
     return this.#step(`removing ${name}`, () => this.#disk.remove(this.#path(name)));
   }
 

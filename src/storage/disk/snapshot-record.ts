@@ -17,6 +17,12 @@ export function snapshotName({ index, term }: { readonly index: number; readonly
   return `${padded(index)}-${padded(term)}.snapshot`;
 }
 
+/** What a file is of, by its name alone. */
+export function placeOfName(name: string): { readonly index: number; readonly term: number } {
+  const [index = 0, term = 0] = name.split('-').map((part) => Number.parseInt(part, 10));
+  return { index, term };
+}
+
 export function isSnapshotName(name: string): boolean {
   return NAME.test(name);
 }

@@ -1,9 +1,11 @@
 import type { HardState } from '../../raft/effect.ts';
 import type { Index, TermRun } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
-import { describeVerdict } from '../disk/describe-verdict.ts';
+import type { LogPosition, SnapshotMeta } from '../contract.ts';
+import { describeLostSnapshot, describeVerdict } from '../disk/describe-verdict.ts';
 import type { FloorRecord } from '../disk/floor-file.ts';
 import type { IdentityRecord } from '../disk/identity-file.ts';
+import { type Judgement, judgeOpening } from '../disk/judge-opening.ts';
 import type { Verdict } from '../disk/recover.ts';
 import { accountOfBlocks, type BlockAccount, brokenBlocks, undecodableBlocks } from './block-account.ts';
 import type { Finding } from './finding.ts';
@@ -28,7 +30,7 @@ export interface Inspection {
 export interface GroupInspection {
   readonly group: GroupId;
   readonly shard: number;
-  /** What opening it would find, but for a hole that a snapshot makes up for. */
+  /** What opening it would find. */
   readonly verdict: Verdict['kind'];
   /** null when it is lost. */
   readonly hardState: HardState | null;
@@ -68,18 +70,36 @@ export function inspectDirectory(
     const groups: GroupInspection[] = [];
     for (const group of found.groups) {
       const judged = await found.judge(group);
-      const { snapshots, findings: inSnapshots } = await accountOfSnapshots(found, group);
-      groups.push(inspectGroup(judged, snapshots));
-      findings.push(...findingsInVerdict(judged), ...brokenBlocks(judged), ...inSnapshots);
-      findings.push(...findingsInFloor(judged, snapshots));
+      const { snapshots, latest, findings: inSnapshots } = await accountOfSnapshots(found, group);
+      const opening = await judgeOpening({
+        ...judged,
+        liveOf: (numbers) => judged.shard.found.liveOf(group, numbers),
+        snapshot: latest,
+        latest: async () => latest,
+        damagedAhead: () => damagedAhead(snapshots, latest),
+      });
+      groups.push(inspectGroup(judged, opening, snapshots));
+      findings.push(...findingsInOpening(judged, opening), ...brokenBlocks(judged), ...inSnapshots);
       if (decode) findings.push(...(await undecodableBlocks(found, judged)));
     }
     return { directory, identity: found.identity, groups, findings };
   });
 }
 
-function inspectGroup(judged: JudgedGroup, snapshots: readonly SnapshotAccount[]): GroupInspection {
-  const { group, shard, verdict, hardState, floor } = judged;
+function damagedAhead(
+  snapshots: readonly SnapshotAccount[],
+  latest: SnapshotMeta | null,
+): LogPosition | null {
+  const ahead = snapshots.filter(({ damage, index }) => damage !== null && index > (latest?.index ?? 0));
+  return ahead.at(-1) ?? null;
+}
+
+function inspectGroup(
+  judged: JudgedGroup,
+  { verdict, floor: start }: Judgement,
+  snapshots: readonly SnapshotAccount[],
+): GroupInspection {
+  const { group, shard, hardState, floor } = judged;
   return {
     group,
     shard: shard.number,
@@ -88,7 +108,7 @@ function inspectGroup(judged: JudgedGroup, snapshots: readonly SnapshotAccount[]
     floor,
     log:
       verdict.kind === 'clean'
-        ? { from: (floor?.index ?? 0) + 1, to: verdict.end.index, runs: verdict.runs }
+        ? { from: (start?.index ?? 0) + 1, to: verdict.end.index, runs: verdict.runs }
         : null,
     blocks: accountOfBlocks(judged),
     snapshots,
@@ -107,28 +127,30 @@ function findingsInShards({ shards }: StoppedDirectory): Finding[] {
   });
 }
 
-/** The verdict's account, with where it is. */
-function findingsInVerdict({ group, shard, verdict }: JudgedGroup): Finding[] {
-  if (verdict.kind === 'clean') return [];
-  const at = { kind: 'damage', shard: shard.number, group, what: describeVerdict(verdict) } as const;
-  if (verdict.kind === 'tail-lost') return [{ ...at, blocks: verdict.lost }];
-  if (verdict.kind !== 'holes') return [at];
-  const [from, to] = [verdict.holes[0]?.from, verdict.holes.at(-1)?.to];
-  const [first, last] = [verdict.missing[0], verdict.missing.at(-1)];
-  return [
-    {
-      ...at,
-      ...(first === undefined || last === undefined ? {} : { blocks: { from: first.from, to: last.to } }),
-      ...(from === undefined || to === undefined ? {} : { entries: { from, to } }),
-    },
-  ];
+/** What opening would tell, with where it is. */
+function findingsInOpening({ group, shard }: JudgedGroup, opening: Judgement): Finding[] {
+  const { verdict, covered, lostFloor } = opening;
+  const at = { kind: 'damage', shard: shard.number, group } as const;
+  const findings: Finding[] = [];
+  if (covered !== null) findings.push({ ...at, ...rangeOf(covered.holes), what: covered.report });
+  if (verdict.kind === 'clean') return findings;
+  if (lostFloor !== null) {
+    const entries = { from: (opening.floor?.index ?? 0) + 1, to: lostFloor.index };
+    findings.push({ kind: 'damage', group, entries, what: describeLostSnapshot(lostFloor) });
+  }
+  const what = describeVerdict(verdict);
+  if (verdict.kind === 'tail-lost') findings.push({ ...at, what, blocks: verdict.lost });
+  else if (verdict.kind !== 'holes') findings.push({ ...at, what });
+  else {
+    const [first, last] = [verdict.missing[0], verdict.missing.at(-1)];
+    const isKnown = first !== undefined && last !== undefined;
+    const blocks = isKnown ? { blocks: { from: first.from, to: last.to } } : {};
+    findings.push({ ...at, what, ...blocks, ...rangeOf(verdict.holes) });
+  }
+  return findings;
 }
 
-/** What lies before the floor is in a snapshot, or nowhere. */
-function findingsInFloor({ group, floor }: JudgedGroup, snapshots: readonly SnapshotAccount[]): Finding[] {
-  if (floor === null || floor.index === 0) return [];
-  const latest = Math.max(0, ...snapshots.filter(({ damage }) => damage === null).map(({ index }) => index));
-  if (latest >= floor.index) return [];
-  const what = `the log begins after entry ${floor.index}, and there is no whole snapshot of that entry or a later one`;
-  return [{ kind: 'damage', group, entries: { from: latest + 1, to: floor.index }, what }];
+function rangeOf(holes: readonly { readonly from: Index; readonly to: Index }[]): Pick<Finding, 'entries'> {
+  const [from, to] = [holes[0]?.from, holes.at(-1)?.to];
+  return from === undefined || to === undefined ? {} : { entries: { from, to } };
 }

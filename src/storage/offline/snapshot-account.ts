@@ -1,7 +1,8 @@
 import type { Index, Term } from '../../raft/entry.ts';
 import type { GroupId } from '../../raft/identity.ts';
+import type { SnapshotMeta } from '../contract.ts';
 import { checkSnapshot } from '../disk/snapshot-check.ts';
-import { isSnapshotName } from '../disk/snapshot-record.ts';
+import { isSnapshotName, placeOfName } from '../disk/snapshot-record.ts';
 import type { Finding } from './finding.ts';
 import { namesIn } from './folder-tree.ts';
 import type { StoppedDirectory } from './stopped-directory.ts';
@@ -22,10 +23,16 @@ export interface SnapshotAccount {
 export async function accountOfSnapshots(
   stopped: StoppedDirectory,
   group: GroupId,
-): Promise<{ readonly snapshots: SnapshotAccount[]; readonly findings: Finding[] }> {
+): Promise<{
+  readonly snapshots: SnapshotAccount[];
+  /** The newest whole one. */
+  readonly latest: SnapshotMeta | null;
+  readonly findings: Finding[];
+}> {
   const folder = `snapshots-${group}`;
   const snapshots: SnapshotAccount[] = [];
   const findings: Finding[] = [];
+  let latest: SnapshotMeta | null = null;
   const names = (await namesIn(stopped.disk, `${stopped.directory}/${folder}`)) ?? [];
   for (const [done, name] of names.entries()) {
     const file = `${folder}/${name}`;
@@ -39,8 +46,9 @@ export async function accountOfSnapshots(
       });
       continue;
     }
-    const account = await accountOf(stopped, { file, name, group });
+    const { account, meta } = await accountOf(stopped, { file, name, group });
     snapshots.push(account);
+    if (meta !== null && meta.index >= (latest?.index ?? 0)) latest = meta;
     if (account.damage !== null) {
       findings.push({
         kind: 'damage',
@@ -50,14 +58,14 @@ export async function accountOfSnapshots(
       });
     }
   }
-  return { snapshots, findings };
+  return { snapshots, latest, findings };
 }
 
 async function accountOf(
   stopped: StoppedDirectory,
   { file, name, group }: { readonly file: string; readonly name: string; readonly group: GroupId },
-): Promise<SnapshotAccount> {
-  const [index = 0, term = 0] = name.split('-').map((part) => Number.parseInt(part, 10));
+): Promise<{ readonly account: SnapshotAccount; readonly meta: SnapshotMeta | null }> {
+  const { index, term } = placeOfName(name);
   const opened = await stopped.disk.open(`${stopped.directory}/${file}`);
   try {
     const all = await opened.size();
@@ -65,12 +73,10 @@ async function accountOf(
       stopped.step({ doing: `checking snapshot ${index} of group ${group}, bytes`, done: offset, all });
       return opened.read(offset, length);
     });
+    const damage = checked.isWhole ? null : checked.why;
     return {
-      file,
-      index,
-      term,
-      size: checked.meta?.size ?? null,
-      damage: checked.isWhole ? null : checked.why,
+      account: { file, index, term, size: checked.meta?.size ?? null, damage },
+      meta: checked.isWhole ? checked.meta : null,
     };
   } finally {
     await opened.close();

@@ -11,7 +11,7 @@ import { groupsIn, type RecordPlaces, readRecords } from '../disk/group-records.
 import { HardStateFiles, hardStateNames } from '../disk/hard-state-file.ts';
 import { FORMAT_VERSION, type IdentityRecord, readIdentity, seedOf } from '../disk/identity-file.ts';
 import { MarkFile } from '../disk/mark-file.ts';
-import { type FoundHardState, recover, type Verdict } from '../disk/recover.ts';
+import { type FoundHardState, type Records, recover, type Verdict } from '../disk/recover.ts';
 import { noDatabase, noFolder, scanShard } from '../disk/scan-shard.ts';
 import { shardNumberOf } from '../disk/shard-number.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
@@ -49,7 +49,9 @@ export interface StoppedShard {
 export interface JudgedGroup {
   readonly group: GroupId;
   readonly shard: StoppedShard;
+  /** Of blocks and floor alone; a snapshot may make up for what is missing, or be missing itself. */
   readonly verdict: Verdict;
+  readonly records: Records;
   readonly hardState: FoundHardState;
   readonly floor: FloorRecord | null;
 }
@@ -132,11 +134,12 @@ export class StoppedDirectory {
     const shard = this.shards[shardNumberOf(group, this.identity.shards)];
     if (shard === undefined) throw new Error(`there is no shard for group ${group}`);
     const { hardStates } = this.#opened();
-    const { records, floor } = await readRecords(group, this.#opened(), shard.found);
+    const { records: found, floor } = await readRecords(group, this.#opened(), shard.found);
     // With none of the two files there is no telling whether it voted.
     const isLost = !(await HardStateFiles.exist(this.disk, this.directory));
     const hardState: FoundHardState = isLost ? { kind: 'damaged' } : hardStates.find(group);
-    return { group, shard, verdict: recover({ ...records, hardState }), hardState, floor };
+    const records = { ...found, hardState };
+    return { group, shard, verdict: recover(records), records, hardState, floor };
   }
 
   /** The entries of a block that was found whole. @throws Error when they cannot be read or decoded. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { cluster, groups } from '../../../lab/certification/content.ts';
 import {
@@ -153,6 +154,36 @@ describe('a damaged storage is right', () => {
     expect(judgeDamage(look({ ...until(0) }, says), expected)).toBe('holes');
     const never = { ...until(0), floor: { index: 2, term: 2, configuration: null } };
     expect(() => judgeDamage(look(never, says), expected)).toThrow(Wrong);
+  });
+
+  it('when it lost the snapshot that its log begins after, and says that all of it is missing, or from an older one on', () => {
+    const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
+    const floor = { index: 3, term: 2, configuration };
+    const compacted: LogState = { ...told, floor, entries: [entry(4, 2)] };
+    const at = (index: number) => ({
+      index,
+      term: index < 2 ? 1 : 2,
+      configuration,
+      content: Buffer.from(`${index}`),
+    });
+    const expected = withGroup(found(expectation, orders, compacted), orders, {
+      past: [emptyLog, told, compacted],
+      snapshot: at(3),
+      snapshots: [at(1), at(3)],
+    });
+    const damaged = (from: number) => ({
+      damage: damage({ holes: [{ from, to: 3, anchor: { index: 3, term: 2 } }], end: { index: 4, term: 2 } }),
+      beyond: [entry(4, 2)],
+    });
+    expect(judgeDamage(look(until(0), damaged(1)), expected)).toBe('holes');
+    const { content, ...older } = at(1);
+    const digest = createHash('sha256').update(content).digest('hex');
+    const snapshot = { meta: { ...older, size: content.length, digest }, content };
+    const begins = { ...until(0), floor: { index: 1, term: 1, configuration } };
+    expect(judgeDamage(look(begins, { ...damaged(2), snapshot }), expected)).toBe('holes');
+    // Not a word, or a beginning after a snapshot that is not there.
+    expect(() => judgeDamage(look(compacted), expected)).toThrow(/a word that it is lost/);
+    expect(() => judgeDamage(look(begins, damaged(2)), expected)).toThrow(Wrong);
   });
 
   it('when it had promised nothing, and is another storage now', () => {

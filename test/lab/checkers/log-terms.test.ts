@@ -62,3 +62,20 @@ test('below a floor nothing is known, and nothing compared', () => {
   log.cut(1);
   expect([log.lastIndex, log.lastTerm]).toEqual([3, 2]);
 });
+
+test('it begins earlier than it did, with entries in between of which the terms are not known', () => {
+  const log = logOf([1, 1, 2, 2, 2, 3]);
+  log.beginAfter(4, 2);
+  log.beginEarlier({ index: 1, term: 1 });
+  expect([log.floorIndex, log.floorTerm, log.lastIndex, log.lastTerm]).toEqual([1, 1, 6, 3]);
+  expect([1, 2, 3, 4, 5, 6].map((index) => log.termAt(index))).toEqual([1, 0, 0, 2, 2, 3]);
+  expect([log.mayHold(3, 7), log.mayHold(4, 1), log.mayHold(4, 2)]).toEqual([true, false, true]);
+  expect(log.firstDifference(logOf([1, 1, 2, 2, 2, 3]), 6)).toBe(null);
+  expect(log.firstDifference(logOf([1, 1, 2, 2, 3, 3]), 6)).toBe(5);
+  expect(log.firstDifference(logOf([1, 1]), 6)).toBe(3);
+  log.beginAfter(3, 2);
+  expect([log.floorIndex, log.termAt(4), log.lastIndex]).toEqual([3, 2, 6]);
+  const whole = log.copy();
+  whole.beginEarlier({ index: 5, term: 2 });
+  expect(whole.floorIndex).toBe(3);
+});

@@ -105,29 +105,36 @@ describe('bad days of disks', () => {
     expect(Math.min(...gaps)).toBeGreaterThan(2 * cluster.electionTimeout.toMs);
   });
 
-  it('lets blocks rot on one replica, running and down, on a minority and on the leader, and opens them anew or scrubs', () => {
-    const { timeline, cluster, durationMs, expect: bounds } = shipped('bit-rot');
-    const rotten = timeline.flatMap(({ atMs, fault }) =>
-      fault.kind === 'disk' && fault.how === 'rots' && fault.on.kind === 'ids'
-        ? fault.on.ids.map((id) => ({ id, atMs }))
-        : [],
-    );
-    expect(new Set(rotten.map(({ id }) => id)).size).toBe(cluster.replicas);
-    const scrubbed: string[] = [];
-    for (const { id, atMs } of rotten) {
-      const openedAfter = timeline.some(
-        ({ atMs: crashedAtMs, forMs, fault }) =>
-          fault.kind === 'crash' &&
-          fault.on.kind === 'ids' &&
-          fault.on.ids.includes(id) &&
-          crashedAtMs + (forMs ?? 0) > atMs,
+  it.each([
+    { name: 'bit-rot', what: 'blocks', scrubbed: ['n2', 'n5'] },
+    { name: 'snapshot-rot', what: 'snapshots', scrubbed: [] },
+  ])(
+    'lets $what rot on one replica, on a minority and on each in the end, and opens them anew or scrubs',
+    ({ name, what, scrubbed }) => {
+      const { timeline, cluster, durationMs, expect: bounds } = shipped(name);
+      const foundByScrub: string[] = [];
+      const rotten = timeline.flatMap(({ atMs, fault }) =>
+        fault.kind === 'disk' && fault.how === 'rots' && fault.what === what && fault.on.kind === 'ids'
+          ? fault.on.ids.map((id) => ({ id, atMs }))
+          : [],
       );
-      if (!openedAfter) scrubbed.push(id);
-      if (!openedAfter) expect(atMs + cluster.scrubIntervalMs).toBeLessThan(durationMs);
-    }
-    expect(scrubbed).toEqual(['n2', 'n5']);
-    expect(bounds.damageRepaired).toBe(true);
-  });
+      expect(new Set(rotten.map(({ id }) => id)).size).toBe(cluster.replicas);
+      for (const { id, atMs } of rotten) {
+        const openedAfter = timeline.some(
+          ({ atMs: crashedAtMs, forMs, fault }) =>
+            fault.kind === 'crash' &&
+            fault.on.kind === 'ids' &&
+            fault.on.ids.includes(id) &&
+            crashedAtMs + (forMs ?? 0) > atMs,
+        );
+        if (openedAfter) continue;
+        foundByScrub.push(id);
+        expect(atMs + cluster.scrubIntervalMs).toBeLessThan(durationMs);
+      }
+      expect(foundByScrub).toEqual(scrubbed);
+      expect(bounds.damageRepaired).toBe(true);
+    },
+  );
 
   it('loses hard states, an identity and whole databases, of a minority each time, and opens all of them anew', () => {
     const { timeline, cluster, expect: bounds } = shipped('lost-hard-state');

@@ -64,6 +64,11 @@ describe.each(['files', 'level'] as const)('a log of the %s backend with a hole'
           lastIndex: 10,
           runs: [{ term: 1, firstIndex: 7 }],
         });
+        // Not in silence.
+        expect(log.recovered.covered?.holes).toEqual([{ from: 3, to: 3 }]);
+        expect(log.recovered.covered?.report).toMatch(
+          /^shard \d, group a: missing or changed in the middle of the log: entries 3 to 3\. .*The snapshot of entry 6 makes up for it$/,
+        );
         expect(await indexesOf(log, 7, 10)).toEqual([7, 8, 9, 10]);
         expect((await instance.snapshots('a').latest())?.index).toBe(6);
       });
@@ -79,6 +84,7 @@ describe.each(['files', 'level'] as const)('a log of the %s backend with a hole'
     });
     await place.open(async (log) => {
       expect(log.recovered).toMatchObject({ damage: null, floor: { index: 8 }, lastIndex: 11 });
+      expect(log.recovered.covered).toBeUndefined();
       expect(await indexesOf(log, 9, 11)).toEqual([9, 10, 11]);
     });
   });
@@ -102,6 +108,7 @@ describe.each(['files', 'level'] as const)('a log of the %s backend with a hole'
     await place.open(async (log) => {
       expect(log.recovered).toMatchObject({ floor: { index: 6 }, lastIndex: 7 });
       expect(log.recovered.damage?.holes).toMatchObject([{ from: 8, to: 8 }]);
+      expect(log.recovered.covered?.holes).toEqual([{ from: 3, to: 3 }]);
       expect(log.recovered.damage?.end).toEqual({ index: 10, term: 1 });
     });
   });

@@ -63,6 +63,12 @@ export class Machine {
     if (struck.count !== 1) throw new Error(`${struck.count} blocks have the text ${text}`);
   }
 
+  /** Files that are not there any more, between two lives. */
+  lose(isLost: (path: string) => boolean): void {
+    const { folders, files } = this.#disk.copy();
+    this.#disk.replace({ folders, files: files.filter(([path]) => !isLost(path)) });
+  }
+
   /** Flips a bit of this text in a file, whoever has it open. */
   strikeLive(text: string): void {
     for (const [path, bytes] of this.#disk.copy().files) {

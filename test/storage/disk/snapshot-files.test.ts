@@ -6,7 +6,7 @@ import { Simulation } from '../../../lab/world/simulated/simulation.ts';
 import type { Disk } from '../../../src/doors/disk.ts';
 import type { SnapshotMeta } from '../../../src/storage/contract.ts';
 import { SnapshotFiles } from '../../../src/storage/disk/snapshot-files.ts';
-import { SnapshotMismatch, StorageFailed } from '../../../src/storage/errors.ts';
+import { SnapshotDamaged, SnapshotMismatch, StorageFailed } from '../../../src/storage/errors.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
 const seed = 7;
@@ -105,6 +105,42 @@ describe('a snapshot on disk', () => {
     expect(namesOn(disk).filter((name) => name.endsWith('.new'))).toEqual([]);
     await snapshots.write(at(3), chunksAt(3));
     expect(await latestOn(snapshotsOn(disk))).toBe(3);
+  });
+
+  it('that rots under a reader is refused in every range that is touched, given in others, and passed over then', async () => {
+    const disk = await written();
+    const content = Buffer.alloc(200_000, 'abc');
+    const snapshots = snapshotsOn(disk);
+    const meta = await snapshots.write(at(3), [content.subarray(0, 70_000), content.subarray(70_000)]);
+    const file = disk.files.get(pathOf(disk, 3));
+    if (file === undefined) throw new Error('no file');
+    const contentAt = file.length - content.length;
+    file[contentAt + 140_000] = (file[contentAt + 140_000] ?? 0) ^ 1;
+    const read = (offset: number, length: number): Promise<Uint8Array> =>
+      snapshots.read(meta, { offset, length });
+    for (const [offset, length] of [
+      [0, 1],
+      [65_530, 12],
+      [1, 131_071],
+      [196_608, 3_392],
+      [199_999, 1],
+    ] as const) {
+      expect(Buffer.compare(await read(offset, length), content.subarray(offset, offset + length))).toBe(0);
+    }
+    for (const [offset, length] of [
+      [140_000, 1],
+      [131_072, 1],
+      [0, 200_000],
+      [131_000, 100],
+      [196_000, 1_000],
+    ] as const) {
+      await expect(read(offset, length)).rejects.toThrow(SnapshotDamaged);
+    }
+    // The oldest that no floor passed is kept beside the newest.
+    expect(await latestOn(snapshots)).toBe(1);
+    // Another of the same entry takes its place.
+    const again = await snapshots.write(at(3), [content]);
+    expect((await snapshots.read(again, { offset: 140_000, length: 5 })).length).toBe(5);
   });
 
   it('that shrank under a reader is told as a failure, and one that vanished as gone', async () => {
