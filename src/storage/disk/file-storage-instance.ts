@@ -17,6 +17,7 @@ import type {
 } from '../contract.ts';
 import { type LostPromises, StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
+import { asRefusal } from './as-refusal.ts';
 import { damagedLog } from './damaged-log.ts';
 import { describeLostSnapshot, describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
@@ -149,7 +150,9 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     if (this.#opened.has(group)) throw new Error(`the log of group ${group} is open already`);
     this.#opened.add(group);
     const { shard, found } = this.#shardOf(group);
-    const judgement = await this.#judgeToOpen(group, snapshot);
+    const judgement = await this.#judgeToOpen(group, snapshot).catch((error: unknown) => {
+      throw asRefusal(this.#settings.directory, error);
+    });
     const { verdict, dead } = judgement;
     if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
     const log = await this.#makeLog(group, verdict, judgement);

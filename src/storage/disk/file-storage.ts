@@ -5,6 +5,7 @@ import { isOptions, shown, unknownOptions } from '../../raft/option-mistakes.ts'
 import type { Storage, StorageOpenRequest } from '../contract.ts';
 import { StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
+import { asRefusal } from './as-refusal.ts';
 import { type CodecName, codecs } from './block-header.ts';
 import { FileStorageInstance } from './file-storage-instance.ts';
 import { forgetStorage } from './forget.ts';
@@ -214,50 +215,6 @@ function refuseOthers(
         `not with ${backend} and ${shards}; these cannot be changed. Open it with what it was created with.`,
     );
   }
-}
-
-const NOT_WRITABLE: ReadonlySet<string> = new Set([
-  // A database that does not open for a reason other than damage, or is held by a handle not closed yet.
-  'LEVEL_IO_ERROR',
-  'LEVEL_LOCKED',
-
-  'EACCES',
-  'EPERM',
-  'EROFS',
-  'ENOENT',
-  'ENOTDIR',
-  'ENOSPC',
-  'EDQUOT',
-  'EMFILE',
-  'EIO',
-]);
-
-function asRefusal(directory: string, error: unknown): unknown {
-  if (error instanceof StorageRefused) return error;
-  const code = systemCode(error);
-  const why = error instanceof Error ? error.message : String(error);
-  if (code === 'ELOCKED') {
-    return new StorageRefused(
-      'in-use',
-      `${directory} is in use by another process, or another node of this one. Stop that one first.`,
-      { cause: error },
-    );
-  }
-  if (code !== undefined && NOT_WRITABLE.has(code)) {
-    return new StorageRefused(
-      'not-writable',
-      `${directory} cannot be read and written (${why}). Check permissions, mount options, space and the disk.`,
-      { cause: error },
-    );
-  }
-  return error;
-}
-
-/** That of the cause, where abstract-level wrapped it. */
-function systemCode(error: unknown): string | undefined {
-  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
-  const inner = code === 'LEVEL_DATABASE_NOT_OPEN' ? cause?.code : code;
-  return typeof inner === 'string' ? inner : undefined;
 }
 
 /** Every option there is; one that is missing here does not compile. */
