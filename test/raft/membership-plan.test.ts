@@ -217,7 +217,7 @@ describe('the plan of a change, and its naive twin', () => {
         expect(voters.length + learners.length).toBe(set([...voters, ...learners]).size);
         count(plan.needsJoint ? 'joint' : 'simple');
       }),
-      { numRuns: 4000 },
+      { numRuns: 12_000 },
     );
     expect([...seen.keys()].sort()).toEqual([
       'already-member',
