@@ -1,8 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { nodeClock } from '../../src/doors/node-clock.ts';
-import { nodeOpenDatabase } from '../../src/doors/node-database.ts';
-import { nodeRandom } from '../../src/doors/node-random.ts';
-import { nodeWork } from '../../src/doors/node-work.ts';
+import { nodeStorageDoors } from '../../src/storage/disk/storage-doors.ts';
 import { fileStorage } from '../../src/storage/index.ts';
 import { MemoryDisk } from '../storage/disk/memory-disk.ts';
 import { eventually, Nodes, truth } from './nodes.ts';
@@ -20,13 +17,7 @@ it('damage on an idle replica is found by a scrub, and repaired, though nobody w
     storage: fileStorage({
       directory: '/data',
       scrubIntervalMs: 20,
-      doors: {
-        disk: disks.get(id) as MemoryDisk,
-        clock: nodeClock(),
-        random: nodeRandom(),
-        work: nodeWork(),
-        openDatabase: nodeOpenDatabase(),
-      },
+      doors: { ...nodeStorageDoors(), disk: disks.get(id) as MemoryDisk },
     }),
   }));
   for (let i = 0; i < 10; i += 1) await leader.propose(1);

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/doors/clock.ts';
 import { nodeClock } from '../../../src/doors/node-clock.ts';
-import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
-import { nodeRandom } from '../../../src/doors/node-random.ts';
-import { nodeWork } from '../../../src/doors/node-work.ts';
 import type { Entry } from '../../../src/raft/entry.ts';
+import { nodeStorageDoors } from '../../../src/storage/disk/storage-doors.ts';
 import { StorageFailed, StorageRefused } from '../../../src/storage/errors.ts';
 import { fileStorage, type LogStorage, type StorageInstance } from '../../../src/storage/index.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -13,7 +11,7 @@ const open = (disk: MemoryDisk, clock: Clock = nodeClock()): Promise<StorageInst
   fileStorage({
     directory: '/data',
     segmentBytes: 1000,
-    doors: { disk, clock, random: nodeRandom(), work: nodeWork(), openDatabase: nodeOpenDatabase() },
+    doors: { ...nodeStorageDoors(), disk, clock },
   }).open({ id: 'n1' });
 
 const command = (index: number): Entry => ({

@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nodeClock } from '../../../src/doors/node-clock.ts';
-import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
-import { nodeRandom } from '../../../src/doors/node-random.ts';
-import { nodeWork } from '../../../src/doors/node-work.ts';
 import type { Entry } from '../../../src/raft/entry.ts';
+import { nodeStorageDoors } from '../../../src/storage/disk/storage-doors.ts';
 import { fileStorage, type LogStorage, type Storage } from '../../../src/storage/index.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
@@ -15,13 +12,7 @@ const storageOn = (disk: MemoryDisk): Storage =>
   fileStorage({
     directory: '/data',
     segmentBytes: SEGMENT_BYTES,
-    doors: {
-      disk,
-      clock: nodeClock(),
-      random: nodeRandom(),
-      work: nodeWork(),
-      openDatabase: nodeOpenDatabase(),
-    },
+    doors: { ...nodeStorageDoors(), disk },
   });
 
 const command = (index: number): Entry => ({

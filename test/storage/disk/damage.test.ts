@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nodeClock } from '../../../src/doors/node-clock.ts';
-import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
-import { nodeRandom } from '../../../src/doors/node-random.ts';
-import { nodeWork } from '../../../src/doors/node-work.ts';
 import type { Entry } from '../../../src/raft/entry.ts';
+import { nodeStorageDoors } from '../../../src/storage/disk/storage-doors.ts';
 import { StorageFailed, StorageRefused } from '../../../src/storage/errors.ts';
 import { fileStorage, type Storage, type StorageInstance } from '../../../src/storage/index.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -12,13 +9,7 @@ import { type Change, Truth } from './truth.ts';
 const storageOn = (disk: MemoryDisk, directory = '/data'): Storage =>
   fileStorage({
     directory,
-    doors: {
-      disk,
-      clock: nodeClock(),
-      random: nodeRandom(),
-      work: nodeWork(),
-      openDatabase: nodeOpenDatabase(),
-    },
+    doors: { ...nodeStorageDoors(), disk },
   });
 
 const groups = ['orders', 'users'];

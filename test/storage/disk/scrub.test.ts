@@ -1,8 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeClock } from '../../../src/doors/node-clock.ts';
-import { nodeOpenDatabase } from '../../../src/doors/node-database.ts';
-import { nodeRandom } from '../../../src/doors/node-random.ts';
-import { nodeWork } from '../../../src/doors/node-work.ts';
+import { nodeStorageDoors } from '../../../src/storage/disk/storage-doors.ts';
 import { fileStorage, type LogStorage, type StorageInstance } from '../../../src/storage/index.ts';
 import { ManualClock } from '../../node/manual-clock.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -53,7 +50,7 @@ async function opened(options = {}): Promise<Opened> {
     segmentBytes: 4096,
     scrubIntervalMs: INTERVAL_MS,
     scrubBytesPerSecond: BYTES_PER_SECOND,
-    doors: { disk, clock, random: nodeRandom(), work: nodeWork(), openDatabase: nodeOpenDatabase() },
+    doors: { ...nodeStorageDoors(), disk, clock },
     ...options,
   });
   const instance = await storage.open({ id: 'n1' });
@@ -107,13 +104,7 @@ describe('a scrub', () => {
     await instance.close();
     const again = await fileStorage({
       directory: '/data',
-      doors: {
-        disk,
-        clock: nodeClock(),
-        random: nodeRandom(),
-        work: nodeWork(),
-        openDatabase: nodeOpenDatabase(),
-      },
+      doors: { ...nodeStorageDoors(), disk },
     }).open({ id: 'n1' });
     expect((await again.openLog('a')).recovered.damage?.holes).toHaveLength(1);
     await again.close();
