@@ -17,7 +17,7 @@ vi.mock('../../../src/raft/quorum.ts', async (original) => {
 });
 
 it('the lab catches a leader that asks only one half of a joint configuration', async () => {
-  const found = await firstViolation(slowOldVoters, 3);
+  const found = await firstViolation(slowOldVoters, 12);
   expect(found?.violation).toMatchObject({ checker: 'commit-quorum' });
   expect(found?.violation?.sentence).toMatch(/of 3 voters only n\d held it durably$/);
 });
