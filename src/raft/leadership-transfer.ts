@@ -32,7 +32,7 @@ export type TransferRefusal =
   | 'already-leader'
   /** Not a voter of the configuration in force. */
   | 'not-a-voter'
-  /** No other voter was heard lately. */
+  /** No other voter was heard lately, or none whose disk has room. */
   | 'nobody-fit'
   | 'transfer-in-progress';
 
@@ -54,7 +54,7 @@ export function transferLeadership(context: Context, to: NodeId | null): Transfe
   }
   if (to === null) {
     const best = fittest(state, () => true);
-    if (best === null) return refused('nobody-fit', 'no other voter was heard lately');
+    if (best === null) return refused('nobody-fit', 'no other voter with room on its disk was heard lately');
     return beginLeadershipTransfer(context, best, { thenStepDown: false, reason: 'as asked' });
   }
   const target = state.progress.find((progress) => progress.member.id === to && mayTakeOver(state, progress));
