@@ -32,7 +32,7 @@ export type TransferRefusal =
   | 'already-leader'
   /** Not a voter of the configuration in force. */
   | 'not-a-voter'
-  /** No other voter was heard lately, or none whose disk has room. */
+  /** No other voter was heard lately, or none whose disk has room; or that of the named one has none. */
   | 'nobody-fit'
   | 'transfer-in-progress';
 
@@ -59,6 +59,8 @@ export function transferLeadership(context: Context, to: NodeId | null): Transfe
   }
   const target = state.progress.find((progress) => progress.member.id === to && mayTakeOver(state, progress));
   if (target === undefined) return refused('not-a-voter', `${to} is no voter of this cluster`);
+  // It would not take over (handleTimeoutNow), and the lease would be given up for nothing.
+  if (target.nearlyFull) return refused('nobody-fit', `the disk of ${to} is nearly full`);
   return beginLeadershipTransfer(context, target, { thenStepDown: false, reason: 'as asked' });
 }
 

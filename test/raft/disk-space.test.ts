@@ -94,6 +94,10 @@ describe('a follower whose disk is nearly full', () => {
     cluster.run(200);
     expect(ids(cluster)).toEqual(['n1']);
     expect(cluster.core('n2').state.drops['not-fit-to-lead']).toBeGreaterThan(0);
+    // Once its leader knows, it is not tried: a hand-over in vain costs proposals meanwhile, and the lease for good.
+    cluster.run(2_000);
+    expect(cluster.transfer('n1', 'n2')).toMatchObject({ accepted: false, reason: 'nobody-fit' });
+    expect(cluster.transfer('n1', 'n3')).toMatchObject({ accepted: true });
   });
 });
 
