@@ -3,7 +3,7 @@ import type { NodeId } from '../../src/raft/identity.ts';
 import { sameMember } from '../../src/raft/identity.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { LogDamage, LogPosition, RecoveredLog, StorageIdentity } from '../../src/storage/contract.ts';
-import type { RottenFiles } from '../scenario/scenario.ts';
+import { holdPromises } from '../scenario/fault-traits.ts';
 import type { Checker, Violation, WorldObservation } from './checker.ts';
 import { falseClaim } from './damage-claim.ts';
 import { isBefore, LogTerms } from './log-terms.ts';
@@ -46,7 +46,7 @@ export class PersistedSurvives implements Checker {
     else if (world.kind === 'wiped') this.#rotten.delete(replica);
     else if (world.kind === 'rotted') {
       const before = this.#rotten.get(replica);
-      const ofPromises = PROMISES.has(world.what) || before?.ofPromises === true;
+      const ofPromises = holdPromises(world.what) || before?.ofPromises === true;
       const isSnapshot = world.what === 'snapshots' || before?.isSnapshot === true;
       this.#rotten.set(replica, { ofPromises, isSnapshot, isOver: false });
     } else if (world.kind === 'replica' && world.observation.kind === 'opened') {
@@ -104,8 +104,6 @@ export class PersistedSurvives implements Checker {
     return `${replica} came back as incarnation ${incarnation}, having lost the disk of ${book.identity.incarnation}`;
   }
 }
-
-const PROMISES: ReadonlySet<RottenFiles> = new Set(['hard-state', 'identity', 'floor']);
 
 interface Rotten {
   readonly ofPromises: boolean;

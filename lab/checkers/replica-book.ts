@@ -200,7 +200,7 @@ interface PossibleLog {
   readonly promised: LogTerms;
 }
 
-/** Of one that does not, nothing can show in the other any more. */
+/** The same where the log begins after this entry again, as a newer snapshot is stored. */
 function afterFloor({ index, term }: LogPosition, possible: PossibleLog): PossibleLog {
   const persisted = possible.persisted.copy();
   const isWhole = possible.promised === possible.persisted;
@@ -209,6 +209,7 @@ function afterFloor({ index, term }: LogPosition, possible: PossibleLog): Possib
   return { persisted, promised };
 }
 
+/** Of one that does not, nothing can show in the other any more. */
 function reachesPastFloor({ lastIndex }: LogTerms, { floorIndex }: LogTerms): boolean {
   return lastIndex > floorIndex;
 }

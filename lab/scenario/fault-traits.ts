@@ -1,4 +1,4 @@
-import type { Fault } from './scenario.ts';
+import type { Fault, RottenFiles } from './scenario.ts';
 
 /** Why a fault is over by itself, so that no end of it is to be written; null when it lasts until it is healed. */
 export function whyMomentary(fault: Fault): string | null {
@@ -11,6 +11,11 @@ export function whyMomentary(fault: Fault): string | null {
 /** Whether it leaves less room on a disk. */
 export function fillsDisk(fault: Fault): boolean {
   return fault.kind === 'disk' && fault.how === 'fills';
+}
+
+/** Whether what a replica had promised is in these files: without them it is another server. */
+export function holdPromises(files: RottenFiles): boolean {
+  return files === 'hard-state' || files === 'identity' || files === 'floor';
 }
 
 /** Whether it makes writes fail, so that a storage has to be reopened. */

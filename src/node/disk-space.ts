@@ -10,7 +10,10 @@ export function describeShortage({ directory, freeBytes, reserveBytes, enoughByt
   );
 }
 
-/** Of the reserve, what may go for entries that a new leader needs: the rest is for what must be written in any case. */
-export function spareOf({ reserveBytes }: StorageSpace): number {
-  return Math.floor(reserveBytes / 4);
+/**
+ * What may go for entries that a new leader needs: a quarter of the reserve, as the rest is for what must be written in
+ * any case. Where less is left, a quarter of that: each opening of the storage begins to count anew.
+ */
+export function spareOf({ freeBytes, reserveBytes }: StorageSpace): number {
+  return Math.floor(Math.min(freeBytes, reserveBytes) / 4);
 }

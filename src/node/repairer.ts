@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../doors/clock.ts';
 import type { Random } from '../doors/random.ts';
-import type { Entry } from '../raft/entry.ts';
+import { type Entry, entryBytes } from '../raft/entry.ts';
 import type { NodeId, ReplicaId } from '../raft/identity.ts';
 import type { RepairAnswer, RepairRefusal, RepairRequest } from '../raft/message.ts';
 import type { RaftState } from '../raft/state.ts';
@@ -16,7 +16,7 @@ const ASKED_MAX = 256;
 export interface RepairerSettings {
   readonly self: ReplicaId;
   readonly log: Pick<LogStorage, 'recovered' | 'repair' | 'termAt'>;
-  readonly state: Pick<RaftState, 'repairing' | 'leader' | 'clusterId' | 'options'>;
+  readonly state: Pick<RaftState, 'repairing' | 'leader' | 'clusterId' | 'options' | 'stall'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Who may hold what is missing, at this moment. */
@@ -40,6 +40,8 @@ export interface RepairerActions {
  * another, the one that gave something last first, and goes on for ever while nothing else helps: what is missing may
  * have been acknowledged, and whoever has it may be away. Only where there is a leader, and it says that it does not
  * have it either, is all from the first hole on left to the leader's log.
+ *
+ * While the disk is nearly full it waits as well, once it has written what can be spared.
  */
 export class Repairer {
   readonly #settings: RepairerSettings;
@@ -59,6 +61,8 @@ export class Repairer {
   /** The request whose answer, or time, moves the round on; null between two rounds. */
   #awaited: number | null = null;
   #lastGiver: NodeId | null = null;
+  /** Of entries, written since the disk is nearly full. */
+  #bytesSpent = 0;
   #timer: TimerHandle | null = null;
   #ended = false;
 
@@ -96,7 +100,11 @@ export class Repairer {
       return;
     }
     if (answer.held && this.#fits(answer.entries)) {
-      this.#write(from, answer.entries);
+      const bytes = answer.entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
+      if (bytes <= this.#room()) {
+        this.#bytesSpent += bytes;
+        this.#write(from, answer.entries);
+      } else this.#beginRoundLater();
       return;
     }
     if (!answer.held) this.#withoutIt.add(from);
@@ -129,6 +137,11 @@ export class Repairer {
       return;
     }
     const { options } = this.#settings.state;
+    const room = this.#room();
+    if (room < 1) {
+      this.#beginRoundLater();
+      return;
+    }
     this.#lastSequence += 1;
     this.#awaited = this.#lastSequence;
     this.#asked.set(this.#lastSequence, peer);
@@ -143,20 +156,33 @@ export class Repairer {
       from: hole.from,
       to: hole.to,
       anchor: hole.anchor,
-      bytesMax: options.messageBytesMax,
+      bytesMax: Math.min(options.messageBytesMax, room),
     });
   }
 
   #endRound(): void {
-    const { state, random } = this.#settings;
+    const { state } = this.#settings;
     if (state.leader !== null && this.#withoutIt.has(state.leader.id)) {
       this.stop();
       this.#actions.abandoned();
       return;
     }
+    this.#beginRoundLater();
+  }
+
+  #beginRoundLater(): void {
+    const { state, random } = this.#settings;
+    this.#disarm();
     this.#awaited = null;
     const { electionTimeoutMinMs, electionTimeoutMaxMs } = state.options;
     this.#arm(random.integer(electionTimeoutMinMs, electionTimeoutMaxMs), () => this.#beginRound());
+  }
+
+  /** How much may be written. */
+  #room(): number {
+    const { stall } = this.#settings.state;
+    if (!stall.diskNearlyFull) this.#bytesSpent = 0;
+    return stall.diskNearlyFull ? stall.spareBytes - this.#bytesSpent : Number.POSITIVE_INFINITY;
   }
 
   #write(from: NodeId, entries: readonly Entry[]): void {

@@ -90,6 +90,8 @@ export class Replica {
   /** Why it has to stop once the drain under way is done. */
   #stopAfterDrain: Error | null = null;
   #disk: StorageSpace | null = null;
+  /** Whether the last event about it said so. */
+  #nearlyFullTold = false;
   /** undefined while running; then why it stopped, null for a plain close. */
   #stopped: Error | null | undefined;
   #stopping: Promise<void> | null = null;
@@ -284,6 +286,7 @@ export class Replica {
       this.#parts.stamps.look(core.state);
       running.entry.look();
       running.repair.look();
+      this.#announceSpace();
       this.#timer.arm(core.deadline);
       // They waited for leadership to be handed over, and that has just ended: this replica leads on, or another does.
       if (!this.#parts.queue.isEmpty && mayBeProposed(core.state)) this.#scheduleDrain();
@@ -405,13 +408,20 @@ export class Replica {
   #onSpace(space: StorageSpace): void {
     const before = this.#disk;
     this.#disk = space;
-    const { nearlyFull, freeBytes } = space;
-    if (this.#stopped !== undefined || nearlyFull === (before?.nearlyFull ?? false)) return;
+    if (this.#stopped !== undefined || space.nearlyFull === (before?.nearlyFull ?? false)) return;
     this.#tellSpace();
-    if (nearlyFull) {
-      this.#parts.emit('disk-nearly-full', { ...space, report: describeShortage(space) });
-      this.#parts.taker.makeRoom(freeBytes);
-    } else this.#parts.emit('disk-has-space', space);
+    // Nobody can listen before the node is open: the first drain makes up for it.
+    if (this.#lastState !== null) this.#announceSpace();
+  }
+
+  #announceSpace(): void {
+    const disk = this.#disk;
+    if (disk === null || disk.nearlyFull === this.#nearlyFullTold) return;
+    this.#nearlyFullTold = disk.nearlyFull;
+    if (disk.nearlyFull) {
+      this.#parts.emit('disk-nearly-full', { ...disk, report: describeShortage(disk) });
+      this.#parts.taker.makeRoom(disk.freeBytes);
+    } else this.#parts.emit('disk-has-space', disk);
   }
 
   #tellSpace(): void {

@@ -138,9 +138,9 @@ function agreesAt({ log }: RaftState, { prevLogIndex, prevLogTerm }: AppendEntri
  * Appends what the log lacks. Only a real conflict cuts anything: the message may be an old one, and what
  * follows its entries here may have been acknowledged since.
  *
- * While too much waits for the disk, or it is nearly full, no more is taken, and the message counts as one that ends before: to its
- * leader the rest is lost, and comes again after a heartbeat. Nothing is promised of it, and once the disk has
- * caught up it is taken.
+ * While too much waits for the disk, or it is nearly full, no more is taken, and the message counts as one that ends
+ * before: to its leader the rest is lost, and comes again after a heartbeat. Nothing is promised of it, and once the
+ * disk has caught up, or has space, it is taken.
  *
  * @returns how many of them, from the first on, the log holds now.
  */

@@ -32,7 +32,7 @@ export type TransferRefusal =
   | 'already-leader'
   /** Not a voter of the configuration in force. */
   | 'not-a-voter'
-  /** No other voter was heard lately. */
+  /** No other voter was heard lately, or none whose disk has room; or that of the named one has none. */
   | 'nobody-fit'
   | 'transfer-in-progress';
 
@@ -54,11 +54,13 @@ export function transferLeadership(context: Context, to: NodeId | null): Transfe
   }
   if (to === null) {
     const best = fittest(state, () => true);
-    if (best === null) return refused('nobody-fit', 'no other voter was heard lately');
+    if (best === null) return refused('nobody-fit', 'no other voter with room on its disk was heard lately');
     return beginLeadershipTransfer(context, best, { thenStepDown: false, reason: 'as asked' });
   }
   const target = state.progress.find((progress) => progress.member.id === to && mayTakeOver(state, progress));
   if (target === undefined) return refused('not-a-voter', `${to} is no voter of this cluster`);
+  // It would not take over (handleTimeoutNow), and the lease would be given up for nothing.
+  if (target.nearlyFull) return refused('nobody-fit', `the disk of ${to} is nearly full`);
   return beginLeadershipTransfer(context, target, { thenStepDown: false, reason: 'as asked' });
 }
 

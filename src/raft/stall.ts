@@ -116,8 +116,11 @@ export function onStallTimeout(context: Context): void {
   const isOfUse = what !== 'disk-space' || othersHaveRoom(state);
   const to = isOfUse ? fittest(state, (progress) => isWell(stall, progress)) : null;
   if (to === null) {
-    if (!stall.told) emit(context, { kind: 'no-transfer-target', stalled: what });
-    stall.told = true;
+    // A leader that was just elected has had no answer yet, and it is no news that nobody said how it is.
+    if (!stall.told && state.quorumConfirmedAt !== null) {
+      emit(context, { kind: 'no-transfer-target', stalled: what });
+      stall.told = true;
+    }
     return;
   }
   stall.transferredAt = state.now;

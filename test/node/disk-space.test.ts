@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Overloaded, ReadFailed } from '../../src/index.ts';
+import { spareOf } from '../../src/node/disk-space.ts';
 import { memoryStorage, type Storage, type StorageSpace } from '../../src/storage/index.ts';
 import { changedInstance } from './changed-instance.ts';
 import { eventually, type Node, Nodes } from './nodes.ts';
@@ -108,6 +109,19 @@ describe('the only voter on a disk that is nearly full', () => {
     expect(await outcome(node.propose(1))).toMatchObject({ reason: 'disk-nearly-full' });
   });
 
+  it('tells whoever listens once it is open, and once', async () => {
+    const disk = new BoundedStorage();
+    disk.freeBytes = 10;
+    const node = await nodes.open({ id: 'a', storage: disk });
+    const told: unknown[] = [];
+    node.on('disk-nearly-full', ({ freeBytes }) => told.push(freeBytes));
+    node.on('disk-has-space', ({ freeBytes }) => told.push(freeBytes));
+    await eventually(() => told[0]);
+    disk.has(9);
+    disk.has(2_000);
+    expect(told).toEqual([10, 2_000]);
+  });
+
   it('that fails all the same is opened anew, and tells of its space once', async () => {
     const disk = new BoundedStorage();
     const { leader: node } = await nodes.found(['a'], () => ({ storage: disk }));
@@ -143,6 +157,17 @@ describe('a leader on a disk that is nearly full', () => {
     expect(leader.status()).toMatchObject({ role: 'follower', state: 'running' });
     disk.has(10_000);
     await eventually(() => (leader.status().appliedIndex === next.status().appliedIndex ? true : undefined));
+  });
+});
+
+describe('what may go for the entries that a new leader needs', () => {
+  it.each([
+    [999, 249],
+    [400, 100],
+    [0, 0],
+    [1_499, 250],
+  ])('with %i bytes free of a reserve of 1000 is %i', (freeBytes, spare) => {
+    expect(spareOf(spaceOf(freeBytes))).toBe(spare);
   });
 });
 

@@ -5,6 +5,7 @@ import { emptyConfiguration } from '../../src/raft/configuration.ts';
 import type { Entry } from '../../src/raft/entry.ts';
 import type { Envelope, Message } from '../../src/raft/message.ts';
 import { defaultRaftOptions } from '../../src/raft/options.ts';
+import { noStall } from '../../src/raft/stall.ts';
 import { DamagedStorage } from './damaged-storage.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -36,6 +37,7 @@ async function damaged() {
     self,
     group: 'default',
     repairing: true,
+    stall: noStall,
     leader: null as { id: string; incarnation: string } | null,
     clusterId,
     options: defaultRaftOptions,

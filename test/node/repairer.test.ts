@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Repairer } from '../../src/node/repairer.ts';
-import type { Entry } from '../../src/raft/entry.ts';
+import { type Entry, entryBytes } from '../../src/raft/entry.ts';
 import type { RepairAnswer, RepairRefusal, RepairRequest } from '../../src/raft/message.ts';
 import { defaultRaftOptions } from '../../src/raft/options.ts';
+import { noStall } from '../../src/raft/stall.ts';
 import type { LogStorage, RecoveredLog } from '../../src/storage/contract.ts';
 import { StorageFailed } from '../../src/storage/errors.ts';
 import { DamagedStorage } from './damaged-storage.ts';
@@ -45,6 +46,7 @@ class Repairing {
     leader: null as { id: string; incarnation: string } | null,
     clusterId: 'c',
     options: defaultRaftOptions,
+    stall: { ...noStall },
   };
   peers = ['n2', 'n3'];
   whole: RecoveredLog | null = null;
@@ -167,6 +169,35 @@ describe('a hole is filled', () => {
   it('by nobody where there is none', async () => {
     r = new Repairing(await damagedLog());
     expect([r.news(), r.clock.timersSet]).toEqual([[], 0]);
+  });
+});
+
+describe('on a disk that is nearly full', () => {
+  const three = span(13, 15).reduce((sum, entry) => sum + entryBytes(entry), 0);
+
+  it('no more is asked for than can be spared, until it has space', async () => {
+    r.state.stall = { ...noStall, diskNearlyFull: true, spareBytes: three };
+    r.clock.advance(timeoutMs);
+    expect(r.news()).toEqual(['ask n2 10..15 at 16/1', 'ask n3 10..15 at 16/1']);
+    expect(r.asked().request.bytesMax).toBe(three);
+    await r.give(span(13, 15));
+    r.clock.advance(10 * electionTimeoutMaxMs);
+    expect(r.news()).toEqual(['3 of n3']);
+    r.state.stall = { ...noStall };
+    r.clock.advance(timeoutMs);
+    expect(r.news()).toEqual(['ask n3 10..12 at 13/1']);
+    await r.give(span(10, 12));
+    expect(r.news()).toEqual(['3 of n3', 'repaired']);
+  });
+
+  it('what was asked for before is not written', async () => {
+    r.state.stall = { ...noStall, diskNearlyFull: true, spareBytes: 0 };
+    await r.give(span(10, 15));
+    expect(r.news()).toEqual(['ask n2 10..15 at 16/1']);
+    expect(r.repairer.holes).toHaveLength(1);
+    r.state.stall = { ...noStall };
+    r.clock.advance(timeoutMs);
+    expect(r.news()).toEqual(['ask n2 10..15 at 16/1']);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Envelope } from '../../src/raft/message.ts';
 import type { Cluster } from './harness.ts';
 import { led, without } from './led-cluster.ts';
 
@@ -93,6 +94,10 @@ describe('a follower whose disk is nearly full', () => {
     cluster.run(200);
     expect(ids(cluster)).toEqual(['n1']);
     expect(cluster.core('n2').state.drops['not-fit-to-lead']).toBeGreaterThan(0);
+    // Once its leader knows, it is not tried: a hand-over in vain costs proposals meanwhile, and the lease for good.
+    cluster.run(2_000);
+    expect(cluster.transfer('n1', 'n2')).toMatchObject({ accepted: false, reason: 'nobody-fit' });
+    expect(cluster.transfer('n1', 'n3')).toMatchObject({ accepted: true });
   });
 });
 
@@ -127,6 +132,30 @@ describe('a leader whose disk is nearly full', () => {
     expect(ids(cluster)).toEqual(['n2']);
   });
 
+  test('leads on where one of those with room is gone, since the others could commit nothing', () => {
+    const cluster = led();
+    cluster.crash('n3');
+    cluster.run(2_000);
+    cluster.diskSpace('n1', 1_000);
+    cluster.run(3_000);
+    expect(ids(cluster)).toEqual(['n1']);
+    cluster.start('n3');
+    cluster.run(3_000);
+    expect(ids(cluster)).not.toEqual(['n1']);
+  });
+
+  test('says that nobody is fit only once the others could have answered', () => {
+    const cluster = led();
+    cluster.diskSpace('n3', 1_000);
+    cluster.run(200);
+    const unanswered = ({ message }: Envelope): boolean => message.kind !== 'HeartbeatResponse';
+    cluster.elect('n3', unanswered);
+    cluster.run(1, unanswered);
+    cluster.run(3_000);
+    expect(ids(cluster)).not.toEqual(['n3']);
+    expect(cluster.replica('n3').events.filter(({ kind }) => kind === 'no-transfer-target')).toEqual([]);
+  });
+
   test('and is the only voter refuses proposals, answers reads, and goes on with space', () => {
     const cluster = led({}, ['n1']);
     const before = lastOf(cluster, 'n1');
@@ -152,6 +181,37 @@ describe('a leader without a quorum that has room', () => {
     cluster.diskSpace('n2', null);
     cluster.run(200);
     expect(cluster.propose('n1', 'x')).toMatchObject({ accepted: true });
+  });
+
+  test('refuses proposals where one that had room is gone', () => {
+    const cluster = led();
+    cluster.diskSpace('n2', 1_000);
+    cluster.run(200);
+    expect(cluster.propose('n1', 'x')).toMatchObject({ accepted: true });
+    cluster.run(200);
+    cluster.crash('n3');
+    cluster.run(2_000);
+    expect(cluster.propose('n1', 'x')).toMatchObject({ accepted: false, bound: 'disk-nearly-full' });
+    cluster.start('n3');
+    cluster.run(500);
+    expect(cluster.propose('n1', 'x')).toMatchObject({ accepted: true });
+  });
+
+  test('changes the membership by what the others can spare', () => {
+    const cluster = led();
+    for (const id of ['n2', 'n3']) cluster.diskSpace(id, 1_000);
+    cluster.run(200);
+    const changed = cluster.core('n1').proposeMembership(cluster.now, { remove: ['n3'] }, null);
+    expect(changed).toMatchObject({ accepted: true });
+    cluster.drain(cluster.replica('n1'));
+    cluster.run(1_000);
+    expect(cluster.core('n1').state.change).toBeNull();
+    expect(
+      cluster
+        .core('n1')
+        .state.configurations.at(-1)
+        ?.configuration.voters.map(({ id }) => id),
+    ).toEqual(['n1', 'n2']);
   });
 
   test('commits the first entry of its term by what the others can spare, and no more', () => {

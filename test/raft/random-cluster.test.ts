@@ -15,6 +15,8 @@ const nothing = {
   repaired: 0,
   abandoned: 0,
   whole: 0,
+  aside: 0,
+  handedOver: 0,
 };
 
 /** What happens at least, in one run of many. */
@@ -46,6 +48,7 @@ describe('a cluster of bare cores, driven by chance', () => {
       abandoned: 0.1,
       whole: 1.5,
     },
+    { name: 'crowded', runs: 40, elections: 2, committed: 10, whole: 1, aside: 0.02, handedOver: 0.02 },
     { name: 'leases', runs: 40, elections: 3, committed: 10, granted: 100, byLease: 30 },
   ] as readonly Expected[])('keeps every promise of Raft, and recovers once all heals: $name', (expected) => {
     const seen = { runs: 0, ...nothing };
@@ -65,7 +68,11 @@ describe('a cluster of bare cores, driven by chance', () => {
         seen.committed += chaos.committed.length;
         seen.granted += chaos.reads.granted;
         seen.byLease += chaos.reads.grantedByLease;
-        for (const { events } of chaos.cluster.replicas) {
+        for (const { events, core } of chaos.cluster.replicas) {
+          seen.aside += core?.state.drops['disk-nearly-full'] ?? 0;
+          seen.handedOver += events.filter(
+            (event) => event.kind === 'leadership-transfer-begun' && /nearly full/.test(event.reason),
+          ).length;
           const count = (wanted: string): number => events.filter(({ kind }) => kind === wanted).length;
           seen.truncated += count('log-truncated');
           seen.compacted += count('log-compacted');

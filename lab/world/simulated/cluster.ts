@@ -6,6 +6,7 @@ import type { NodeId } from '../../../src/raft/identity.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../../src/transport/wire.ts';
 import type { Violation, WorldObservation } from '../../checkers/checker.ts';
+import { holdPromises } from '../../scenario/fault-traits.ts';
 import { idsUpTo } from '../../scenario/membership-checks.ts';
 import type { DiskOperation, DurationRange, RottenFiles, Scenario } from '../../scenario/scenario.ts';
 import { Operator } from '../operator.ts';
@@ -61,7 +62,8 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   readonly #leaving = new Set<NodeId>();
   /** Those whose disk was ever set back. */
   readonly #setBack = new Set<NodeId>();
-  readonly #rotten = new Set<NodeId>();
+  /** Those whose promises ever rotted. */
+  readonly #promisesRotted = new Set<NodeId>();
 
   constructor(options: ClusterOptions<Command, Result, Query, Answer>) {
     this.#options = options;
@@ -149,13 +151,13 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   }
 
   /**
-   * Whether a replica may stop by itself for this reason: an operator removed it, its disk was set back or rotted, so
-   * that it is another server from its next start on, or it is a mere double.
+   * Whether a replica may stop by itself for this reason: an operator removed it, its disk was set back or what it
+   * had promised rotted, so that it is another server from its next start on, or it is a mere double.
    */
   mayStop(machine: NodeId, error: unknown): boolean {
     if (error instanceof Removed) return this.#leaving.has(machine) || this.#doubles.has(machine);
     if (!(error instanceof Retired)) return false;
-    return this.#setBack.has(machine) || this.#doubles.has(machine) || this.#rotten.has(machine);
+    return this.#setBack.has(machine) || this.#doubles.has(machine) || this.#promisesRotted.has(machine);
   }
 
   cut(links: readonly Link[]): () => void {
@@ -186,7 +188,7 @@ export class SimulatedCluster<Command, Result, Query, Answer> implements World {
   rotDisk(replica: NodeId, what: RottenFiles, places: number | 'all'): void {
     const hit = this.machine(replica).rotDisk(what, places);
     if (hit === 0) return;
-    this.#rotten.add(replica);
+    if (holdPromises(what)) this.#promisesRotted.add(replica);
     this.#options.observe({ atMs: this.nowMs, replica, kind: 'rotted', what, places: hit });
   }
 

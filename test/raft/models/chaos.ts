@@ -37,6 +37,8 @@ export interface Weights {
   readonly damage: number;
   /** Peers are asked for what one lost. */
   readonly repair: number;
+  /** A disk is nearly full from now on, or has space again. */
+  readonly fill: number;
 }
 
 export interface Profile {
@@ -73,6 +75,7 @@ const rough: Weights = {
   ambush: 0,
   damage: 0,
   repair: 0,
+  fill: 0,
 };
 
 const damaging = { ...rough, crash: 6, restart: 40, damage: 6, repair: 80, cut: 8, propose: 140 };
@@ -121,7 +124,13 @@ export const profiles = {
     options: { clockGapMs: 100_000 },
     tickMs: 40,
   },
-  /** The same on as many at a time as chance will have. */
+  /** The same, and disks that are nearly full, any number of them at a time. */
+  crowded: {
+    weights: { ...damaging, fill: 12, transfer: 8 },
+    options: { clockGapMs: 100_000 },
+    tickMs: 40,
+  },
+  /** As `damaged`, on as many at a time as chance will have. */
   ruined: { weights: damaging, options: { clockGapMs: 100_000 }, tickMs: 40, damagesAll: true },
 } satisfies Record<string, Profile>;
 
@@ -338,6 +347,12 @@ export class Chaos {
       const repaired = this.cluster.repair(id, this.#pick(this.cluster.replicas).id);
       if (!repaired && this.#random.integer(0, 8) === 0) this.cluster.abandonRepair(id);
     },
+    fill: ({ id, core }) => {
+      if (core === null) return;
+      // Enough for a few entries, or for none.
+      const spareBytes = this.#random.integer(0, 3) === 0 ? 0 : this.#random.integer(20, 400);
+      this.cluster.diskSpace(id, core.state.stall.diskNearlyFull ? null : spareBytes);
+    },
     cut: ({ id }) => {
       // Now on the one side, now on the other; now and then nobody is cut off.
       if (this.#cutOff.has(id) || this.#random.integer(0, 3) === 0) this.#cutOff.clear();
@@ -385,6 +400,7 @@ export class Chaos {
       cluster.persist(target.id);
       cluster.answer(target.id, 'storage');
       cluster.answer(target.id, 'state-machine');
+      cluster.diskSpace(target.id, null);
     }
     // Clocks that went ahead or back in the chaos come together in the time that follows.
     for (let round = 0; round < 8; round += 1) {
