@@ -99,8 +99,9 @@ export interface FileStorageSettings {
   readonly reserveBytes: number | null;
   readonly doors: StorageDoors;
   /**
-   * Only the log is wanted, of a copy that no replica is started on: it is opened also where term and vote are lost,
-   * with no vote, in the highest term that a block was written in.
+   * Only the log is wanted, of a copy that no replica is started on: it is read in full, since there is nobody to repair
+   * what a later read finds damaged; and it is opened also where term and vote are lost, with no vote, in the highest
+   * term that a block was written in.
    */
   readonly logAlone?: true;
 }

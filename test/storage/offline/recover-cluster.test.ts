@@ -193,6 +193,21 @@ describe('a recovery', () => {
     expect(cluster?.last).toEqual({ index: 5, term: 3 });
   });
 
+  it('finds damage that opening a log by its indexes does not, and takes another', async () => {
+    const rotten = { id: 'n3', entries: logOf([1, 1, 2, 2, 3, 3, 3, 3]), segmentBytes: 512 };
+    const disk = await diskWith({ ...three, n3: rotten });
+    expect(disk.files.has('/old/n3/shard-0/000000000002.index')).toBe(true);
+    const bytes = disk.files.get('/old/n3/shard-0/000000000002.blocks');
+    bytes?.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    const before = oldFilesOf(disk);
+    const { account, cluster } = await confirmed(disk, ['n1', 'n2', 'n3']);
+    expect(account.survivors[2]).toMatchObject({ held: null });
+    expect(account.survivors[2]?.damage).toMatch(/^\/old\/n3: shard 0, group default: missing or changed/);
+    expect(account.chosen.directory).toBe('/old/n2');
+    expect(cluster?.last).toEqual({ index: 5, term: 3 });
+    expect(oldFilesOf(disk)).toEqual(before);
+  });
+
   it('takes the log of a directory that was put aside, though its term and vote are lost', async () => {
     const disk = await diskWith({ ...three, n2: { id: 'n2', entries: logOf([1, 1, 2, 2, 3]), term: 8 } });
     const doors = doorsOn(disk);
