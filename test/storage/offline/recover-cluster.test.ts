@@ -208,6 +208,24 @@ describe('a recovery', () => {
     expect(oldFilesOf(disk)).toEqual(before);
   });
 
+  it('takes a survivor of which a file cannot be read for a damaged one', async () => {
+    const disk = await diskWith({ ...three, n3: { id: 'n3', entries: logOf([1, 1, 2, 2, 3, 3]) } });
+    const { open } = disk;
+    disk.open = async (path, options) => {
+      const file = await open.call(disk, path, options);
+      const read = () => Promise.reject(Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' }));
+      return path === '/old/n3/shard-0/000000000001.blocks' ? { ...file, read } : file;
+    };
+    const { account, cluster } = await confirmed(disk, ['n1', 'n2', 'n3']);
+    expect(account.survivors[2]).toMatchObject({
+      held: null,
+      damage: '/old/n3/shard-0/000000000001.blocks cannot be read: EIO: i/o error, read',
+    });
+    expect(account.chosen.directory).toBe('/old/n2');
+    expect(cluster?.last).toEqual({ index: 5, term: 3 });
+    expect(await leftOn(disk)).toEqual(['new']);
+  });
+
   it('takes the log of a directory that was put aside, though its term and vote are lost', async () => {
     const disk = await diskWith({ ...three, n2: { id: 'n2', entries: logOf([1, 1, 2, 2, 3]), term: 8 } });
     const doors = doorsOn(disk);
