@@ -165,6 +165,39 @@ describe('damage in an indexed segment', () => {
     }
   });
 
+  it('is seen where the segment is shorter than it was, wherever it ends, and by name', async () => {
+    const whole = await three();
+    const bytes = bytesOf(whole, '000000000001.blocks');
+    for (const length of [0, 1, bytes.length >> 1, bytes.length - 1]) {
+      const disk = new MemoryDisk(whole);
+      disk.files.set('/s/000000000001.blocks', Buffer.from(bytes.subarray(0, length)));
+      const first = length < bytes.length >> 1 ? 'a1 changed' : 'a1';
+      for (let opening = 1; opening <= 2; opening += 1) {
+        const { backend, scan, names } = await reopened(disk);
+        await backend.close();
+        expect([...names].sort(), `${length} bytes`).toEqual([first, 'a2 changed', 'a3', 'a4', 'a5', 'a6']);
+        expect(scan.stray.all).toBe('none');
+      }
+    }
+  });
+
+  it('that keeps all of it from being read is told by name as well', async () => {
+    const disk = await three();
+    await disk.rename('/s/000000000001.index', '/s/000000000001.doubted');
+    const { open: openFile } = disk;
+    disk.open = async (path, options) => {
+      const file = await openFile.call(disk, path, options);
+      const read = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+      return path.endsWith('000000000001.blocks') ? { ...file, read } : file;
+    };
+    const { scan, names } = await reopened(disk);
+    expect(names).toEqual(['a1 changed', 'a2 changed', 'a3', 'a4', 'a5', 'a6']);
+    expect([scan.stray.all, scan.unreadable]).toEqual([
+      'none',
+      '000000000001.blocks cannot be read, so its blocks are missing: EIO',
+    ]);
+  });
+
   it('is seen from then on once a read has found it', async () => {
     const disk = await three();
     flip(disk, '000000000001.blocks', 300);
@@ -205,7 +238,7 @@ describe('damage in an indexed segment', () => {
     await backend.doubt(placeOf(scan.blocks, 4));
     await backend.close();
     const again = await reopened(disk);
-    expect(again.names).toEqual(['a1', 'a2']);
+    expect(again.names).toEqual(['a1', 'a2', 'a3 changed', 'a4 changed']);
     expect(again.scan.unreadable).toMatch(/^000000000002.blocks cannot be read/);
   });
 

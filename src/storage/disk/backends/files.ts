@@ -5,7 +5,7 @@ import { bodyIsIntact, type SealedBlock } from '../block.ts';
 import { StrayBytes } from '../stray-bytes.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock, ScanOptions } from './backend.ts';
 import { HeaderRow } from './header-row.ts';
-import { asIndexed, checkIndexed, type IndexedBlock } from './segment-index.ts';
+import { asIndexed, asLost, checkIndexed, type IndexedBlock } from './segment-index.ts';
 import { numberIn, SEGMENT_NAME, SegmentIndexes } from './segment-indexes.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
 import { persistently } from './unreadable.ts';
@@ -70,7 +70,9 @@ export class FilesBackend implements Backend {
       if ('error' in read) {
         this.#unreadable.push(name);
         why.push(`${name} cannot be read, so its blocks are missing: ${read.error.message}`);
-        stray.pass('damaged');
+        const index = await this.#indexes.find(name, 0);
+        if (index === null) stray.pass('damaged');
+        else blocks.push(...index.blocks.map(({ header }) => asLost(header)));
         this.#needsSegment = true;
         continue;
       }
