@@ -113,6 +113,13 @@ export async function inspect(
     return { directory, identity: null, held: null, damage: `${directory}: its identity file is damaged` };
   }
   const { format: _, ...identity } = found.identity;
+  if (identity.putAside?.isMoved === false) {
+    const { folder } = identity.putAside;
+    const damage =
+      `${directory}: what it was is being put aside in ${folder}, and parts of it may be there already. ` +
+      `Start its replica once, which ends that, and give ${directory}/${folder}`;
+    return { directory, identity, held: null, damage };
+  }
   try {
     const { held, lost } = await withCopy(directory, found.identity, by, async (copy) => copy);
     const damage = lost === null ? null : `${directory}: ${lost}`;

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { nodeDisk } from '../../../src/doors/node-disk.ts';
 import type { Entry } from '../../../src/raft/entry.ts';
+import { readIdentity, writeIdentity } from '../../../src/storage/disk/identity-file.ts';
 import {
   fileStorage,
   type RecoverOptions,
   type Recovery,
   recoverCluster,
 } from '../../../src/storage/index.ts';
+import { inspectDirectory } from '../../../src/storage/offline/inspection.ts';
 import { Machine, stoppedEverywhere } from '../disk/machine.ts';
 import { MemoryDisk } from '../disk/memory-disk.ts';
 import {
@@ -224,6 +226,26 @@ describe('a recovery', () => {
     expect(account.chosen.directory).toBe('/old/n2');
     expect(cluster?.last).toEqual({ index: 5, term: 3 });
     expect(await leftOn(disk)).toEqual(['new']);
+  });
+
+  it('goes on without a directory that is being put aside, and says what to do', async () => {
+    const disk = await diskWith({ ...three, n3: { id: 'n3', entries: logOf([1, 1, 2, 2, 3, 3]) } });
+    const found = await readIdentity(disk, '/old/n3');
+    if (found.kind !== 'found') throw new Error('no identity');
+    const putAside = { folder: 'damaged-1', why: 'both files were lost', isMoved: false };
+    await writeIdentity(disk, '/old/n3', { ...found.identity, boot: 0, putAside });
+    const { account, cluster } = await confirmed(disk, ['n1', 'n2', 'n3']);
+    expect(account.survivors[2]?.held).toBeNull();
+    expect(account.survivors[2]?.damage).toMatch(/being put aside in damaged-1.*give \/old\/n3\/damaged-1$/);
+    expect(account.chosen.directory).toBe('/old/n2');
+    expect(cluster?.last).toEqual({ index: 5, term: 3 });
+    const options = { doors: doorsOn(disk), scratch: '/scratch', decode: true };
+    expect((await inspectDirectory('/old/n3', options)).findings).toEqual([
+      {
+        kind: 'note',
+        what: 'what the storage was is being put aside in damaged-1; opening it goes on with that',
+      },
+    ]);
   });
 
   it('takes the log of a directory that was put aside, though its term and vote are lost', async () => {
