@@ -427,6 +427,8 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     this.#space?.stop();
     for (const { shard } of this.#shards) await shard.idle();
     this.fail('the storage is closed', undefined);
+    // What was handed over while something was being removed, or another shard was at work, is under way.
+    for (const { shard } of this.#shards) await shard.idle();
     for (const snapshots of this.#snapshots.values()) await snapshots.idle();
     await this.#closeFiles();
     await this.#lock.release();

@@ -99,8 +99,9 @@ export interface FileStorageSettings {
   readonly reserveBytes: number | null;
   readonly doors: StorageDoors;
   /**
-   * Only the log is wanted, of a copy that no replica is started on: it is opened also where term and vote are lost,
-   * with no vote, in the highest term that a block was written in.
+   * Only the log is wanted, of a copy that no replica is started on: it is read in full, since there is nobody to repair
+   * what a later read finds damaged; and it is opened also where term and vote are lost, with no vote, in the highest
+   * term that a block was written in.
    */
   readonly logAlone?: true;
 }
@@ -156,14 +157,14 @@ async function openFound(
       { lostPromises: { what, configurations: [] } },
     );
   }
-  const known =
-    found.kind === 'found' && found.identity.incarnation !== request.forget ? found.identity : null;
-  const identity = known ?? newIdentity(settings, request.id);
-  if (found.kind === 'none') return openIdentity(settings, identity, { isNew: true, lock });
+  const before = found.kind === 'found' ? found.identity : null;
+  const known = before?.incarnation === request.forget ? null : before;
+  const identity = known ?? newIdentity(settings, request.id, before?.putAside);
+  if (before === null) return openIdentity(settings, identity, { isNew: true, lock });
   if (identity.boot > 0) return openIdentity(settings, identity, { isNew: false, lock });
-  const isAside = identity.putAside !== undefined;
-  if (!isAside) await forgetStorage(settings, identity);
-  const rid = isAside ? await finishPuttingAside(settings, identity) : identity;
+  const isToBeMoved = identity.putAside?.isMoved === false;
+  if (!isToBeMoved) await forgetStorage(settings, identity);
+  const rid = isToBeMoved ? await finishPuttingAside(settings, identity) : identity;
   return openIdentity(settings, rid, { isNew: true, lock });
 }
 
@@ -175,9 +176,15 @@ function openIdentity(
   return FileStorageInstance.open(settings, { identity, seed: seedOf(identity.incarnation), ...how });
 }
 
-function newIdentity({ doors, shards, backend }: FileStorageSettings, id: NodeId): IdentityRecord {
+/** @param putAside - what was put aside stays so for ever, whoever comes after it in its directory. */
+function newIdentity(
+  { doors, shards, backend }: FileStorageSettings,
+  id: NodeId,
+  putAside?: IdentityRecord['putAside'],
+): IdentityRecord {
   const incarnation = Buffer.from(doors.random.bytes(8)).toString('hex');
-  return { format: FORMAT_VERSION, id, incarnation, boot: 0, clusterId: null, shards, backend };
+  const fresh = { format: FORMAT_VERSION, id, incarnation, boot: 0, clusterId: null, shards, backend };
+  return putAside === undefined ? fresh : { ...fresh, putAside };
 }
 
 /** Also what cannot be changed once a storage is created. */

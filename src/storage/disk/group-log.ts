@@ -142,9 +142,11 @@ export class GroupLog implements LogStorage {
   }
 
   /** Reads a block for no one. @returns false when the storage has failed, or fails since it is not what was written. */
-  async check({ block, firstIndex }: LiveBlock<StoredBlock>): Promise<boolean> {
-    if (this.#blockOf(firstIndex)?.block !== block) return this.#shard.failure === null;
-    return this.#unlessGone(block, firstIndex, () => checkBlock(block, this.#shard)).then(
+  async check({ block, firstIndex, lastIndex }: LiveBlock<StoredBlock>): Promise<boolean> {
+    // Its first entries may lie below the floor, and its last ones may have been cut.
+    const index = Math.min(Math.max(firstIndex, this.floor.index + 1), lastIndex);
+    if (this.#blockOf(index)?.block !== block) return this.#shard.failure === null;
+    return this.#unlessGone(block, index, () => checkBlock(block, this.#shard)).then(
       () => true,
       () => false,
     );
@@ -183,7 +185,7 @@ export class GroupLog implements LogStorage {
       if (this.#blockOf(index)?.block.header.number !== header.number) return null;
       const last = header.firstIndex + header.entryCount - 1;
       throw this.#shard.fail(
-        `block ${header.number} of group ${this.group}, entries ${header.firstIndex} to ${last}, cannot be read`,
+        `${this.place}: block ${header.number}, entries ${header.firstIndex} to ${last}, cannot be read`,
         cause,
       );
     }

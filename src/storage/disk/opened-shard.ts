@@ -17,7 +17,7 @@ export interface OpenedShard {
 }
 
 export interface ShardPlace
-  extends Pick<FileStorageSettings, 'directory' | 'doors' | 'backend' | 'segmentBytes'> {
+  extends Pick<FileStorageSettings, 'directory' | 'doors' | 'backend' | 'segmentBytes' | 'logAlone'> {
   readonly seed: number;
   readonly number: number;
   /** Its folder is made before a storage's identity is, so one that is missing was lost with all that was in it. */
@@ -38,7 +38,7 @@ export async function openShard(place: ShardPlace, marks: MarkFile, host: ShardH
   const scan =
     backend === null
       ? unreadableShard(noFolder(name))
-      : await scanShard(backend, name, { isThorough: false });
+      : await scanShard(backend, name, { isThorough: place.logAlone === true });
   const lostNumbers = new Map<GroupId, number>();
   const replace = async (): Promise<Backend> => {
     await markLost(lostNumbers, marks);

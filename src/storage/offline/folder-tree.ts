@@ -1,4 +1,5 @@
 import type { Disk } from '../../doors/disk.ts';
+import { persistently } from '../disk/backends/unreadable.ts';
 
 const COPY_BYTES = 1024 * 1024;
 
@@ -12,11 +13,21 @@ export async function namesIn(disk: Disk, folder: string): Promise<string[] | nu
   }
 }
 
+/** What is to be copied cannot be read, so often as it is tried. */
+export class UnreadableFile extends Error {
+  readonly code = codeOf(this.cause);
+
+  constructor(path: string, cause: Error) {
+    super(`${path} cannot be read: ${cause.message}`, { cause });
+  }
+}
+
 /**
  * Copies a folder with all that is in it. What is read is opened for reading only. Nothing is synced: a copy is
  * to be worked with, not to be relied upon.
  *
  * @param without - names in the topmost folder that are left out.
+ * @throws UnreadableFile; what the disk says that the copy is on.
  */
 export async function copyFolder(
   disk: Disk,
@@ -52,13 +63,13 @@ async function copyFile(
   { from, to }: { readonly from: string; readonly to: string },
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const source = await disk.open(from, { readOnly: true });
+  const source = await read(from, () => disk.open(from, { readOnly: true }));
   try {
     const target = await disk.open(to, { create: true, exclusive: true });
     try {
       for (let offset = 0; ; offset += COPY_BYTES) {
         signal?.throwIfAborted();
-        const bytes = await source.read(offset, COPY_BYTES);
+        const bytes = await read(from, () => source.read(offset, COPY_BYTES));
         if (bytes.length > 0) await target.append(bytes);
         if (bytes.length < COPY_BYTES) break;
       }
@@ -68,6 +79,12 @@ async function copyFile(
   } finally {
     await source.close();
   }
+}
+
+async function read<T>(path: string, body: () => Promise<T>): Promise<T> {
+  const done = await persistently(body);
+  if ('error' in done) throw new UnreadableFile(path, done.error);
+  return done.value;
 }
 
 async function isFolder(disk: Disk, path: string): Promise<boolean> {

@@ -63,7 +63,11 @@ export function inspectDirectory(
       return { directory, identity: null, groups: [], findings };
     }
     if (found.identity.boot === 0) {
-      const what = 'the storage is to be emptied, and nothing in it counts; opening it does that';
+      const { putAside } = found.identity;
+      const what =
+        putAside?.isMoved === false
+          ? `what the storage was is being put aside in ${putAside.folder}; opening it goes on with that`
+          : 'the storage is to be emptied, and nothing in it counts; opening it does that';
       return { directory, identity: found.identity, groups: [], findings: [{ kind: 'note', what }] };
     }
     const findings = [...(await findingsInSlots(found)), ...findingsInShards(found)];

@@ -11,7 +11,7 @@ import { type FoundIdentity, type IdentityRecord, readIdentity } from '../disk/i
 import { noScrub } from '../disk/scrub.ts';
 import type { StorageDoors } from '../disk/storage-doors.ts';
 import { RecoveryRefused, StorageFailed, StorageRefused } from '../errors.ts';
-import { codeOf, copyFolder, namesIn, removeFolder } from './folder-tree.ts';
+import { codeOf, copyFolder, namesIn, removeFolder, UnreadableFile } from './folder-tree.ts';
 import type { HeldLog } from './held-log.ts';
 
 /** A directory that was given as a survivor, and what is in it. */
@@ -70,7 +70,7 @@ export async function identityIn(doors: StorageDoors, directory: string): Promis
  * Opens a copy of a survivor's directory, which itself is only read: to open a storage is to begin a new boot of
  * it, and to write that. The copy goes once it was used.
  *
- * @throws StorageRefused (`damaged`, `other-format`) when it cannot be opened as it is; RecoveryRefused
+ * @throws StorageRefused (`damaged`, `other-format`) when it cannot be opened as it is; UnreadableFile; RecoveryRefused
  *   (`several-groups`, `nothing-to-recover`).
  */
 export async function withCopy<T>(
@@ -113,6 +113,13 @@ export async function inspect(
     return { directory, identity: null, held: null, damage: `${directory}: its identity file is damaged` };
   }
   const { format: _, ...identity } = found.identity;
+  if (identity.putAside?.isMoved === false) {
+    const { folder } = identity.putAside;
+    const damage =
+      `${directory}: what it was is being put aside in ${folder}, and parts of it may be there already. ` +
+      `Start its replica once, which ends that, and give ${directory}/${folder}`;
+    return { directory, identity, held: null, damage };
+  }
   try {
     const { held, lost } = await withCopy(directory, found.identity, by, async (copy) => copy);
     const damage = lost === null ? null : `${directory}: ${lost}`;
@@ -134,8 +141,9 @@ function lackOf({ term, index }: MissingEntries): string {
   return `entries ${upTo} were lost to earlier damage, and were not yet replaced by the other members`;
 }
 
-/** A block may turn out to be unreadable only when it is read. */
+/** A block may turn out to be unreadable only when it is read, and a file when it is copied. */
 function isDamage(error: unknown): error is Error {
+  if (error instanceof UnreadableFile) return true;
   if (error instanceof StorageFailed) return codeOf(error.cause) === null;
   return error instanceof StorageRefused && (error.reason === 'damaged' || error.reason === 'other-format');
 }

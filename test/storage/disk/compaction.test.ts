@@ -73,6 +73,48 @@ describe('compaction', () => {
     expect(removed.filter((path) => path.endsWith('.index')).length).toBeGreaterThan(4);
   });
 
+  it('holds up closing, and lets nothing begin meanwhile that outlives it', async () => {
+    const disk = new MemoryDisk();
+    const gate = (): { readonly opened: Promise<void>; open(): void } => {
+      let open = (): void => {};
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      return { opened, open: () => open() };
+    };
+    const [removing, appending] = [gate(), gate()];
+    const { remove, open } = disk;
+    let isSlow = false;
+    disk.remove = async (path) => {
+      await removing.opened;
+      await remove.call(disk, path);
+    };
+    disk.open = async (path, options) => {
+      const file = await open.call(disk, path, options);
+      const append = async (bytes: Uint8Array): Promise<void> => {
+        if (isSlow) await appending.opened;
+        await file.append(bytes);
+      };
+      return { ...file, append };
+    };
+    const { instance, log } = await opened(disk);
+    await append(log, 1, 100);
+    await floorAt(log, 90);
+    let isClosed = false;
+    const closing = instance.close().then(() => {
+      isClosed = true;
+    });
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    isSlow = true;
+    const late = append(log, 101, 101).catch(() => {});
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    removing.open();
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(isClosed).toBe(false);
+    appending.open();
+    await Promise.all([late, closing]);
+  });
+
   it('gives space back, over ten times', async () => {
     const disk = new MemoryDisk();
     const sizes: number[] = [];

@@ -211,6 +211,24 @@ describe('the level backend', () => {
   });
 });
 
+describe('a storage that began in the place of another', () => {
+  it('says so for ever, also when it is forgotten itself', async () => {
+    await fill();
+    for (const name of ['hard-state-1', 'hard-state-2']) await rm(join(directory, name));
+    const second = await fileStorage({ directory }).open({ id: 'n1', putAside: true });
+    await second.close();
+    const { incarnation: forget, putAside } = second.identity;
+    expect(putAside?.directory).toBe(join(directory, 'damaged-1'));
+    for (const request of [{ forget }, { forget }, {}]) {
+      const third = await fileStorage({ directory }).open({ id: 'n1', ...request });
+      await third.close();
+      expect(third.identity.incarnation).not.toBe(forget);
+      expect(third.identity.putAside).toEqual(putAside);
+    }
+    expect(await readdir(join(directory, 'damaged-1'))).toContain('shard-0');
+  });
+});
+
 describe('a segment that cannot be read', () => {
   const entries = (from: number, to: number): Entry[] =>
     Array.from({ length: to - from + 1 }, (_, at) => {

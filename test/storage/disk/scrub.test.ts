@@ -95,7 +95,7 @@ describe('a scrub', () => {
     flip(disk, '/data/shard-0/000000000002.blocks', at);
     await pass(clock, INTERVAL_MS + 30_000);
     expect((await instance.failed)?.message).toMatch(
-      /block \d+ of group a, entries \d+ to \d+, cannot be read/,
+      /shard 0, group a: block \d+, entries \d+ to \d+, cannot be read/,
     );
     const entry = { kind: 'command', index: ENTRIES + 1, term: 1, payload: Buffer.alloc(1) } as const;
     await expect(log.write({ writeId: { boot: 1, sequence: 99 }, entries: [entry] })).rejects.toThrow(
@@ -108,6 +108,24 @@ describe('a scrub', () => {
     }).open({ id: 'n1' });
     expect((await again.openLog('a')).recovered.damage?.holes).toHaveLength(1);
     await again.close();
+  });
+
+  it('finds damage in a block of which a part lies below the floor', async () => {
+    const { disk, clock, instance, log } = await opened();
+    const entries = [1, 2, 3].map((at) => {
+      return { kind: 'command', index: ENTRIES + at, term: 1, payload: Buffer.alloc(200, 1) } as const;
+    });
+    await log.write({ writeId: { boot: 1, sequence: 98 }, entries });
+    const configuration = { id: '1.1', voters: [], outgoing: [], learners: [], retired: [] };
+    const floor = { index: ENTRIES + 1, term: 1, configuration };
+    await log.write({ writeId: { boot: 1, sequence: 99 }, entries: [], floor });
+    const last = [...disk.files.keys()].filter((path) => path.endsWith('.blocks')).at(-1) ?? '';
+    flip(disk, last, (disk.files.get(last)?.length ?? 0) - 1);
+    await pass(clock, INTERVAL_MS + 5_000);
+    expect((await Promise.race([instance.failed, settled()]))?.message).toContain(
+      `entries ${ENTRIES + 1} to ${ENTRIES + 3}, cannot be read`,
+    );
+    await instance.close();
   });
 
   it('is content with what compaction takes from under it', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BlockLocation, ScannedBlock } from '../../../src/storage/disk/backends/backend.ts';
+import { FilesBackend } from '../../../src/storage/disk/backends/files.ts';
 import { encodeIndex } from '../../../src/storage/disk/backends/segment-index.ts';
 import { sealPlain } from '../../../src/storage/disk/block.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -164,6 +165,39 @@ describe('damage in an indexed segment', () => {
     }
   });
 
+  it('is seen where the segment is shorter than it was, wherever it ends, and by name', async () => {
+    const whole = await three();
+    const bytes = bytesOf(whole, '000000000001.blocks');
+    for (const length of [0, 1, bytes.length >> 1, bytes.length - 1]) {
+      const disk = new MemoryDisk(whole);
+      disk.files.set('/s/000000000001.blocks', Buffer.from(bytes.subarray(0, length)));
+      const first = length < bytes.length >> 1 ? 'a1 changed' : 'a1';
+      for (let opening = 1; opening <= 2; opening += 1) {
+        const { backend, scan, names } = await reopened(disk);
+        await backend.close();
+        expect([...names].sort(), `${length} bytes`).toEqual([first, 'a2 changed', 'a3', 'a4', 'a5', 'a6']);
+        expect(scan.stray.all).toBe('none');
+      }
+    }
+  });
+
+  it('that keeps all of it from being read is told by name as well', async () => {
+    const disk = await three();
+    await disk.rename('/s/000000000001.index', '/s/000000000001.doubted');
+    const { open: openFile } = disk;
+    disk.open = async (path, options) => {
+      const file = await openFile.call(disk, path, options);
+      const read = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+      return path.endsWith('000000000001.blocks') ? { ...file, read } : file;
+    };
+    const { scan, names } = await reopened(disk);
+    expect(names).toEqual(['a1 changed', 'a2 changed', 'a3', 'a4', 'a5', 'a6']);
+    expect([scan.stray.all, scan.unreadable]).toEqual([
+      'none',
+      '000000000001.blocks cannot be read, so its blocks are missing: EIO',
+    ]);
+  });
+
   it('is seen from then on once a read has found it', async () => {
     const disk = await three();
     flip(disk, '000000000001.blocks', 300);
@@ -177,12 +211,49 @@ describe('damage in an indexed segment', () => {
     }
   });
 
+  it('found while the segment still grew is seen too, though another segment begins before anybody is told', async () => {
+    const disk = new MemoryDisk();
+    const { backend } = await open(disk, SEGMENT_BYTES);
+    const [place] = await backend.append([block('a', 1, text(400))]);
+    await backend.append([block('a', 2, text(400))]);
+    flip(disk, '000000000001.blocks', 300);
+    if (place === undefined) throw new Error('no place');
+    await backend.doubt(place);
+    await backend.append([block('a', 3, text(400))]);
+    await backend.close();
+    expect((await reopened(disk)).names).toEqual(['a2', 'a1 changed', 'a3']);
+  });
+
+  it('whose last commit is the last of all keeps nobody from opening the others, if it cannot be read', async () => {
+    const disk = await three();
+    disk.files.set('/s/000000000003.blocks', Buffer.alloc(0));
+    const { open: openFile } = disk;
+    disk.open = async (path, options) => {
+      const file = await openFile.call(disk, path, options);
+      const read = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+      return path.endsWith('000000000002.blocks') ? { ...file, read } : file;
+    };
+    const { backend, scan, names } = await reopened(disk);
+    expect(names).toEqual(['a1', 'a2', 'a3', 'a4']);
+    await backend.doubt(placeOf(scan.blocks, 4));
+    await backend.close();
+    const again = await reopened(disk);
+    expect(again.names).toEqual(['a1', 'a2', 'a3 changed', 'a4 changed']);
+    expect(again.scan.unreadable).toMatch(/^000000000002.blocks cannot be read/);
+  });
+
   it('that is not there after all is forgotten', async () => {
     const disk = await three();
     const { backend, scan } = await reopened(disk);
     await backend.doubt(placeOf(scan.blocks, 1));
     await backend.close();
-    expect(await disk.list('/s')).toContain('000000000001.doubted');
+    const doubted = await disk.list('/s');
+    expect(doubted).toContain('000000000001.doubted');
+    // To look at it changes nothing.
+    const looking = new FilesBackend(disk, '/s', seed, SEGMENT_BYTES);
+    await looking.scan({ isThorough: false });
+    await looking.close();
+    expect(await disk.list('/s')).toEqual(doubted);
     const next = await reopened(disk);
     await next.backend.close();
     expect(next.names).toEqual(all);

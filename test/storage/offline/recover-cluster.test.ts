@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { nodeDisk } from '../../../src/doors/node-disk.ts';
 import type { Entry } from '../../../src/raft/entry.ts';
+import { readIdentity, writeIdentity } from '../../../src/storage/disk/identity-file.ts';
 import {
   fileStorage,
   type RecoverOptions,
   type Recovery,
   recoverCluster,
 } from '../../../src/storage/index.ts';
+import { inspectDirectory } from '../../../src/storage/offline/inspection.ts';
 import { Machine, stoppedEverywhere } from '../disk/machine.ts';
 import { MemoryDisk } from '../disk/memory-disk.ts';
 import {
@@ -191,6 +193,59 @@ describe('a recovery', () => {
     expect([held, identity?.id]).toEqual([null, 'n4']);
     expect(damage).toMatch(/^\/old\/n4: shard 0, group default: missing or changed/);
     expect(cluster?.last).toEqual({ index: 5, term: 3 });
+  });
+
+  it('finds damage that opening a log by its indexes does not, and takes another', async () => {
+    const rotten = { id: 'n3', entries: logOf([1, 1, 2, 2, 3, 3, 3, 3]), segmentBytes: 512 };
+    const disk = await diskWith({ ...three, n3: rotten });
+    expect(disk.files.has('/old/n3/shard-0/000000000002.index')).toBe(true);
+    const bytes = disk.files.get('/old/n3/shard-0/000000000002.blocks');
+    bytes?.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    const before = oldFilesOf(disk);
+    const { account, cluster } = await confirmed(disk, ['n1', 'n2', 'n3']);
+    expect(account.survivors[2]).toMatchObject({ held: null });
+    expect(account.survivors[2]?.damage).toMatch(/^\/old\/n3: shard 0, group default: missing or changed/);
+    expect(account.chosen.directory).toBe('/old/n2');
+    expect(cluster?.last).toEqual({ index: 5, term: 3 });
+    expect(oldFilesOf(disk)).toEqual(before);
+  });
+
+  it('takes a survivor of which a file cannot be read for a damaged one', async () => {
+    const disk = await diskWith({ ...three, n3: { id: 'n3', entries: logOf([1, 1, 2, 2, 3, 3]) } });
+    const { open } = disk;
+    disk.open = async (path, options) => {
+      const file = await open.call(disk, path, options);
+      const read = () => Promise.reject(Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' }));
+      return path === '/old/n3/shard-0/000000000001.blocks' ? { ...file, read } : file;
+    };
+    const { account, cluster } = await confirmed(disk, ['n1', 'n2', 'n3']);
+    expect(account.survivors[2]).toMatchObject({
+      held: null,
+      damage: '/old/n3/shard-0/000000000001.blocks cannot be read: EIO: i/o error, read',
+    });
+    expect(account.chosen.directory).toBe('/old/n2');
+    expect(cluster?.last).toEqual({ index: 5, term: 3 });
+    expect(await leftOn(disk)).toEqual(['new']);
+  });
+
+  it('goes on without a directory that is being put aside, and says what to do', async () => {
+    const disk = await diskWith({ ...three, n3: { id: 'n3', entries: logOf([1, 1, 2, 2, 3, 3]) } });
+    const found = await readIdentity(disk, '/old/n3');
+    if (found.kind !== 'found') throw new Error('no identity');
+    const putAside = { folder: 'damaged-1', why: 'both files were lost', isMoved: false };
+    await writeIdentity(disk, '/old/n3', { ...found.identity, boot: 0, putAside });
+    const { account, cluster } = await confirmed(disk, ['n1', 'n2', 'n3']);
+    expect(account.survivors[2]?.held).toBeNull();
+    expect(account.survivors[2]?.damage).toMatch(/being put aside in damaged-1.*give \/old\/n3\/damaged-1$/);
+    expect(account.chosen.directory).toBe('/old/n2');
+    expect(cluster?.last).toEqual({ index: 5, term: 3 });
+    const options = { doors: doorsOn(disk), scratch: '/scratch', decode: true };
+    expect((await inspectDirectory('/old/n3', options)).findings).toEqual([
+      {
+        kind: 'note',
+        what: 'what the storage was is being put aside in damaged-1; opening it goes on with that',
+      },
+    ]);
   });
 
   it('takes the log of a directory that was put aside, though its term and vote are lost', async () => {

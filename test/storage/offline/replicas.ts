@@ -11,6 +11,7 @@ import {
   encodeBackupHead,
   encodeBackupTrailer,
 } from '../../../src/storage/backup-format.ts';
+import { SEGMENT_BYTES } from '../../../src/storage/disk/file-storage.ts';
 import type { StorageDoors } from '../../../src/storage/disk/storage-doors.ts';
 import {
   fileStorage,
@@ -76,6 +77,7 @@ export interface ReplicaContent {
   readonly group?: string;
   readonly backend?: 'files' | 'level';
   readonly shards?: number;
+  readonly segmentBytes?: number;
   readonly snapshot?: {
     readonly index: number;
     readonly term: number;
@@ -92,8 +94,8 @@ export async function writeReplica(
   content: ReplicaContent,
 ): Promise<StorageIdentity> {
   const { id, entries, clusterId = CLUSTER, group = 'default', snapshot } = content;
-  const { backend = 'files', shards = 1 } = content;
-  const instance = await fileStorage({ directory, backend, shards, doors }).open({ id });
+  const { backend = 'files', shards = 1, segmentBytes = SEGMENT_BYTES } = content;
+  const instance = await fileStorage({ directory, backend, shards, segmentBytes, doors }).open({ id });
   if (clusterId !== null) await instance.adoptCluster(clusterId);
   const log = await instance.openLog(group);
   let sequence = 0;

@@ -5,7 +5,7 @@ import { bodyIsIntact, type SealedBlock } from '../block.ts';
 import { StrayBytes } from '../stray-bytes.ts';
 import type { Backend, BlockLocation, Scan, ScannedBlock, ScanOptions } from './backend.ts';
 import { HeaderRow } from './header-row.ts';
-import { asIndexed, checkIndexed, type IndexedBlock } from './segment-index.ts';
+import { asIndexed, asLost, checkIndexed, type IndexedBlock } from './segment-index.ts';
 import { numberIn, SEGMENT_NAME, SegmentIndexes } from './segment-indexes.ts';
 import { type SegmentScan, scanSegment } from './segment-scan.ts';
 import { persistently } from './unreadable.ts';
@@ -18,6 +18,8 @@ interface Segment {
   readonly highest: Map<GroupId, number>;
   /** Of all its blocks, while they are to become its index; null where there is one, or some of it is no whole block. */
   headers: HeaderRow | null;
+  /** It was found with an index, so all of it was synced: nobody writes it again. */
+  isIndexed: boolean;
   /** Some of it was changed so that nobody can say whose it was: it stays, as evidence. */
   hasStrayDamage: boolean;
   readonly reads: Set<Promise<unknown>>;
@@ -39,12 +41,14 @@ export class FilesBackend implements Backend {
   readonly #segments: Segment[] = [];
   /** Names of files that could not be read: nothing of them is known, and nothing is written to them. */
   readonly #unreadable: string[] = [];
+  /** Names of segments that the scan found whole although their indexes are doubted. */
+  readonly #wholeAgain: string[] = [];
   readonly #lowest = new Map<GroupId, number>();
   /** Files of removed segments. */
   readonly #closing = new Set<Promise<void>>();
   #lastName = 0;
   #needsSegment = true;
-  /** Where the last commit stands, in the last segment that has one; null when there is none. */
+  /** Where the last commit stands, in the last segment that has one; null when there is none, or it is synced for sure. */
   #lastCommit: { readonly segment: Segment; readonly from: number; readonly to: number } | null = null;
 
   /** @param segmentBytes - a segment that has grown to this is followed by another. */
@@ -66,7 +70,9 @@ export class FilesBackend implements Backend {
       if ('error' in read) {
         this.#unreadable.push(name);
         why.push(`${name} cannot be read, so its blocks are missing: ${read.error.message}`);
-        stray.pass('damaged');
+        const index = await this.#indexes.find(name, 0);
+        if (index === null) stray.pass('damaged');
+        else blocks.push(...index.blocks.map(({ header }) => asLost(header)));
         this.#needsSegment = true;
         continue;
       }
@@ -95,6 +101,7 @@ export class FilesBackend implements Backend {
     }
     await this.#disk.syncDirectory(this.#directory);
     this.#indexes.removeOrphans();
+    for (const name of this.#wholeAgain) this.#indexes.trustAgain(name);
     for (const segment of this.#segments.slice(0, -1)) this.#index(segment);
   }
 
@@ -143,6 +150,8 @@ export class FilesBackend implements Backend {
 
   async doubt(location: BlockLocation): Promise<void> {
     const { segment } = location.backendLocation as Place;
+    // It has no index to be doubted yet if it is the last, and must not get one by an append that is under way.
+    segment.headers = null;
     if (!segment.isDropped) await this.#indexes.doubt(segment.name);
   }
 
@@ -191,12 +200,12 @@ export class FilesBackend implements Backend {
       segment.headers = headersOf(found, bytes);
       return found;
     }
+    segment.isIndexed = true;
     const { blocks, isDoubted } = index;
     if (!isThorough && !isDoubted && (await this.#holdsConfigurations(segment, blocks)))
       return asIndexed(blocks);
     const found = checkIndexed(blocks, bufferOf(await file.read(0, size)), this.#seed);
-    if (isDoubted && !isThorough && found.blocks.every(({ intact }) => intact))
-      this.#indexes.trustAgain(name);
+    if (isDoubted && found.blocks.every(({ intact }) => intact)) this.#wholeAgain.push(name);
     return found;
   }
 
@@ -249,7 +258,8 @@ export class FilesBackend implements Backend {
       const { header, offset, length } = block;
       const place: Place = { segment, offset, length };
       blocks.push({ intact: true, header, location: { backendLocation: place } });
-      this.#lastCommit = { segment, from: Math.max(0, offset - header.commitOffset), to: offset + length };
+      const from = Math.max(0, offset - header.commitOffset);
+      this.#lastCommit = segment.isIndexed ? null : { segment, from, to: offset + length };
     }
   }
 
@@ -275,7 +285,8 @@ export class FilesBackend implements Backend {
 
 function makeSegment(name: string, file: DiskFile, size: number): Segment {
   const [highest, reads] = [new Map<GroupId, number>(), new Set<Promise<unknown>>()];
-  return { name, file, size, highest, headers: null, hasStrayDamage: false, reads, isDropped: false };
+  const known = { headers: null, isIndexed: false, hasStrayDamage: false, isDropped: false };
+  return { name, file, size, highest, reads, ...known };
 }
 
 /** null when some of its bytes are no whole block: it is read each time it is opened. */

@@ -17,6 +17,12 @@ export interface IndexedBlock {
   readonly length: number;
 }
 
+export interface DecodedIndex {
+  readonly blocks: readonly IndexedBlock[];
+  /** The segment is shorter than it was. */
+  readonly isCutShort: boolean;
+}
+
 /** @param headers - of all blocks of a segment, in order, nothing between or after them. */
 export function encodeIndex(headers: Buffer, segmentSize: number, seed: number): Buffer {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + headers.length);
@@ -28,12 +34,16 @@ export function encodeIndex(headers: Buffer, segmentSize: number, seed: number):
   return bytes;
 }
 
-/** @returns null where it is not the index of a segment of this storage and this size: torn, damaged, or of another. */
-export function decodeIndex(bytes: Buffer, segmentSize: number, seed: number): IndexedBlock[] | null {
+/**
+ * @param segmentSize - as it is now. A segment that is shorter than it was has lost its end, and the index tells what.
+ * @returns null where it is no index of a segment of this storage, or not one of all of it: torn, damaged, of another.
+ */
+export function decodeIndex(bytes: Buffer, segmentSize: number, seed: number): DecodedIndex | null {
   if (bytes.length < HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC || bytes.readUInt32LE(4) !== VERSION) {
     return null;
   }
-  if (bytes.readDoubleLE(SIZE_AT) !== segmentSize) return null;
+  const indexedSize = bytes.readDoubleLE(SIZE_AT);
+  if (indexedSize < segmentSize) return null;
   if (crc32(bytes.subarray(SIZE_AT), seed) !== bytes.readUInt32LE(CHECKSUM_AT)) return null;
   const blocks: IndexedBlock[] = [];
   let offset = 0;
@@ -45,7 +55,7 @@ export function decodeIndex(bytes: Buffer, segmentSize: number, seed: number): I
     at += parsed.length;
     offset += length;
   }
-  return offset === segmentSize ? blocks : null;
+  return offset === indexedSize ? { blocks, isCutShort: segmentSize < indexedSize } : null;
 }
 
 /** What the index says, without a look at the segment. */
@@ -61,7 +71,12 @@ export function checkIndexed(blocks: readonly IndexedBlock[], bytes: Buffer, see
   const checked = blocks.map((block): SegmentBlock => {
     const { header, offset, length } = block;
     if (isWhole(block, bytes.subarray(offset, offset + length), seed)) return { intact: true, ...block };
-    return { intact: false, group: header.group, number: header.number, torn: false };
+    return asLost(header);
   });
   return { blocks: checked, strays: [], endsClean: true };
+}
+
+/** Whatever became of its bytes: it was whole once. */
+export function asLost({ group, number }: BlockHeader): Extract<SegmentBlock, { intact: false }> {
+  return { intact: false, group, number, torn: false };
 }

@@ -8,7 +8,7 @@ const INDEX_NAME = /^\d{12}\.(?:index|doubted)$/;
 
 export interface FoundIndex {
   readonly blocks: readonly IndexedBlock[];
-  /** A block of the segment was found damaged since: it tells which blocks there were, and vouches for none. */
+  /** A block was found damaged since, or the segment is shorter now: it tells which there were, and vouches for none. */
   readonly isDoubted: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface FoundIndex {
  * torn or of another size is made anew from the segment.
  *
  * A segment is indexed once a later one has begun, when all of it is durable; it never changes after that, and its
- * number is not used again. So a whole index of the segment's size is right about what was written. Of what has
+ * number is not used again. So a whole index is right about what was written, unless the segment is longer. Of what has
  * become of the bytes since it knows nothing: who reads a block checks it, and doubts the index where it is damaged.
  */
 export class SegmentIndexes {
@@ -34,12 +34,12 @@ export class SegmentIndexes {
     this.#seed = seed;
   }
 
-  /** Of a segment of this size; null when there is none that is whole. */
+  /** Of a segment of this size, 0 where that is not known; null when there is none that is whole. */
   async find(segment: string, segmentSize: number): Promise<FoundIndex | null> {
     for (const isDoubted of [true, false]) {
       const bytes = await readWholeFile(this.#disk, this.#path(segment, isDoubted)).catch(() => null);
-      const blocks = bytes === null ? null : decodeIndex(bytes, segmentSize, this.#seed);
-      if (blocks !== null) return { blocks, isDoubted };
+      const found = bytes === null ? null : decodeIndex(bytes, segmentSize, this.#seed);
+      if (found !== null) return { blocks: found.blocks, isDoubted: isDoubted || found.isCutShort };
     }
     return null;
   }
