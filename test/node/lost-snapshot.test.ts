@@ -94,7 +94,7 @@ describe('a replica whose snapshot is damaged', () => {
     await heals(told);
     expect(told.found).toHaveLength(1);
     expect(told.found[0]?.report).toMatch(/there is no whole snapshot .* entries 1 to \d+/);
-    expect(told.repaired).toMatchObject([{ by: 'leader', entries: 0, report: told.found[0]?.report }]);
+    expect(told.repaired).toMatchObject([{ by: 'leader', report: told.found[0]?.report }]);
     await eventually(() => truth(told.machine.total === 20));
     expect(told.machine.restored).toBe(1);
     expect(told.roles).toEqual([]);
