@@ -5,7 +5,6 @@ import type { HardState } from '../../raft/effect.ts';
 import type { Index } from '../../raft/entry.ts';
 import type { ClusterId, GroupId } from '../../raft/identity.ts';
 import type {
-  LogDamage,
   LogStorage,
   OpenLogOptions,
   SnapshotMeta,
@@ -19,10 +18,10 @@ import { type LostPromises, StorageFailed, StorageRefused } from '../errors.ts';
 import { refuseBadName } from '../names.ts';
 import { asRefusal } from './as-refusal.ts';
 import { damagedLog } from './damaged-log.ts';
-import { describeLostSnapshot, describeVerdict } from './describe-verdict.ts';
+import { describeVerdict } from './describe-verdict.ts';
 import type { FileStorageSettings } from './file-storage.ts';
 import { type FloorRecord, writeFloor } from './floor-file.ts';
-import { GroupLog } from './group-log.ts';
+import type { GroupLog } from './group-log.ts';
 import { groupsIn, readRecords } from './group-records.ts';
 import { HardStateFiles } from './hard-state-file.ts';
 import { type IdentityRecord, writeIdentity } from './identity-file.ts';
@@ -30,17 +29,9 @@ import { type Judgement, judgeOpening } from './judge-opening.ts';
 import { latestReadable } from './latest-readable.ts';
 import { MarkFile } from './mark-file.ts';
 import { refuseMissingCodec } from './missing-codec.ts';
+import { openedLog } from './opened-log.ts';
 import { type OpenedShard, openShard, shardName } from './opened-shard.ts';
-import {
-  hardStateOf,
-  type OpenVerdict,
-  type Records,
-  type RefusedVerdict,
-  recover,
-  type Verdict,
-} from './recover.ts';
-import { latestKnown, recoveredLog } from './recovered-log.ts';
-import { replay } from './replay.ts';
+import { hardStateOf, type Records, type RefusedVerdict, recover, type Verdict } from './recover.ts';
 import { Scrub } from './scrub.ts';
 import type { Commit, ShardHost } from './shard.ts';
 import { shardNumberOf } from './shard-number.ts';
@@ -155,7 +146,7 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     });
     const { verdict, dead } = judgement;
     if (isRefused(verdict)) throw this.#refusal(group, verdict, await this.#lostPromises());
-    const log = await this.#makeLog(group, verdict, judgement);
+    const log = await openedLog({ shard, found, group, place: this.#placeOf(group) }, verdict, judgement);
     if (verdict.kind === 'clean') {
       await shard.inTurn(() => shard.begin(log));
       if (dead !== null) shard.compact(group, dead);
@@ -351,64 +342,6 @@ export class FileStorageInstance implements StorageInstance, ShardHost {
     if (floor === null) return { ...judgement, dead: null };
     const index = Math.min(floor.index, judgement.floor?.index ?? 0);
     return { ...judgement, dead: { index, lowestNumber: floor.lowestNumber } };
-  }
-
-  /** Reads what the log needs; nothing on disk is changed by it. */
-  async #makeLog(
-    group: GroupId,
-    verdict: OpenVerdict,
-    { floor, lostFloor, covered }: Judgement,
-  ): Promise<GroupLog> {
-    const { shard, found } = this.#shardOf(group);
-    const { hardState, end, lastIndex, cutFrom, nextNumber, voidFrom } = verdict;
-    const live = found.liveOf(group, verdict.live);
-    const { blocks } = lostFloor === null ? replay(live, floor) : replay(live, lostFloor, floor);
-    blocks.cutFrom(cutFrom);
-    const { index, term, configuration } = floor ?? { index: 0, term: 0, configuration: null };
-    const place = this.#placeOf(group);
-    const told = covered === null ? {} : { covered: { ...covered, report: `${place}: ${covered.report}` } };
-    const unreadable = (cause: unknown): never => {
-      throw this.fail(`a configuration of group ${group} cannot be read`, cause);
-    };
-    const lost = lostFloor && {
-      floor: lostFloor,
-      configuration: await latestKnown(shard, blocks, { floor: lostFloor, end }).catch(unreadable),
-    };
-    const recovered = await recoveredLog(shard, blocks, {
-      hardState,
-      floor: { index, term, configuration },
-      lastIndex,
-      damage: this.#damageOf(group, verdict, lost),
-      ...told,
-    }).catch(unreadable);
-    const openRecord = { cutFrom, voidFrom };
-    return new GroupLog(shard, group, {
-      recovered,
-      place,
-      blocks,
-      end,
-      nextNumber,
-      // A log that never was has nothing to void.
-      openRecord: nextNumber > 1 ? openRecord : null,
-    });
-  }
-
-  #damageOf(
-    group: GroupId,
-    verdict: OpenVerdict,
-    lost: { readonly floor: FloorRecord; readonly configuration: Configuration | null } | null,
-  ): LogDamage | null {
-    if (verdict.kind === 'clean') return null;
-    const { unreadable } = this.#shardOf(group).found;
-    const cause =
-      unreadable === null ? '' : `. Why: ${unreadable}. It is put aside in a folder damaged-<number>`;
-    const why = lost === null ? '' : `${describeLostSnapshot(lost.floor)}; `;
-    const report = `${this.#placeOf(group)}: ${why}${describeVerdict(verdict)}${cause}`;
-    const known = lost?.configuration ?? null;
-    const configuration = known === null ? {} : { configuration: known };
-    if (verdict.kind === 'tail-lost') return { holes: [], end: null, report, ...configuration };
-    const { index, term } = verdict.end;
-    return { holes: verdict.holes, end: { index, term }, report, ...configuration };
   }
 
   #refusal(group: GroupId, verdict: RefusedVerdict, lost: Omit<LostPromises, 'what'>): StorageRefused {
