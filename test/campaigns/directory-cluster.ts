@@ -34,8 +34,8 @@ class Numbers {
 export interface Running {
   readonly node: RaftNode<number, number, undefined, number>;
   readonly numbers: Numbers;
-  /** How the log became whole, as often as it did. */
-  readonly repairedBy: string[];
+  /** What became of damage that it found, each time. */
+  readonly outcomes: string[];
 }
 
 /** Three nodes of this process, each on a real directory; small segments and many snapshots. */
@@ -72,8 +72,10 @@ export class DirectoryCluster {
       snapshots: snapshotPolicy({ entries: 200, keepEntries: 100 }),
       raft: { electionTimeoutMinMs: 300, electionTimeoutMaxMs: 600, heartbeatIntervalMs: 40 },
     });
-    const running: Running = { node, numbers, repairedBy: [] };
-    node.on('damage-repaired', ({ by }) => running.repairedBy.push(by));
+    const running: Running = { node, numbers, outcomes: [] };
+    node.on('damage-repaired', ({ by }) => running.outcomes.push(`made whole by ${by}`));
+    node.on('damage-covered', () => running.outcomes.push('covered by its snapshot'));
+    node.on('storage-put-aside', () => running.outcomes.push('put aside, came back as another server'));
     this.running.set(id, running);
     return running;
   }
