@@ -88,8 +88,8 @@ class NodeFile implements DiskFile {
     return bytes.subarray(0, filled);
   }
 
-  async append(data: Uint8Array): Promise<void> {
-    await this.write(this.#size, data);
+  append(data: Uint8Array): Promise<void> {
+    return this.write(this.#size, data);
   }
 
   /** A write goes to the page cache: handing it to a thread would cost more than the copy. */

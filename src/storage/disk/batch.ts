@@ -22,7 +22,7 @@ export interface Draft {
   firstIndex: Index | null;
   readonly entries: Entry[];
   hardState: HardState | null;
-  body: Promise<PackedBody> | null;
+  body: PackedBody | Promise<PackedBody> | null;
 }
 
 /** Writes that wait for one commit, which they will share. */
@@ -75,18 +75,24 @@ export class Batch {
   pack(compression: Compression): void {
     for (const draft of this.#drafts.values()) {
       if (draft.firstIndex === null || draft.body !== null) continue;
-      draft.body = pack(draft, compression);
+      const body = pack(draft, compression);
       // The commit may never come, and then nobody waits for it.
-      draft.body.catch(() => {});
+      if (body instanceof Promise) body.catch(() => {});
+      draft.body = body;
     }
   }
 }
 
-/** Encodes and compresses the entries of one block. */
-export async function pack(
+/** Encodes the entries of one block; a promise where they are compressed, or cannot be encoded. */
+export function pack(
   { log, entries }: { readonly log: GroupLog; readonly entries: readonly Entry[] },
   compression: Compression,
-): Promise<PackedBody> {
+): PackedBody | Promise<PackedBody> {
   const compress = compression.of(log.group);
-  return compress === null ? packPlain(log.group, entries) : packCompressed(log.group, entries, compress);
+  if (compress !== null) return packCompressed(log.group, entries, compress);
+  try {
+    return packPlain(log.group, entries);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

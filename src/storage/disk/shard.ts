@@ -310,7 +310,9 @@ export class Shard implements LogShard {
         repairs: false,
         commitOffset,
       };
-      const block = seal(place, await body, this.#host.seed);
+      // Most bodies are there already, and one caller waits for every turn of the queue of microtasks.
+      const packed = body instanceof Promise ? await body : body;
+      const block = seal(place, packed, this.#host.seed);
       const last = entries.at(-1);
       const index = last?.index ?? firstIndex - 1;
       log.nextNumber += 1;

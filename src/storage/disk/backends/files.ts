@@ -114,7 +114,7 @@ export class FilesBackend implements Backend {
   }
 
   async append(blocks: readonly SealedBlock[], meanwhile?: () => void): Promise<BlockLocation[]> {
-    const segment = await this.#segmentForAppend();
+    const segment = this.#growing() ?? (await this.#beginSegment());
     const [only] = blocks;
     const bytes =
       blocks.length === 1 && only !== undefined ? only.bytes : Buffer.concat(blocks.map((b) => b.bytes));
@@ -126,13 +126,14 @@ export class FilesBackend implements Backend {
       offset += length;
       return location;
     });
-    meanwhile?.();
-    await syncing;
+    // Where it fails nothing is appended any more, so that it does not matter what is noted of it.
     segment.size += bytes.length;
     for (const { header, bytes: block } of blocks) {
       segment.highest.set(header.group, header.number);
       segment.headers?.add(header, block);
     }
+    meanwhile?.();
+    await syncing;
     return locations;
   }
 
@@ -263,9 +264,15 @@ export class FilesBackend implements Backend {
     }
   }
 
-  async #segmentForAppend(): Promise<Segment> {
+  /** The last segment, as long as it may be appended to. */
+  #growing(): Segment | null {
     const last = this.#segments.at(-1);
-    if (last !== undefined && !this.#needsSegment && last.size < this.#segmentBytes) return last;
+    if (last === undefined || this.#needsSegment || last.size >= this.#segmentBytes) return null;
+    return last;
+  }
+
+  async #beginSegment(): Promise<Segment> {
+    const last = this.#segments.at(-1);
     this.#lastName += 1;
     const name = `${String(this.#lastName).padStart(12, '0')}.blocks`;
     const file = await this.#disk.open(this.#path(name), { create: true, exclusive: true });
