@@ -41,7 +41,7 @@ describe('a cluster of bare cores, driven by chance', () => {
     },
     {
       name: 'damaged',
-      runs: 40,
+      runs: 120,
       elections: 2,
       committed: 10,
       repaired: 0.4,
@@ -82,7 +82,8 @@ describe('a cluster of bare cores, driven by chance', () => {
           seen.whole += count('log-whole');
         }
       }),
-      { numRuns: expected.runs },
+      // Whoever acknowledged an entry behind a hole, and lost that part to a snapshot, counts by its promise.
+      { numRuns: expected.runs, examples: [[2147483630, 5]] },
     );
     for (const what of Object.keys(nothing) as (keyof typeof nothing)[]) {
       expect(seen[what] / seen.runs, what).toBeGreaterThanOrEqual(expected[what] ?? 0);

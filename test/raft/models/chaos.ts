@@ -2,7 +2,14 @@ import type { Entry, Index, Term } from '../../../src/raft/entry.ts';
 import { termAt } from '../../../src/raft/log.ts';
 import type { Envelope } from '../../../src/raft/message.ts';
 import type { RaftOptions } from '../../../src/raft/options.ts';
-import { entryOn, latestSnapshot, storeSnapshot, writeChunk, writeOldest } from '../fake-disk.ts';
+import {
+  entryOn,
+  type FakeDisk,
+  latestSnapshot,
+  storeSnapshot,
+  writeChunk,
+  writeOldest,
+} from '../fake-disk.ts';
 import { Cluster, type FakeReplica, seeded } from '../harness.ts';
 import { ReadOracle } from './read-oracle.ts';
 
@@ -339,7 +346,7 @@ export class Chaos {
       const from = last - this.#random.integer(0, Math.min(disk.entries.length, 12));
       const isTail = disk.damage !== null || this.#random.integer(0, 2) === 0;
       const to = isTail ? last : this.#random.integer(from, last + 1);
-      this.#noteLost(target, from, to);
+      this.#noteLost(target, from);
       this.cluster.damage(id, from, to, isTail);
     },
     repair: ({ id, core }) => {
@@ -360,9 +367,8 @@ export class Chaos {
     },
   };
 
-  #noteLost({ id, disk }: FakeReplica, from: Index, to: Index): void {
-    for (let index = from; index <= to; index += 1)
-      this.#lost.add(`${id} ${index}/${entryOn(disk, index)?.term}`);
+  #noteLost({ id, disk }: FakeReplica, from: Index): void {
+    for (const { index, term } of disk.entries) if (index >= from) this.#lost.add(`${id} ${index}/${term}`);
     for (const { index, term } of disk.damage?.beyond ?? []) this.#lost.add(`${id} ${index}/${term}`);
   }
 
@@ -470,7 +476,7 @@ export class Chaos {
         entryOn(disk, index)?.term === term ||
         (latestSnapshot(disk)?.meta.index ?? 0) >= index ||
         disk.damage?.beyond.some((entry) => entry.index === index && entry.term === term) ||
-        this.#lost.has(`${id} ${index}/${term}`),
+        (this.#lost.has(`${id} ${index}/${term}`) && promises(disk, { index, term })),
     ).length;
     if (holders * 2 <= replicas.length) {
       throw new Error(`${index}/${term} is committed and on ${holders} of ${replicas.length} disks`);
@@ -549,6 +555,19 @@ export class Chaos {
     if (item === undefined) throw new Error('nothing to pick from');
     return item;
   }
+}
+
+/**
+ * Whether its disk still says that up to this entry there may have been more than it holds: then it votes as if it held
+ * it, whether the disk lost the entry, or it stood behind what was lost and a leader's log or snapshot took its place.
+ */
+function promises(
+  { damage, hardState: { missing } }: FakeDisk,
+  entry: Pick<Entry, 'index' | 'term'>,
+): boolean {
+  if (damage !== null) return true;
+  if (missing === undefined || missing.term < entry.term) return false;
+  return missing.term > entry.term || missing.index === null || missing.index >= entry.index;
 }
 
 function isIncomplete({ disk, core }: FakeReplica): boolean {
