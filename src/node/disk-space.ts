@@ -1,7 +1,63 @@
+import type { Raft } from '../raft/raft.ts';
 import type { StorageSpace } from '../storage/contract.ts';
+import type { RaftNodeEvents } from './events.ts';
+
+export interface DiskSpaceActions {
+  input(give: (now: number, core: Raft) => void): void;
+  nearlyFull(event: RaftNodeEvents['disk-nearly-full'][0]): void;
+  hasSpace(space: StorageSpace): void;
+  /** `opening`: nobody can listen yet. */
+  phase(): 'opening' | 'open' | 'stopped';
+}
+
+/** What the storage says of its space: for the core, each session's anew, and for whoever listens, when it changes. */
+export class DiskSpace {
+  readonly #actions: DiskSpaceActions;
+  #last: StorageSpace | null = null;
+  /** Whether the last event about it said so. */
+  #nearlyFullTold = false;
+
+  constructor(actions: DiskSpaceActions) {
+    this.#actions = actions;
+  }
+
+  /** null: it has said nothing. */
+  get last(): StorageSpace | null {
+    return this.#last;
+  }
+
+  /** Also while the storage is being opened: what it says holds for the session that begins then. */
+  note(space: StorageSpace): void {
+    const before = this.#last;
+    this.#last = space;
+    const phase = this.#actions.phase();
+    if (phase === 'stopped' || space.nearlyFull === (before?.nearlyFull ?? false)) return;
+    this.tellCore();
+    if (phase === 'open') this.announce();
+  }
+
+  /** With each drain too, the first of which makes up for what was said while the node was being opened. */
+  announce(): void {
+    const space = this.#last;
+    if (space === null || space.nearlyFull === this.#nearlyFullTold) return;
+    this.#nearlyFullTold = space.nearlyFull;
+    if (space.nearlyFull) this.#actions.nearlyFull({ ...space, report: describeShortage(space) });
+    else this.#actions.hasSpace(space);
+  }
+
+  /** Of a session that begins as well. */
+  tellCore(): void {
+    const space = this.#last;
+    if (space === null) return;
+    this.#actions.input((now, core) => {
+      if (space.nearlyFull) core.diskNearlyFull(now, spareOf(space));
+      else core.diskHasSpace(now);
+    });
+  }
+}
 
 /** What is wrong and what to do, for an operator. */
-export function describeShortage({ directory, freeBytes, reserveBytes, enoughBytes }: StorageSpace): string {
+function describeShortage({ directory, freeBytes, reserveBytes, enoughBytes }: StorageSpace): string {
   return (
     `the disk of ${directory} is nearly full: ${freeBytes} bytes are free, and ${reserveBytes} are kept in reserve. ` +
     'This replica takes no entries, and leads only where nobody else can, until ' +

@@ -13,7 +13,7 @@ import type { Applier } from './applier.ts';
 import type { BootstrapWaiting } from './bootstrap.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { ClusterEntry, type ClusterEntrySettings } from './cluster-entry.ts';
-import { describeShortage, spareOf } from './disk-space.ts';
+import { DiskSpace } from './disk-space.ts';
 import { Closed, NotLeader, Removed, Retired } from './errors.ts';
 import type { RaftNodeEvents } from './events.ts';
 import type { Instruments } from './instruments.ts';
@@ -84,14 +84,12 @@ export class Replica {
   readonly #clocks: ClockWatch;
   readonly #addresses: AddressBook;
   readonly #reopener: StorageReopening;
+  readonly #disk: DiskSpace;
   #running: Running | null = null;
   #lastState: RaftState | null = null;
   #drainScheduled = false;
   /** Why it has to stop once the drain under way is done. */
   #stopAfterDrain: Error | null = null;
-  #disk: StorageSpace | null = null;
-  /** Whether the last event about it said so. */
-  #nearlyFullTold = false;
   /** undefined while running; then why it stopped, null for a plain close. */
   #stopped: Error | null | undefined;
   #stopping: Promise<void> | null = null;
@@ -99,7 +97,7 @@ export class Replica {
 
   constructor(settings: ReplicaSettings, parts: ReplicaParts) {
     const { clock, random, transport } = settings;
-    this.#settings = { ...settings, onSpace: (space) => this.#onSpace(space) };
+    this.#settings = { ...settings, onSpace: (space) => this.#disk.note(space) };
     this.#parts = parts;
     this.#timer = new WakeTimer(clock, () => this.#input((now, core) => core.tick(now)));
     this.#clocks = new ClockWatch(clock, settings.raft.clockGapMs);
@@ -107,6 +105,15 @@ export class Replica {
     this.#reopener = new StorageReopening(clock, random, (error, retryInMs) =>
       parts.emit('storage-reopen-failed', { error, retryInMs }),
     );
+    this.#disk = new DiskSpace({
+      input: (give) => this.#input(give),
+      nearlyFull: (event) => {
+        parts.emit('disk-nearly-full', event);
+        parts.taker.makeRoom(event.freeBytes);
+      },
+      hasSpace: (space) => parts.emit('disk-has-space', space),
+      phase: () => (this.#stopped !== undefined ? 'stopped' : this.#lastState === null ? 'opening' : 'open'),
+    });
     this.membership = new MembershipRequests(clock, (act) => this.#withCore(act));
     this.leadership = new LeadershipRequests(
       clock,
@@ -175,7 +182,7 @@ export class Replica {
 
   /** What the storage said last of its space; null: nothing. */
   get disk(): StorageSpace | null {
-    return this.#disk;
+    return this.#disk.last;
   }
 
   /** Something was queued: the turn's end will see to it. */
@@ -212,7 +219,7 @@ export class Replica {
     this.#addresses.begin(session.log.recovered.damage?.configuration ?? null);
     running.work.begin();
     running.entry.start();
-    this.#tellSpace();
+    this.#disk.tellCore();
     this.#parts.reads.onSessionBegun();
     this.#scheduleDrain();
   }
@@ -286,7 +293,7 @@ export class Replica {
       this.#parts.stamps.look(core.state);
       running.entry.look();
       running.repair.look();
-      this.#announceSpace();
+      this.#disk.announce();
       this.#timer.arm(core.deadline);
       // They waited for leadership to be handed over, and that has just ended: this replica leads on, or another does.
       if (!this.#parts.queue.isEmpty && mayBeProposed(core.state)) this.#scheduleDrain();
@@ -401,35 +408,6 @@ export class Replica {
       gained: (count) => this.#parts.instruments.entriesRepaired(count),
       repaired: (how) => this.#parts.emit('damage-repaired', how),
       storageFailed: (error) => this.#onStorageFailed(session, error),
-    });
-  }
-
-  /** Also while the storage is being opened: what it says holds for the session that begins then. */
-  #onSpace(space: StorageSpace): void {
-    const before = this.#disk;
-    this.#disk = space;
-    if (this.#stopped !== undefined || space.nearlyFull === (before?.nearlyFull ?? false)) return;
-    this.#tellSpace();
-    // Nobody can listen before the node is open: the first drain makes up for it.
-    if (this.#lastState !== null) this.#announceSpace();
-  }
-
-  #announceSpace(): void {
-    const disk = this.#disk;
-    if (disk === null || disk.nearlyFull === this.#nearlyFullTold) return;
-    this.#nearlyFullTold = disk.nearlyFull;
-    if (disk.nearlyFull) {
-      this.#parts.emit('disk-nearly-full', { ...disk, report: describeShortage(disk) });
-      this.#parts.taker.makeRoom(disk.freeBytes);
-    } else this.#parts.emit('disk-has-space', disk);
-  }
-
-  #tellSpace(): void {
-    const disk = this.#disk;
-    if (disk === null) return;
-    this.#input((now, core) => {
-      if (disk.nearlyFull) core.diskNearlyFull(now, spareOf(disk));
-      else core.diskHasSpace(now);
     });
   }
 
