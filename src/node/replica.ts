@@ -362,7 +362,7 @@ export class Replica {
       stalled: (what, forMs) => {
         if (isOver()) return;
         this.#parts.emit('stalled', { what, forMs });
-        this.#input((now, core) => core.stalled(now, what, forMs));
+        this.#input((now, core) => core.stalled(now, what));
       },
       answered: (what) => {
         if (isOver()) return;

@@ -3,6 +3,7 @@ import type { Index } from '../raft/entry.ts';
 import type { Stalled } from '../raft/event.ts';
 
 export interface StallActions {
+  /** @param forMs - since it last finished anything, or was given something to do. */
   stalled(what: Stalled, forMs: number): void;
   answered(what: Stalled): void;
 }
@@ -19,17 +20,12 @@ export interface StallLimits {
 export class StallWatch {
   readonly #storage: Watch;
   readonly #stateMachine: Watch;
-  readonly #clock: Clock;
-  /** When each write was handed over that has not ended, oldest first. */
-  readonly #writes: number[] = [];
+  #writesUnderWay = 0;
 
   /** @param appliedIndex - the last entry that the state machine finished. */
   constructor(clock: Clock, limits: StallLimits, appliedIndex: () => Index, actions: StallActions) {
-    this.#clock = clock;
     this.#storage = new Watch(clock, limits.storageStallMs, {
-      // Since the oldest was handed over, though the disk may have answered another later: whoever made something
-      // durable since then has a disk that does what this one owes.
-      stalled: (forMs) => actions.stalled('storage', Math.max(forMs, clock.now() - (this.#writes[0] ?? 0))),
+      stalled: (forMs) => actions.stalled('storage', forMs),
       answered: () => actions.answered('storage'),
     });
     this.#stateMachine = new Watch(
@@ -44,15 +40,15 @@ export class StallWatch {
   }
 
   writeBegun(): void {
-    this.#writes.push(this.#clock.now());
-    if (this.#writes.length === 1) this.#storage.begin();
+    this.#writesUnderWay += 1;
+    if (this.#writesUnderWay === 1) this.#storage.begin();
   }
 
   /** Writes end in the order in which they began. */
   writeEnded(): void {
-    this.#writes.shift();
+    this.#writesUnderWay -= 1;
     this.#storage.end();
-    if (this.#writes.length > 0) this.#storage.begin();
+    if (this.#writesUnderWay > 0) this.#storage.begin();
   }
 
   /** Commands are being applied asynchronously. */

@@ -75,8 +75,6 @@ export function canonical(state: RaftState): string {
             },
       stall: {
         ...state.stall,
-        storageSince: ago(state.stall.storageSince),
-        stateMachineSince: ago(state.stall.stateMachineSince),
         transferredAt: ago(state.stall.transferredAt),
       },
       leadingSince: ago(state.leadingSince),
@@ -115,7 +113,6 @@ export function canonical(state: RaftState): string {
       progress: state.progress.map((progress) => ({
         ...progress,
         contactAt: ago(progress.contactAt),
-        matchAdvancedAt: ago(progress.matchAdvancedAt),
         promisedUntil: ago(progress.promisedUntil),
         // Stamps are moments of another clock, and only that one makes anything of them.
         stamped: progress.stamped?.round ?? null,

@@ -24,8 +24,6 @@ export interface Progress {
   mode: 'probe' | 'replicate' | 'snapshot';
   /** Durable on the peer and equal to the leader's log up to here. Moves only forward within a boot. */
   matchIndex: Index;
-  /** When it last moved; null when it did not. */
-  matchAdvancedAt: number | null;
   /** The greatest matchIndex of its earlier boots: a later one that holds less has a disk that went back. */
   earlierMatchIndex: Index;
   /** The next entry to send. Moves ahead optimistically in `replicate`; in `snapshot` it follows the snapshot. */
@@ -103,7 +101,6 @@ export function newProgress(member: Member, boot: number | null, nextIndex: Inde
     boot,
     mode: 'probe',
     matchIndex: 0,
-    matchAdvancedAt: null,
     earlierMatchIndex: 0,
     nextIndex,
     inflight: [],
@@ -128,7 +125,6 @@ export function restartProgress(progress: Progress, boot: number, nextIndex: Ind
   progress.earlierMatchIndex = Math.max(progress.earlierMatchIndex, progress.matchIndex);
   progress.matchIndex = 0;
   progress.recoveringAt = null;
-  progress.matchAdvancedAt = null;
   progress.stamped = null;
   progress.provenFreshness = null;
   progress.nearlyFull = false;

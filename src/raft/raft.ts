@@ -242,9 +242,9 @@ export class Raft {
     return this.#begin(now) ? stepDown(this.#context) : { accepted: false, reason: 'not-leader' };
   }
 
-  /** A write, or a command being applied, has waited for `forMs` already. A leader hands over, if it can. */
-  stalled(now: number, what: Stalled, forMs: number): void {
-    if (this.#begin(now)) onStalled(this.#context, what, forMs);
+  /** A write, or a command being applied, waits for too long. A leader hands over, if it can. */
+  stalled(now: number, what: Stalled): void {
+    if (this.#begin(now)) onStalled(this.#context, what);
   }
 
   /** It goes on. */

@@ -68,7 +68,6 @@ export function onAcknowledged(
 ): void {
   if (noteMatch(progress, matchIndex)) {
     const { state } = context;
-    progress.matchAdvancedAt = state.now;
     // With what is committed it has caught up.
     if (progress.recoveringAt !== null)
       progress.recoveringAt = matchIndex < state.commitIndex ? state.now : null;

@@ -10,8 +10,8 @@ import type { RaftState } from './state.ts';
  * A replica whose disk, or whose state machine, stands still while the rest of it goes on: its heartbeats keep
  * others from campaigning, and nothing that needs it gets done, possibly for ever (hashicorp/raft issue 503). A leader
  * hands over, to somebody who is known not to have the same trouble: with a disk that hangs, to a peer that made
- * something durable since. It stays away from campaigns until it is answered. If there is nobody, to lead
- * badly is better than not to be led: it goes on and says so.
+ * something durable that the own disk still owes. It stays away from campaigns until it is answered. If there is nobody,
+ * to lead badly is better than not to be led: it goes on and says so.
  *
  * One whose disk is nearly full hands over as well (disk-space.ts).
  *
@@ -19,10 +19,10 @@ import type { RaftState } from './state.ts';
  * the next time, twice as patient each time, until a long time has passed.
  */
 export interface StallState {
-  /** Since when the oldest write waits for the storage; null: it answers. */
-  storageSince: number | null;
-  /** Since when one command is being applied; null: it answers. */
-  stateMachineSince: number | null;
+  /** A write waits for it for too long. */
+  storageStandsStill: boolean;
+  /** A command is being applied for too long. */
+  stateMachineStandsStill: boolean;
   /** Less room is left on the disk than is kept in reserve. */
   diskNearlyFull: boolean;
   /** Of entries that are taken nevertheless; see disk-space.ts. */
@@ -35,8 +35,8 @@ export interface StallState {
 }
 
 export const noStall: StallState = {
-  storageSince: null,
-  stateMachineSince: null,
+  storageStandsStill: false,
+  stateMachineStandsStill: false,
   diskNearlyFull: false,
   spareBytes: 0,
   patienceMs: 0,
@@ -50,27 +50,24 @@ const PATIENCE_MAX = 64;
 const FORGOTTEN_AFTER = 16;
 
 export function isStalled({ stall }: RaftState): boolean {
-  return stall.storageSince !== null || stall.stateMachineSince !== null || stall.diskNearlyFull;
+  return stall.storageStandsStill || stall.stateMachineStandsStill || stall.diskNearlyFull;
 }
 
 export function diskHangs({ stall }: RaftState): boolean {
-  return stall.storageSince !== null;
+  return stall.storageStandsStill;
 }
 
-/** @param forMs - for how long already. */
-export function onStalled(context: Context, what: Stalled, forMs: number): void {
-  const { state } = context;
+export function onStalled({ state }: Context, what: Stalled): void {
   const { stall } = state;
-  const since = state.now - forMs;
-  if (what === 'storage') stall.storageSince ??= since;
-  else stall.stateMachineSince ??= since;
+  if (what === 'storage') stall.storageStandsStill = true;
+  else stall.stateMachineStandsStill = true;
   watchStall(state);
 }
 
 export function onAnswered({ state }: Context, what: Stalled): void {
   const { stall } = state;
-  if (what === 'storage') stall.storageSince = null;
-  else stall.stateMachineSince = null;
+  if (what === 'storage') stall.storageStandsStill = false;
+  else stall.stateMachineStandsStill = false;
   goOn(state);
 }
 
@@ -114,7 +111,7 @@ export function onStallTimeout(context: Context): void {
   if (state.leadershipTransfer !== null) return;
   const what = handicapOf(stall);
   const isOfUse = what !== 'disk-space' || othersHaveRoom(state);
-  const to = isOfUse ? fittest(state, (progress) => isWell(stall, progress)) : null;
+  const to = isOfUse ? fittest(state, (progress) => isWell(state, progress)) : null;
   if (to === null) {
     // A leader that was just elected has had no answer yet, and it is no news that nobody said how it is.
     if (!stall.told && state.quorumConfirmedAt !== null) {
@@ -137,14 +134,17 @@ export function describeHandicap(what: Handicap): string {
   return what === 'disk-space' ? 'its disk is nearly full' : `its ${what} stands still`;
 }
 
-function handicapOf({ storageSince, stateMachineSince }: StallState): Handicap {
-  if (storageSince !== null) return 'storage';
-  return stateMachineSince === null ? 'disk-space' : 'state-machine';
+function handicapOf({ storageStandsStill, stateMachineStandsStill }: StallState): Handicap {
+  if (storageStandsStill) return 'storage';
+  return stateMachineStandsStill ? 'state-machine' : 'disk-space';
 }
 
-/** Everything durable on it was made so, in part, since the own disk hangs; it has room, where this one has not. */
-function isWell({ storageSince, diskNearlyFull }: StallState, progress: Progress): boolean {
-  const { matchAdvancedAt } = progress;
-  if (diskNearlyFull && !saysItHasRoom(progress)) return false;
-  return storageSince === null || (matchAdvancedAt !== null && matchAdvancedAt > storageSince);
+/**
+ * Its disk did what the own one owes, or it has room, where this one has not. An entry leaves for the peers together with
+ * the own write of it, never earlier: whoever holds more than is durable here made that so since the own disk hangs.
+ * No clock is asked, so this stands when the process stood still meanwhile, and nobody has to acknowledge anything again.
+ */
+function isWell({ stall, durable }: RaftState, progress: Progress): boolean {
+  if (stall.diskNearlyFull && !saysItHasRoom(progress)) return false;
+  return !stall.storageStandsStill || progress.matchIndex > durable.index;
 }

@@ -64,12 +64,9 @@ function restartWaits(state: RaftState): void {
   if (timers.removal !== null) timers.removal = now + options.electionTimeoutMinMs;
   if (timers.leadershipTransfer !== null) timers.leadershipTransfer = now + options.electionTimeoutMaxMs;
   if (timers.stall !== null) timers.stall = now + options.electionTimeoutMaxMs;
-  if (state.stall.storageSince !== null) state.stall.storageSince = now;
-  if (state.stall.stateMachineSince !== null) state.stall.stateMachineSince = now;
   for (const progress of state.progress) {
     if (progress.transfer !== null) progress.transfer.progressAt = now;
     if (progress.recoveringAt !== null) progress.recoveringAt = now;
-    progress.matchAdvancedAt = null;
   }
   if (change === null) return;
   restartCatchUp(state, change.catchUp);

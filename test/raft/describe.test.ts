@@ -275,7 +275,7 @@ describe('the canonical state', () => {
       n1.persistAll();
       n1.core.requestRead(now, true);
       n1.core.transferLeadership(now, 'n2');
-      n1.core.stalled(now, 'storage', 30);
+      n1.core.stalled(now, 'storage');
       return canonical(n1.state);
     };
     expect(at(5000, 3)).toBe(at(2000, 0));
@@ -293,7 +293,7 @@ describe('the canonical state', () => {
       { ...base, headStartMs: 500 },
       { ...base, freshness: { ...base.freshness, anomalyAt: base.now } },
       { ...base, freshness: { ...base.freshness, proven: { at: base.now - 5, index: 1 } } },
-      { ...base, stall: { ...base.stall, storageSince: base.now } },
+      { ...base, stall: { ...base.stall, storageStandsStill: true } },
       { ...base, reads: [{ readId: { boot: 1, sequence: 1 }, asker: null, lease: true, round: null }] },
       { ...base, timers: { ...base.timers, election: base.now + 601 } },
     ];

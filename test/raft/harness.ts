@@ -574,8 +574,8 @@ export class Cluster {
     return result;
   }
 
-  stall(id: string, what: Stalled, forMs = 0): void {
-    this.core(id).stalled(this.timeOf(this.replica(id)), what, forMs);
+  stall(id: string, what: Stalled): void {
+    this.core(id).stalled(this.timeOf(this.replica(id)), what);
     this.drain(this.replica(id));
   }
 

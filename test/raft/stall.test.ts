@@ -5,13 +5,15 @@ import { led } from './led-cluster.ts';
 const toldOf = (cluster: Cluster, id: string): number =>
   cluster.replica(id).events.filter(({ kind }) => kind === 'no-transfer-target').length;
 
-/** `id` leads, stands still for `forMs` while others make an entry durable, and goes on. */
+/** `id` leads, its disk hangs for `forMs` while others make an entry durable, and goes on. */
 function stallWhileOthersWrite(cluster: Cluster, id: string, forMs: number): void {
-  cluster.now += 5;
-  cluster.stall(id, 'storage');
-  cluster.now += 5;
+  const replica = cluster.replica(id);
+  replica.disk.persistsAtOnce = false;
   cluster.propose(id, 'x');
+  cluster.stall(id, 'storage');
   cluster.run(forMs);
+  replica.disk.persistsAtOnce = true;
+  while (replica.disk.pending.length > 0) cluster.persistOne(replica);
   cluster.answer(id, 'storage');
 }
 
@@ -26,6 +28,18 @@ describe('a leader that stands still (ZOO S12)', () => {
     cluster.stall('n1', 'storage');
     cluster.run(100);
     expect(toldOf(cluster, 'n1')).toBe(2);
+  });
+
+  test('knows whose disk works though its clock jumped since, and nobody acknowledges anything again', () => {
+    const cluster = led();
+    cluster.replica('n1').disk.persistsAtOnce = false;
+    cluster.propose('n1', 'x');
+    cluster.settle();
+    cluster.core('n1').clockAnomaly(cluster.now, 'wall-divergence', 300);
+    cluster.stall('n1', 'storage');
+    cluster.run(2000);
+    expect(cluster.core('n1').state.role).toBe('follower');
+    expect(cluster.leaders).toHaveLength(1);
   });
 
   test('with a state machine that stands still hands over to whoever is heard', () => {

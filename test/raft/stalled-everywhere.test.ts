@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Stalled } from '../../src/raft/event.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { Cluster } from './harness.ts';
 import { led } from './led-cluster.ts';
-
-function stall(cluster: Cluster, id: string, what: Stalled, forMs = 0): void {
-  cluster.core(id).stalled(cluster.now, what, forMs);
-  cluster.drain(cluster.replica(id));
-}
 
 const begun = (cluster: Cluster, id: string): number =>
   cluster.replica(id).events.filter(({ kind }) => kind === 'leadership-transfer-begun').length;
@@ -16,8 +10,7 @@ describe('a leader whose disk hangs, and whose successor does not catch up', () 
   test('takes proposals between two attempts to hand over, for longer each time', () => {
     const cluster = led({}, ['a', 'b', 'c']);
     cluster.replica('a').disk.persistsAtOnce = false;
-    stall(cluster, 'a', 'storage', 1);
-    cluster.now += 1;
+    cluster.stall('a', 'storage');
     cluster.propose('a', 'acknowledged by b and c since');
     cluster.settle();
     const lacksAppends = ({ message }: Envelope): boolean => message.kind !== 'AppendEntries';
@@ -39,7 +32,7 @@ describe('a leader whose disk hangs, and whose successor does not catch up', () 
 describe('a command that ends on nobody', () => {
   test('leaves the cluster with a leader most of the time', () => {
     const cluster = led({}, ['a', 'b', 'c']);
-    for (const id of ['a', 'b', 'c']) stall(cluster, id, 'state-machine', 1000);
+    for (const id of ['a', 'b', 'c']) cluster.stall(id, 'state-machine');
     let ledFor = 0;
     for (let turn = 0; turn < 3000; turn += 1) {
       cluster.run(100);
@@ -52,7 +45,7 @@ describe('a command that ends on nobody', () => {
 
   test('but is led by whoever gets on, if there is one', () => {
     const cluster = led({}, ['a', 'b', 'c']);
-    for (const id of ['a', 'b']) stall(cluster, id, 'state-machine', 1000);
+    for (const id of ['a', 'b']) cluster.stall(id, 'state-machine');
     cluster.run(10_000);
     expect(cluster.leaders.map(({ id }) => id)).toEqual(['c']);
     cluster.run(60_000);

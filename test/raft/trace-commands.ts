@@ -119,10 +119,8 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   stall: {
     voice: 'aloud',
-    takes: [2, 3],
-    run: ({ cluster }, { plain: [id = '', what, forMs = '0'] }) => {
-      cluster.stall(id, stalledOf(what), wholeNumber(forMs));
-    },
+    takes: [2, 2],
+    run: ({ cluster }, { plain: [id = '', what] }) => cluster.stall(id, stalledOf(what)),
   },
   answered: {
     voice: 'aloud',

@@ -287,7 +287,7 @@ export class Chaos {
       if (core === null) return;
       const what = this.#random.integer(0, 2) === 0 ? 'storage' : 'state-machine';
       if (this.#random.integer(0, 6) === 0) {
-        this.cluster.stall(id, what, this.#random.integer(0, 300));
+        this.cluster.stall(id, what);
         return;
       }
       this.cluster.answer(id, 'storage');
