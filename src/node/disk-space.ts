@@ -6,8 +6,8 @@ export interface DiskSpaceActions {
   input(give: (now: number, core: Raft) => void): void;
   nearlyFull(event: RaftNodeEvents['disk-nearly-full'][0]): void;
   hasSpace(space: StorageSpace): void;
-  /** `opening`: nobody can listen yet. */
-  phase(): 'opening' | 'open' | 'stopped';
+  /** Whether anybody can listen: the node is open, and has not stopped. */
+  isHeard(): boolean;
 }
 
 /** What the storage says of its space: for the core, each session's anew, and for whoever listens, when it changes. */
@@ -30,10 +30,9 @@ export class DiskSpace {
   note(space: StorageSpace): void {
     const before = this.#last;
     this.#last = space;
-    const phase = this.#actions.phase();
-    if (phase === 'stopped' || space.nearlyFull === (before?.nearlyFull ?? false)) return;
+    if (space.nearlyFull === (before?.nearlyFull ?? false)) return;
     this.tellCore();
-    if (phase === 'open') this.announce();
+    if (this.#actions.isHeard()) this.announce();
   }
 
   /** With each drain too, the first of which makes up for what was said while the node was being opened. */
@@ -45,7 +44,7 @@ export class DiskSpace {
     else this.#actions.hasSpace(space);
   }
 
-  /** Of a session that begins as well. */
+  /** The one that runs; and that of each session that begins. */
   tellCore(): void {
     const space = this.#last;
     if (space === null) return;

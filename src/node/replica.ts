@@ -112,7 +112,7 @@ export class Replica {
         parts.taker.makeRoom(event.freeBytes);
       },
       hasSpace: (space) => parts.emit('disk-has-space', space),
-      phase: () => (this.#stopped !== undefined ? 'stopped' : this.#lastState === null ? 'opening' : 'open'),
+      isHeard: () => this.#lastState !== null && this.#stopped === undefined,
     });
     this.membership = new MembershipRequests(clock, (act) => this.#withCore(act));
     this.leadership = new LeadershipRequests(

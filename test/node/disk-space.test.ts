@@ -18,6 +18,8 @@ const outcome = (call: Promise<unknown>): Promise<unknown> => call.catch((error:
 /** A storage in memory that says what a test says of its space, and fails when it is told to. */
 class BoundedStorage implements Storage {
   freeBytes = 10_000;
+  /** What it says last, while it is being closed. */
+  freeBytesAtClose: number | null = null;
   fails = false;
   /** Commands that writes brought. */
   commands = 0;
@@ -35,6 +37,7 @@ class BoundedStorage implements Storage {
     this.has(this.freeBytes);
     return changedInstance(instance, {
       closes: () => {
+        if (this.freeBytesAtClose !== null) this.has(this.freeBytesAtClose);
         this.#tell = () => {};
       },
       log: (log) => ({
@@ -71,6 +74,19 @@ async function three(): Promise<{
   }));
   return { disks, leader, followers };
 }
+
+describe('a node that is closed', () => {
+  it('tells nothing any more of its disk', async () => {
+    const disk = new BoundedStorage();
+    const { leader: node } = await nodes.found(['a'], () => ({ storage: disk }));
+    const told: string[] = [];
+    node.on('disk-nearly-full', () => told.push('nearly full'));
+    disk.freeBytesAtClose = 500;
+    await node.close();
+    expect(disk.freeBytes).toBe(500);
+    expect(told).toEqual([]);
+  });
+});
 
 describe('the only voter on a disk that is nearly full', () => {
   it('refuses proposals and says why, answers reads, keeps what it has, and goes on with space', async () => {
