@@ -61,7 +61,10 @@ export interface RaftNodeEvents {
   'leadership-transfer-begun': [Told<'leadership-transfer-begun'>];
   /** It leads no more (`stepped-down`), or goes on leading. */
   'leadership-transfer-ended': [Told<'leadership-transfer-ended'>];
-  /** A write, or a command being applied, has not finished for too long. Leadership is handed over, if it can be. */
+  /**
+   * A write, or a command being applied, has not finished for too long: none did for `forMs`. Leadership is handed over, if
+   * it can be.
+   */
   stalled: [{ readonly what: Stalled; readonly forMs: number }];
   /** It goes on. */
   'stall-ended': [{ readonly what: Stalled }];

@@ -49,7 +49,8 @@ export function issueFloor(context: Context): void {
   issueWrite(context);
   const { floorIndex: index, floorTerm: term, lastIndex } = state.log;
   const writeId = nextRequestId(state);
-  state.writes.push({ writeId, endIndex: lastIndex, hardState: null, issuedBytes: state.issuedBytes });
+  const { issuedBytes } = state;
+  state.writes.push({ writeId, appendFrom: null, endIndex: lastIndex, hardState: null, issuedBytes });
   context.effects.push({
     kind: 'write',
     writeId,

@@ -233,6 +233,8 @@ function checkRole(state: RaftState, holds: Holds): void {
     state.leaseForfeited,
   );
   holds(leads || timers.stall === null, 'only a leader stands in the way', timers.stall);
+  const owed = state.writes.find(({ appendFrom }) => appendFrom !== null)?.appendFrom ?? null;
+  holds(!leads || owed === null || owed >= state.termStartIndex, 'a leader owes entries of its term', owed);
   holds(!leads || state.asked === null, 'a leader asks nobody whether it may read', state.asked?.askedAt);
   holds(leads || !state.leaseForfeited, 'only a leader has a lease to forfeit', role);
   holds(role === 'candidate' || !state.campaignsByTransfer, 'only a campaign can be by transfer', role);

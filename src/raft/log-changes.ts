@@ -98,7 +98,9 @@ export function issueWrite(context: Context): void {
   const writeId = nextRequestId(state);
   const hardState = unissued.hardState ? state.hardState : null;
   if (unissued.appendFrom !== null) state.issuedBytes += bytesAfter(log, unissued.appendFrom - 1);
-  state.writes.push({ writeId, endIndex: log.lastIndex, hardState, issuedBytes: state.issuedBytes });
+  const { issuedBytes } = state;
+  const { appendFrom } = unissued;
+  state.writes.push({ writeId, appendFrom, endIndex: log.lastIndex, hardState, issuedBytes });
   context.effects.push({
     kind: 'write',
     writeId,

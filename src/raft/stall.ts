@@ -10,7 +10,7 @@ import type { RaftState } from './state.ts';
  * A replica whose disk, or whose state machine, stands still while the rest of it goes on: its heartbeats keep
  * others from campaigning, and nothing that needs it gets done, possibly for ever (hashicorp/raft issue 503). A leader
  * hands over, to somebody who is known not to have the same trouble: with a disk that hangs, to a peer that made
- * something durable that the own disk still owes. It stays away from campaigns until it is answered. If there is nobody,
+ * durable what the own disk still owes. It stays away from campaigns until it is answered. If there is nobody,
  * to lead badly is better than not to be led: it goes on and says so.
  *
  * One whose disk is nearly full hands over as well (disk-space.ts).
@@ -98,7 +98,9 @@ export function watchStall(state: RaftState): void {
   const { transferredAt } = stall;
   if (transferredAt !== null && now - transferredAt > FORGOTTEN_AFTER * stall.patienceMs)
     stall.patienceMs = 0;
-  timers.stall ??= now + stall.patienceMs;
+  // Right after it was elected, or its clock jumped, nobody knows who is there.
+  const untilHeardMs = state.quorumConfirmedAt === null ? state.options.electionTimeoutMaxMs : 0;
+  timers.stall ??= now + Math.max(stall.patienceMs, untilHeardMs);
 }
 
 /** A leader's patience is at its end. */
@@ -139,12 +141,22 @@ function handicapOf({ storageStandsStill, stateMachineStandsStill }: StallState)
   return stateMachineStandsStill ? 'state-machine' : 'disk-space';
 }
 
+/** It has not the trouble that this one has. Without room there is nothing to be owed: then room alone decides. */
+function isWell(state: RaftState, progress: Progress): boolean {
+  const { storageStandsStill, diskNearlyFull } = state.stall;
+  if (diskNearlyFull && !saysItHasRoom(progress)) return false;
+  if (!storageStandsStill || (diskNearlyFull && othersHaveRoom(state))) return true;
+  return holdsWhatIsOwed(state, progress);
+}
+
 /**
- * Its disk did what the own one owes, or it has room, where this one has not. An entry leaves for the peers together with
- * the own write of it, never earlier: whoever holds more than is durable here made that so since the own disk hangs.
- * No clock is asked, so this stands when the process stood still meanwhile, and nobody has to acknowledge anything again.
+ * Whether its disk did what the own one still has to do. What a leader owes are entries of its own term, as its vote was
+ * durable before it led and writes end in order; and they leave for the peers in the drain that hands over the own write.
+ * So they were made durable over there since the oldest unfinished write. No clock is asked: this stands where the
+ * process stood still meanwhile, and nobody has to acknowledge anything again. `durable.index` would not do, as a
+ * snapshot that is stored raises it.
  */
-function isWell({ stall, durable }: RaftState, progress: Progress): boolean {
-  if (stall.diskNearlyFull && !saysItHasRoom(progress)) return false;
-  return !stall.storageStandsStill || progress.matchIndex > durable.index;
+function holdsWhatIsOwed({ writes }: RaftState, { matchIndex }: Progress): boolean {
+  const owed = writes.find(({ appendFrom }) => appendFrom !== null)?.appendFrom ?? null;
+  return owed !== null && matchIndex >= owed;
 }

@@ -170,6 +170,8 @@ export interface Durable {
 
 export interface OutstandingWrite {
   readonly writeId: RequestId;
+  /** The first entry that it appends; null where it appends none. */
+  readonly appendFrom: Index | null;
   /** The durable index once this is persisted; lowered by every cut issued after it. */
   endIndex: Index;
   readonly hardState: HardState | null;

@@ -2,6 +2,7 @@ import type { Entry, Index, Term } from '../../../src/raft/entry.ts';
 import { termAt } from '../../../src/raft/log.ts';
 import type { Envelope } from '../../../src/raft/message.ts';
 import type { RaftOptions } from '../../../src/raft/options.ts';
+import type { Raft } from '../../../src/raft/raft.ts';
 import {
   entryOn,
   type FakeDisk,
@@ -151,6 +152,8 @@ export class Chaos {
   readonly #cutOff = new Set<string>();
   /** Entries that once were on a disk: they may have been counted before they were lost. */
   readonly #lost = new Set<string>();
+  /** Those whose disk does nothing until they are told that it answers, or another process has the disk. */
+  readonly #hanging = new WeakSet<Raft>();
   readonly #random;
   readonly #profile: Profile;
 
@@ -207,7 +210,10 @@ export class Chaos {
       }),
     drop: () => this.#withMessage((envelope) => this.#remove(envelope)),
     duplicate: () => this.#withMessage((envelope) => this.cluster.network.push(envelope)),
-    persist: ({ id }) => this.cluster.persist(id, this.#random.integer(1, 4)),
+    persist: ({ id, core }) => {
+      const writes = this.#random.integer(1, 4);
+      if (core !== null && !this.#hanging.has(core)) this.cluster.persist(id, writes);
+    },
     tick: () => {
       this.cluster.now += this.#random.integer(0, this.#profile.tickMs);
       for (const each of this.cluster.replicas) {
@@ -285,13 +291,19 @@ export class Chaos {
     },
     stall: ({ id, core }) => {
       if (core === null) return;
-      const what = this.#random.integer(0, 2) === 0 ? 'storage' : 'state-machine';
-      if (this.#random.integer(0, 6) === 0) {
-        this.cluster.stall(id, what);
-        return;
+      const { stall } = core.state;
+      const hangs = this.#hanging.has(core);
+      if (hangs && !stall.storageStandsStill) {
+        // It has hung for a while, and is noticed now.
+        this.cluster.stall(id, 'storage');
+      } else if (hangs || stall.stateMachineStandsStill) {
+        this.#hanging.delete(core);
+        this.cluster.answer(id, 'storage');
+        this.cluster.answer(id, 'state-machine');
+      } else if (this.#random.integer(0, 6) === 0) {
+        if (this.#random.integer(0, 2) === 0) this.#hanging.add(core);
+        else this.cluster.stall(id, 'state-machine');
       }
-      this.cluster.answer(id, 'storage');
-      this.cluster.answer(id, 'state-machine');
     },
     pause: ({ id, core }) => {
       if (this.cluster.paused.has(id)) this.#wake(id);
