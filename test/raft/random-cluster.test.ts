@@ -108,8 +108,8 @@ describe('a cluster of bare cores, driven by chance', () => {
       {
         numRuns: expected.runs,
         examples: [
-          [2147483630, 5],
-          [729175594, 1],
+          [20244, 5],
+          [119, 1],
         ],
       },
     );
