@@ -29,7 +29,7 @@ export function armElectionTimer(context: Context): void {
  * if nobody else can.
  */
 function presentHeadStartMs({ headStartMs, options, stall }: RaftState): number {
-  const isFit = !stall.stateMachineStandsStill && !stall.diskNearlyFull;
+  const isFit = !stall.stateMachineStalled && !stall.diskNearlyFull;
   return isFit ? headStartMs : options.electionTimeoutMaxMs;
 }
 

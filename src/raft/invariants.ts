@@ -4,7 +4,7 @@ import { sameMember } from './identity.ts';
 import { bytesAfter, firstCachedIndex, lastTerm, termAt } from './log.ts';
 import type { SnapshotTransfer } from './progress.ts';
 import { uncommittedBytes } from './proposals.ts';
-import { isStalled } from './stall.ts';
+import { firstOwed, isStalled } from './stall.ts';
 import type { RaftState } from './state.ts';
 
 /**
@@ -233,7 +233,7 @@ function checkRole(state: RaftState, holds: Holds): void {
     state.leaseForfeited,
   );
   holds(leads || timers.stall === null, 'only a leader stands in the way', timers.stall);
-  const owed = state.writes.find(({ appendFrom }) => appendFrom !== null)?.appendFrom ?? null;
+  const owed = firstOwed(state);
   holds(!leads || owed === null || owed >= state.termStartIndex, 'a leader owes entries of its term', owed);
   holds(!leads || state.asked === null, 'a leader asks nobody whether it may read', state.asked?.askedAt);
   holds(leads || !state.leaseForfeited, 'only a leader has a lease to forfeit', role);

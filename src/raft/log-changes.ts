@@ -88,24 +88,22 @@ export function issueWrite(context: Context): void {
   const { unissued, log } = state;
   if (unissued === null) return;
   state.unissued = null;
-  if (!unissued.hardState && unissued.cutFrom === null && unissued.appendFrom === null) return;
-  const entries = unissued.appendFrom === null ? [] : cachedRange(log, unissued.appendFrom, log.lastIndex);
+  const { cutFrom, appendFrom } = unissued;
+  if (!unissued.hardState && cutFrom === null && appendFrom === null) return;
+  const entries = appendFrom === null ? [] : cachedRange(log, appendFrom, log.lastIndex);
   if (entries === null) {
-    throw new InvariantViolation(
-      `entries from ${unissued.appendFrom} left the cache before they were written`,
-    );
+    throw new InvariantViolation(`entries from ${appendFrom} left the cache before they were written`);
   }
   const writeId = nextRequestId(state);
   const hardState = unissued.hardState ? state.hardState : null;
-  if (unissued.appendFrom !== null) state.issuedBytes += bytesAfter(log, unissued.appendFrom - 1);
+  if (appendFrom !== null) state.issuedBytes += bytesAfter(log, appendFrom - 1);
   const { issuedBytes } = state;
-  const { appendFrom } = unissued;
   state.writes.push({ writeId, appendFrom, endIndex: log.lastIndex, hardState, issuedBytes });
   context.effects.push({
     kind: 'write',
     writeId,
     ...(hardState === null ? {} : { hardState }),
-    ...(unissued.cutFrom === null ? {} : { cutFrom: unissued.cutFrom }),
+    ...(cutFrom === null ? {} : { cutFrom }),
     entries,
   });
 }

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { emit } from './context.ts';
 import { othersHaveRoom, saysItHasRoom } from './disk-space.ts';
+import type { Index } from './entry.ts';
 import type { Handicap, Stalled } from './event.ts';
 import { beginLeadershipTransfer, fittest } from './leadership-transfer.ts';
 import type { Progress } from './progress.ts';
@@ -20,9 +21,9 @@ import type { RaftState } from './state.ts';
  */
 export interface StallState {
   /** A write waits for it for too long. */
-  storageStandsStill: boolean;
+  storageStalled: boolean;
   /** A command is being applied for too long. */
-  stateMachineStandsStill: boolean;
+  stateMachineStalled: boolean;
   /** Less room is left on the disk than is kept in reserve. */
   diskNearlyFull: boolean;
   /** Of entries that are taken nevertheless; see disk-space.ts. */
@@ -35,8 +36,8 @@ export interface StallState {
 }
 
 export const noStall: StallState = {
-  storageStandsStill: false,
-  stateMachineStandsStill: false,
+  storageStalled: false,
+  stateMachineStalled: false,
   diskNearlyFull: false,
   spareBytes: 0,
   patienceMs: 0,
@@ -50,24 +51,24 @@ const PATIENCE_MAX = 64;
 const FORGOTTEN_AFTER = 16;
 
 export function isStalled({ stall }: RaftState): boolean {
-  return stall.storageStandsStill || stall.stateMachineStandsStill || stall.diskNearlyFull;
+  return stall.storageStalled || stall.stateMachineStalled || stall.diskNearlyFull;
 }
 
 export function diskHangs({ stall }: RaftState): boolean {
-  return stall.storageStandsStill;
+  return stall.storageStalled;
 }
 
 export function onStalled({ state }: Context, what: Stalled): void {
   const { stall } = state;
-  if (what === 'storage') stall.storageStandsStill = true;
-  else stall.stateMachineStandsStill = true;
+  if (what === 'storage') stall.storageStalled = true;
+  else stall.stateMachineStalled = true;
   watchStall(state);
 }
 
 export function onAnswered({ state }: Context, what: Stalled): void {
   const { stall } = state;
-  if (what === 'storage') stall.storageStandsStill = false;
-  else stall.stateMachineStandsStill = false;
+  if (what === 'storage') stall.storageStalled = false;
+  else stall.stateMachineStalled = false;
   goOn(state);
 }
 
@@ -136,16 +137,16 @@ export function describeHandicap(what: Handicap): string {
   return what === 'disk-space' ? 'its disk is nearly full' : `its ${what} stands still`;
 }
 
-function handicapOf({ storageStandsStill, stateMachineStandsStill }: StallState): Handicap {
-  if (storageStandsStill) return 'storage';
-  return stateMachineStandsStill ? 'state-machine' : 'disk-space';
+function handicapOf({ storageStalled, stateMachineStalled }: StallState): Handicap {
+  if (storageStalled) return 'storage';
+  return stateMachineStalled ? 'state-machine' : 'disk-space';
 }
 
 /** It has not the trouble that this one has. Without room there is nothing to be owed: then room alone decides. */
 function isWell(state: RaftState, progress: Progress): boolean {
-  const { storageStandsStill, diskNearlyFull } = state.stall;
+  const { storageStalled, diskNearlyFull } = state.stall;
   if (diskNearlyFull && !saysItHasRoom(progress)) return false;
-  if (!storageStandsStill || (diskNearlyFull && othersHaveRoom(state))) return true;
+  if (!storageStalled || (diskNearlyFull && othersHaveRoom(state))) return true;
   return holdsWhatIsOwed(state, progress);
 }
 
@@ -156,7 +157,12 @@ function isWell(state: RaftState, progress: Progress): boolean {
  * process stood still meanwhile, and nobody has to acknowledge anything again. `durable.index` would not do, as a
  * snapshot that is stored raises it.
  */
-function holdsWhatIsOwed({ writes }: RaftState, { matchIndex }: Progress): boolean {
-  const owed = writes.find(({ appendFrom }) => appendFrom !== null)?.appendFrom ?? null;
+function holdsWhatIsOwed(state: RaftState, { matchIndex }: Progress): boolean {
+  const owed = firstOwed(state);
   return owed !== null && matchIndex >= owed;
+}
+
+/** The first entry that was handed over to the disk and is not known to be on it; null when there is none. */
+export function firstOwed({ writes }: RaftState): Index | null {
+  return writes.find(({ appendFrom }) => appendFrom !== null)?.appendFrom ?? null;
 }

@@ -293,7 +293,7 @@ describe('the canonical state', () => {
       { ...base, headStartMs: 500 },
       { ...base, freshness: { ...base.freshness, anomalyAt: base.now } },
       { ...base, freshness: { ...base.freshness, proven: { at: base.now - 5, index: 1 } } },
-      { ...base, stall: { ...base.stall, storageStandsStill: true } },
+      { ...base, stall: { ...base.stall, storageStalled: true } },
       { ...base, reads: [{ readId: { boot: 1, sequence: 1 }, asker: null, lease: true, round: null }] },
       { ...base, timers: { ...base.timers, election: base.now + 601 } },
     ];

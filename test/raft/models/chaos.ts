@@ -293,10 +293,10 @@ export class Chaos {
       if (core === null) return;
       const { stall } = core.state;
       const hangs = this.#hanging.has(core);
-      if (hangs && !stall.storageStandsStill) {
+      if (hangs && !stall.storageStalled) {
         // It has hung for a while, and is noticed now.
         this.cluster.stall(id, 'storage');
-      } else if (hangs || stall.stateMachineStandsStill) {
+      } else if (hangs || stall.stateMachineStalled) {
         this.#hanging.delete(core);
         this.cluster.answer(id, 'storage');
         this.cluster.answer(id, 'state-machine');
