@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { StorageRefused } from '../../src/storage/index.ts';
-import { seeded } from '../raft/harness.ts';
+import { seeded } from '../raft/seeded.ts';
 import { DirectoryCluster, type Id, ids } from './directory-cluster.ts';
 
 const FLIPS = Number(process.env.KONTIKI_FLIPS ?? 200);

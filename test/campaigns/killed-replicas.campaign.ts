@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { eventually, KvCluster } from '../examples/kv-cluster.ts';
 import { KvWriter } from '../examples/kv-writer.ts';
-import { seeded } from '../raft/harness.ts';
+import { seeded } from '../raft/seeded.ts';
 
 const KILLS = Number(process.env.KONTIKI_KILLS ?? 50);
 const seed = Number(process.env.KONTIKI_SEED ?? 1);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { quorumOf } from '../../src/node/quorum-status.ts';
 import type { Configuration } from '../../src/raft/configuration.ts';
-import { memberOf, Single, votersOf } from '../raft/harness.ts';
+import { memberOf, votersOf } from '../raft/sample-log.ts';
+import { Single } from '../raft/single.ts';
 
 const heartbeat = (round: number) =>
   ({ kind: 'Heartbeat', term: 2, round, leaderCommit: 0, freshness: null }) as const;

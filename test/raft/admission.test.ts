@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { DropReason } from '../../src/raft/event.ts';
 import type { Envelope, Message } from '../../src/raft/message.ts';
 import { InvariantViolation } from '../../src/raft/raft.ts';
-import { clusterId, command, logOf, replica, Single, votersOf } from './harness.ts';
+import { clusterId, command, logOf, replica, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const heartbeat: Message = { kind: 'Heartbeat', term: 2, round: 1, leaderCommit: 0, freshness: null };
 const sound: Envelope = {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { entryBytes } from '../../src/raft/entry.ts';
 import { cacheBytes } from '../../src/raft/log.ts';
 import { uncommittedBytes } from '../../src/raft/proposals.ts';
-import { command, logOf, Single, votersOf } from './harness.ts';
+import { command, logOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 const alone = votersOf('n1');

@@ -7,7 +7,10 @@ import { cacheBytes, lastWithin } from '../../src/raft/log.ts';
 import type { AppendEntries } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
 import { uncommittedBytes } from '../../src/raft/proposals.ts';
-import { Cluster, command, logOf, Single, seeded, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { command, logOf, votersOf } from './sample-log.ts';
+import { seeded } from './seeded.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 /** 100 bytes with its overhead. */

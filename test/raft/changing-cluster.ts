@@ -4,7 +4,7 @@ import { currentConfiguration } from '../../src/raft/membership.ts';
 import type { MembershipChange } from '../../src/raft/membership-change.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
-import { Cluster } from './harness.ts';
+import { Cluster } from './cluster.ts';
 
 /** A cluster whose membership changes. Replicas have one letter each: `founders` are in entry 1, `newcomers` empty. */
 export class ChangingCluster extends Cluster {

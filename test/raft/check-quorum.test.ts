@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope, HeartbeatResponse } from '../../src/raft/message.ts';
-import { Cluster, Single, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const requestVote = (term: number) =>
   ({

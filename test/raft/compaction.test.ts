@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { Index } from '../../src/raft/entry.ts';
 import { InvariantViolation } from '../../src/raft/raft.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
+import { Cluster } from './cluster.ts';
 import { entryOn, latestSnapshot } from './fake-disk.ts';
-import { Cluster, logOf, Single, votersOf } from './harness.ts';
+import { logOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { isPastMissing, missingAtStart } from '../../src/raft/damage.ts';
 import type { MissingEntries } from '../../src/raft/effect.ts';
 import type { Message } from '../../src/raft/message.ts';
-import { type Cluster, command } from './harness.ts';
+import type { Cluster } from './cluster.ts';
 import { led, without } from './led-cluster.ts';
+import { command } from './sample-log.ts';
 
 const kinds = (cluster: Cluster, id: string): string[] => cluster.replica(id).events.map(({ kind }) => kind);
 const missingOf = (cluster: Cluster, id: string): MissingEntries | undefined =>

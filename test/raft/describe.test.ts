@@ -3,7 +3,8 @@ import { canonical } from '../../src/raft/canonical.ts';
 import { describeEffect, describeMessage, describeState } from '../../src/raft/describe.ts';
 import type { Effect } from '../../src/raft/effect.ts';
 import type { Message } from '../../src/raft/message.ts';
-import { clusterId, command, logOf, replica, Single, votersOf } from './harness.ts';
+import { clusterId, command, logOf, replica, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 describe('one line for', () => {
   test.each<[Message, string]>([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Cluster } from './harness.ts';
+import { Cluster } from './cluster.ts';
 
 const ids = ['n1', 'n2', 'n3'];
 const seeds = Array.from({ length: 20 }, (_, seed) => seed + 1);

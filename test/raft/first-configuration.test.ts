@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { configurationEntry, Single, votersOf } from './harness.ts';
+import { configurationEntry, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 test('a replica that learns from its first append that it is a voter campaigns when nothing follows', () => {
   const n1 = new Single({ entries: [] });

@@ -3,7 +3,9 @@ import type { Index } from '../../src/raft/entry.ts';
 import { entryBytes } from '../../src/raft/entry.ts';
 import type { AppendEntries, Envelope, Message } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
-import { Cluster, command, logOf, memberOf, Single, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { command, logOf, memberOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const one = entryBytes(command(1, 1, 'x'));
 

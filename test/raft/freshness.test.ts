@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Heartbeat } from '../../src/raft/message.ts';
-import { Cluster, Single, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 function heartbeat(round: number, freshness: Heartbeat['freshness'] = null): Heartbeat {
   return { kind: 'Heartbeat', term: 1, round, leaderCommit: 0, freshness };

@@ -1,6 +1,6 @@
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
-import { Cluster } from './harness.ts';
+import { Cluster } from './cluster.ts';
 
 const THREE = ['n1', 'n2', 'n3'];
 

@@ -7,11 +7,12 @@ import type { Envelope, Message } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
 import type { Progress } from '../../src/raft/progress.ts';
 import type { RaftState } from '../../src/raft/state.ts';
+import { Cluster } from './cluster.ts';
 import { snapshotOf, storeSnapshot } from './fake-disk.ts';
-import { Cluster, clusterId, command, group, memberOf, replica } from './harness.ts';
 import { Lockstep } from './models/lockstep.ts';
 import { Divergence, type Rule, rules } from './models/rules.ts';
 import type { Observed } from './models/server.ts';
+import { clusterId, command, group, memberOf, replica } from './sample-log.ts';
 
 /** Three servers and two that may join, with a leader a that committed `x` and `y`; and ways to do wrong. */
 class Sabotage {

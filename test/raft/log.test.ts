@@ -19,7 +19,7 @@ import {
   truncate,
 } from '../../src/raft/log.ts';
 import type { LogState } from '../../src/raft/state.ts';
-import { command, runsOf } from './harness.ts';
+import { command, runsOf } from './sample-log.ts';
 
 const noLog = (): LogState => ({
   floorIndex: 0,

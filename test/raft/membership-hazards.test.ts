@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JoinOutcome } from '../../src/raft/message.ts';
 import { among, ChangingCluster } from './changing-cluster.ts';
-import { clusterId, group, memberOf, replica } from './harness.ts';
+import { clusterId, group, memberOf, replica } from './sample-log.ts';
 
 /** What looks right and goes wrong when changes, silence and clocks meet: each was found as a failing schedule. */
 

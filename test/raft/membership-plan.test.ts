@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Configuration, Member } from '../../src/raft/configuration.ts';
 import type { MembershipChange } from '../../src/raft/membership-change.ts';
 import { afterJoint, beforeJoint, jointOf, planMembership } from '../../src/raft/membership-plan.ts';
-import { memberOf } from './harness.ts';
 import { naivePlan } from './models/naive-plan.ts';
 import { pair } from './models/naive-quorum.ts';
+import { memberOf } from './sample-log.ts';
 
 /** `a` is the member of that name; `a2` the same name with an emptied disk. */
 function member(word: string): Member {

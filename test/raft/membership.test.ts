@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { members } from '../../src/raft/configuration.ts';
 import { ChangingCluster, namesIn } from './changing-cluster.ts';
-import { memberOf } from './harness.ts';
+import { memberOf } from './sample-log.ts';
 
 describe('a change of the membership', () => {
   test('adds a voter as learner, lets it catch up, and enters and leaves the joint configuration', () => {

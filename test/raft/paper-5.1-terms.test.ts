@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Cluster, Single } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { Single } from './single.ts';
 
 /** Paper 5.1: terms act as a logical clock. */
 describe('terms (paper 5.1)', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { InvariantViolation } from '../../src/raft/raft.ts';
-import { Cluster, configurationEntry, memberOf, Single, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { configurationEntry, memberOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const noPreVote = { preVote: false };
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Term } from '../../src/raft/entry.ts';
 import { InvariantViolation } from '../../src/raft/raft.ts';
-import { Cluster, command, logOf, runsOf, Single, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { command, logOf, runsOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 

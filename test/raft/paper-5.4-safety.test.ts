@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster, command, logOf, Single, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { command, logOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 const among =

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { canonical } from '../../src/raft/canonical.ts';
-import { Cluster, command, Single } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { command } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const append = {
   kind: 'AppendEntries',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster } from './harness.ts';
+import { Cluster } from './cluster.ts';
 
 /** A cluster in which every message takes `delayMs`: the paper's broadcast time is twice that. */
 class SlowNetwork extends Cluster {

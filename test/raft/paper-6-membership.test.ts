@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Configuration } from '../../src/raft/configuration.ts';
 import { isQuorum } from '../../src/raft/quorum.ts';
 import { among, ChangingCluster } from './changing-cluster.ts';
-import { memberOf, votersOf } from './harness.ts';
+import { memberOf, votersOf } from './sample-log.ts';
 
 const threeOf = (ids: string): Configuration => votersOf(...ids);
 const jointOf = (from: string, to: string): Configuration => ({

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { Cluster } from './cluster.ts';
 import { snapshotOf } from './fake-disk.ts';
-import { Cluster, command, Single, votersOf } from './harness.ts';
+import { command, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const configuration = votersOf('n1', 'n2', 'n3');
 /** A snapshot of entries 1 to 5, the last of term 2. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Cluster } from './harness.ts';
+import { Cluster } from './cluster.ts';
 import { led, without } from './led-cluster.ts';
 
 describe("writing to the leader's disk in parallel (dissertation 10.2.1)", () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
 import { ChangingCluster } from './changing-cluster.ts';
-import { memberOf, Single } from './harness.ts';
 import { led, without } from './led-cluster.ts';
+import { memberOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 describe('leadership transfer (dissertation 3.10)', () => {
   test('1. the prior leader stops accepting new client requests', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { among, ChangingCluster } from './changing-cluster.ts';
-import { command, configurationEntry, memberOf, Single, votersOf } from './harness.ts';
+import { command, configurationEntry, memberOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 describe('safety of membership changes (dissertation 4.1)', () => {
   test('a configuration takes effect as soon as it is added to a log, not when it is committed', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
 import { ChangingCluster } from './changing-cluster.ts';
-import { memberOf } from './harness.ts';
+import { memberOf } from './sample-log.ts';
 
 /** d is being added to a, b, c, and is reached when the test says so. */
 function adding(options = {}): ChangingCluster {

@@ -5,7 +5,8 @@ import type { Entry } from '../../src/raft/entry.ts';
 import { termAt } from '../../src/raft/log.ts';
 import { currentConfiguration } from '../../src/raft/membership.ts';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster, memberOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { memberOf } from './sample-log.ts';
 
 /*
  * Dissertation 4.3: what follows a joint configuration takes both majorities, in the term of whoever appends

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isJoint } from '../../src/raft/configuration.ts';
 import { among, ChangingCluster, namesIn } from './changing-cluster.ts';
-import { memberOf } from './harness.ts';
+import { memberOf } from './sample-log.ts';
 
 function ready(founders: string, newcomers: string): ChangingCluster {
   const cluster = new ChangingCluster(founders, newcomers);

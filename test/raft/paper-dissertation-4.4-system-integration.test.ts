@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ChangingCluster } from './changing-cluster.ts';
-import { memberOf, Single } from './harness.ts';
+import { memberOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 describe('system integration (dissertation 4.4)', () => {
   test('a cluster is founded with one server and grows from there, the configuration being in its log', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { among, ChangingCluster, namesIn } from './changing-cluster.ts';
-import { memberOf } from './harness.ts';
+import { memberOf } from './sample-log.ts';
 
 function led(count: number, newcomers = '', options = {}): ChangingCluster {
   const cluster = new ChangingCluster('abc', newcomers, options);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster } from './harness.ts';
+import { Cluster } from './cluster.ts';
 import { led } from './led-cluster.ts';
 
 const ids = ['n1', 'n2', 'n3', 'n4', 'n5'];

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { holdsLease } from '../../src/raft/lease.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import { defaultRaftOptions, type RaftOptions, raftOptionMistakes } from '../../src/raft/options.ts';
-import { Cluster, Single } from './harness.ts';
+import { Cluster } from './cluster.ts';
 import { led } from './led-cluster.ts';
+import { Single } from './single.ts';
 
 const leased = (options: Partial<RaftOptions> = {}): Cluster => led({ clockDriftMaxRatio: 0.1, ...options });
 

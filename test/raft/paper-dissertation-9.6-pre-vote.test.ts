@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster, logOf, votersOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
 import { led, without } from './led-cluster.ts';
+import { logOf, votersOf } from './sample-log.ts';
 
 const ids = ['n1', 'n2', 'n3'];
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Entry, Index, Term } from '../../src/raft/entry.ts';
 import type { AppendAccepted } from '../../src/raft/message.ts';
-import { command, logOf, Single, votersOf } from './harness.ts';
+import { command, logOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Configuration, Member } from '../../src/raft/configuration.ts';
 import { members } from '../../src/raft/configuration.ts';
 import { isQuorum, quorumValue } from '../../src/raft/quorum.ts';
-import { memberOf, votersOf } from './harness.ts';
 import { pair, quorumsOf, reachedByAQuorum, someQuorumAgrees } from './models/naive-quorum.ts';
+import { memberOf, votersOf } from './sample-log.ts';
 
 /** Two of the names come twice: as they were, and as they came back with an emptied disk. */
 const everybody: readonly Member[] = [

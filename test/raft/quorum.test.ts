@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Configuration } from '../../src/raft/configuration.ts';
 import { isQuorum, quorumValue } from '../../src/raft/quorum.ts';
-import { memberOf } from './harness.ts';
+import { memberOf } from './sample-log.ts';
 
 const configurationOf = (voters: string, outgoing = '', learners = ''): Configuration => ({
   id: '1.1',

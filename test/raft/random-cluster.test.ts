@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonical } from '../../src/raft/canonical.ts';
 import { describeEnvelope, describeState } from '../../src/raft/describe.ts';
-import { Chaos, drive, profiles } from './models/chaos.ts';
+import { Chaos, drive } from './models/chaos.ts';
+import { profiles } from './models/chaos-profiles.ts';
 
 const nothing = {
   elections: 0,
@@ -81,10 +82,10 @@ describe('a cluster of bare cores, driven by chance', () => {
         ).toEqual(chaos.cluster.replicas.map(() => []));
         const terms = chaos.cluster.replicas.map(({ applied }) => applied.map(({ term }) => term).join());
         expect(new Set(terms).size, 'all apply the same').toBe(1);
-        chaos.checkLogMatching();
+        chaos.oracle.checkLogMatching();
         seen.runs += 1;
-        seen.elections += chaos.leaders.size;
-        seen.committed += chaos.committed.length;
+        seen.elections += chaos.oracle.leaders.size;
+        seen.committed += chaos.oracle.committed.length;
         seen.granted += chaos.reads.granted;
         seen.byLease += chaos.reads.grantedByLease;
         for (const { events, core } of chaos.cluster.replicas) {

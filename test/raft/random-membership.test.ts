@@ -4,8 +4,10 @@ import { type Configuration, isJoint, isVoter, members } from '../../src/raft/co
 import type { Entry, Term } from '../../src/raft/entry.ts';
 import { termAt } from '../../src/raft/log.ts';
 import type { Envelope } from '../../src/raft/message.ts';
-import { latestSnapshot } from './fake-disk.ts';
-import { Cluster, type FakeReplica, group, memberOf, seeded, writeOldest } from './harness.ts';
+import { Cluster, type FakeReplica } from './cluster.ts';
+import { latestSnapshot, writeOldest } from './fake-disk.ts';
+import { group, memberOf } from './sample-log.ts';
+import { seeded } from './seeded.ts';
 
 const IDS = [...'abcdef'];
 

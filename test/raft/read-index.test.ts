@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { type Cluster, Single, votersOf } from './harness.ts';
+import type { Cluster } from './cluster.ts';
 import { led } from './led-cluster.ts';
+import { votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const leases = { clockDriftMaxRatio: 0.1 };
 

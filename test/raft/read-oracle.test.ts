@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import { Cluster } from './harness.ts';
+import { Cluster } from './cluster.ts';
 import { type PlantedBug, plantedBugs } from './models/planted-bugs.ts';
 import { ReadOracle } from './models/read-oracle.ts';
 

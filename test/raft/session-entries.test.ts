@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { entryBytes } from '../../src/raft/entry.ts';
 import { uncommittedBytes } from '../../src/raft/proposals.ts';
-import { Single } from './harness.ts';
+import { Single } from './single.ts';
 
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(1);
 

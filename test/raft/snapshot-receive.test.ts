@@ -3,7 +3,8 @@ import type { Index, Term } from '../../src/raft/entry.ts';
 import type { InstallSnapshot, Message } from '../../src/raft/message.ts';
 import { InvariantViolation } from '../../src/raft/raft.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
-import { logOf, memberOf, Single, votersOf } from './harness.ts';
+import { logOf, memberOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 const grown = { ...votersOf('n1', 'n2', 'n3', 'n4'), id: '15.2' };

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { InstallSnapshot, Message } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
 import type { SnapshotMeta } from '../../src/raft/snapshot.ts';
-import type { FakeReplica } from './harness.ts';
-import { Cluster, memberOf, Single, votersOf } from './harness.ts';
+import type { FakeReplica } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import { memberOf, votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 const small = { snapshotChunkBytes: 10, snapshotChunksInflightMax: 3 };

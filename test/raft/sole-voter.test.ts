@@ -3,8 +3,9 @@ import { isJoint } from '../../src/raft/configuration.ts';
 import { currentConfiguration } from '../../src/raft/membership.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import { ChangingCluster } from './changing-cluster.ts';
-import { Cluster, memberOf } from './harness.ts';
+import { Cluster } from './cluster.ts';
 import { without } from './led-cluster.ts';
+import { memberOf } from './sample-log.ts';
 
 /** a removed itself from {a, b}; b holds C_new = {b}, and a does not know that yet. */
 function alone(): Cluster {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Cluster } from './harness.ts';
+import type { Cluster } from './cluster.ts';
 import { led, without } from './led-cluster.ts';
 
 const toldOf = (cluster: Cluster, id: string): number =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../src/raft/message.ts';
-import type { Cluster } from './harness.ts';
+import type { Cluster } from './cluster.ts';
 import { led } from './led-cluster.ts';
 
 const begun = (cluster: Cluster, id: string): number =>

@@ -1,17 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { defaultRaftOptions, type RaftOptions, raftOptionMistakes } from '../../src/raft/options.ts';
 import { InvariantViolation, Raft, type RaftStart } from '../../src/raft/raft.ts';
-import {
-  Cluster,
-  clusterId,
-  command,
-  configurationEntry,
-  logOf,
-  replica,
-  Single,
-  seeded,
-  votersOf,
-} from './harness.ts';
+import { Cluster } from './cluster.ts';
+import { clusterId, command, configurationEntry, logOf, replica, votersOf } from './sample-log.ts';
+import { seeded } from './seeded.ts';
+import { Single } from './single.ts';
 
 const voters = votersOf('n1', 'n2', 'n3');
 const empty: RaftStart = {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Single, votersOf } from './harness.ts';
+import { votersOf } from './sample-log.ts';
+import { Single } from './single.ts';
 
 const heartbeat = { kind: 'Heartbeat', term: 1, round: 1, leaderCommit: 0, freshness: null } as const;
 

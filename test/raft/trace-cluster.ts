@@ -3,9 +3,10 @@ import { describeEnvelope } from '../../src/raft/describe.ts';
 import type { Index, Term } from '../../src/raft/entry.ts';
 import type { Envelope } from '../../src/raft/message.ts';
 import type { RaftOptions } from '../../src/raft/options.ts';
+import type { FakeReplica } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import type { FakeDisk } from './fake-disk.ts';
-import type { FakeReplica } from './harness.ts';
-import { Cluster, clusterId, group, logOf, replica, votersOf } from './harness.ts';
+import { clusterId, group, logOf, replica, votersOf } from './sample-log.ts';
 import type { Link } from './trace-words.ts';
 
 /** The log a replica of a trace starts with: entry 1 is the configuration, each entry has the given term. */
@@ -18,7 +19,7 @@ export interface GivenLog {
 
 const votes = ['RequestPreVote', 'PreVoteResponse', 'RequestVote', 'VoteResponse'];
 
-/** The harness's cluster with a network that loses, holds, repeats and parts what is under way. */
+/** The cluster of bare cores with a network that loses, holds, repeats and parts what is under way. */
 export class TraceCluster extends Cluster {
   /** What happened to a message on its way, one line each. */
   onTold: (line: string) => void = () => {};
@@ -52,7 +53,7 @@ export class TraceCluster extends Cluster {
     });
   }
 
-  /** As the harness does, but an answer to a request to join is for whoever embeds the core. */
+  /** As that does, but an answer to a request to join is for whoever embeds the core. */
   override deliver(envelope: Envelope): void {
     const { to, message } = envelope;
     const isDown = this.replica(to.id).core === null;

@@ -4,7 +4,7 @@ import { describeConfiguration, describeProgress, describeState } from '../../sr
 import type { Stalled } from '../../src/raft/event.ts';
 import { currentConfiguration } from '../../src/raft/membership.ts';
 import type { MembershipChange, RefusedMembership } from '../../src/raft/membership-change.ts';
-import { replica as pairOf } from './harness.ts';
+import { replica as pairOf } from './sample-log.ts';
 import type { TraceCluster } from './trace-cluster.ts';
 import type { TraceTeller } from './trace-teller.ts';
 import type { Link, Words } from './trace-words.ts';

@@ -2,7 +2,7 @@ import { describeEffect, describeEnvelope, describeEvent } from '../../src/raft/
 import type { ReadGrantedEffect } from '../../src/raft/effect.ts';
 import type { RaftEvent } from '../../src/raft/event.ts';
 import type { Envelope } from '../../src/raft/message.ts';
-import type { FakeReplica } from './harness.ts';
+import type { FakeReplica } from './cluster.ts';
 
 /** The cursors of one replica that a story is about, as words. */
 interface View {

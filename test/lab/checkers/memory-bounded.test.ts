@@ -4,7 +4,7 @@ import { MemoryBounded } from '../../../lab/checkers/memory-bounded.ts';
 import { findOverloadNotRefused } from '../../../lab/checkers/overload-refused.ts';
 import { History } from '../../../lab/workload/history.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
-import { Single } from '../../raft/harness.ts';
+import { Single } from '../../raft/single.ts';
 
 const options = {
   messageBytesMax: 100,

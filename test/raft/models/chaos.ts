@@ -1,157 +1,19 @@
-import type { Entry, Index, Term } from '../../../src/raft/entry.ts';
-import { termAt } from '../../../src/raft/log.ts';
+import type { Term } from '../../../src/raft/entry.ts';
 import type { Envelope } from '../../../src/raft/message.ts';
-import type { RaftOptions } from '../../../src/raft/options.ts';
 import type { Raft } from '../../../src/raft/raft.ts';
-import {
-  entryOn,
-  type FakeDisk,
-  latestSnapshot,
-  storeSnapshot,
-  writeChunk,
-  writeOldest,
-} from '../fake-disk.ts';
-import { Cluster, type FakeReplica, seeded } from '../harness.ts';
+import { Cluster, type FakeReplica } from '../cluster.ts';
+import { latestSnapshot, storeSnapshot, writeChunk, writeOldest } from '../fake-disk.ts';
+import { seeded } from '../seeded.ts';
+import type { Profile, Weights } from './chaos-profiles.ts';
 import { ReadOracle } from './read-oracle.ts';
+import { SafetyOracle } from './safety-oracle.ts';
 
-/** Weights of what happens next. */
-export interface Weights {
-  readonly deliver: number;
-  readonly drop: number;
-  readonly duplicate: number;
-  readonly persist: number;
-  readonly tick: number;
-  readonly propose: number;
-  readonly apply: number;
-  readonly load: number;
-  readonly crash: number;
-  readonly restart: number;
-  readonly failWrite: number;
-  readonly jump: number;
-  readonly cut: number;
-  readonly compact: number;
-  readonly restore: number;
-  readonly read: number;
-  readonly transfer: number;
-  readonly stall: number;
-  readonly pause: number;
-  /** Its clock runs faster or slower from now on, within what `clockDriftMaxRatio` allows. */
-  readonly drift: number;
-  /** Its clock steps by so much that it is noticed. */
-  readonly step: number;
-  /** The leader is cut off just when it is least welcome. */
-  readonly ambush: number;
-  /** A disk loses entries while its replica is down. */
-  readonly damage: number;
-  /** Peers are asked for what one lost. */
-  readonly repair: number;
-  /** A disk is nearly full from now on, or has space again. */
-  readonly fill: number;
-}
-
-export interface Profile {
-  readonly weights: Weights;
-  readonly options: Partial<RaftOptions>;
-  /** At most this much time passes at once; milliseconds. */
-  readonly tickMs: number;
-  /** More than a minority of the disks may lack something at a time. */
-  readonly damagesAll?: boolean;
-}
-
-const rough: Weights = {
-  deliver: 900,
-  drop: 30,
-  duplicate: 30,
-  persist: 450,
-  tick: 140,
-  propose: 100,
-  apply: 150,
-  load: 100,
-  crash: 2,
-  restart: 10,
-  failWrite: 2,
-  jump: 1,
-  cut: 3,
-  compact: 8,
-  restore: 60,
-  read: 60,
-  transfer: 2,
-  stall: 12,
-  pause: 0,
-  drift: 0,
-  step: 0,
-  ambush: 0,
-  damage: 0,
-  repair: 0,
-  fill: 0,
-};
-
-const damaging = { ...rough, crash: 6, restart: 40, damage: 6, repair: 80, cut: 8, propose: 140 };
-
-export const profiles = {
-  calm: {
-    weights: { ...rough, drop: 10, duplicate: 10, crash: 0, failWrite: 0, jump: 0, cut: 0, propose: 200 },
-    options: {},
-    tickMs: 40,
-  },
-  rough: { weights: rough, options: {}, tickMs: 40 },
-  /** Little holds back elections: many leaders, and logs that conflict. */
-  turbulent: {
-    weights: { ...rough, duplicate: 150, crash: 5, restart: 20, cut: 12 },
-    options: { preVote: false, checkQuorum: false, clockGapMs: 100_000 },
-    tickMs: 60,
-  },
-  /** Clocks that keep to the declared bound, processes that stand still, and leaders that come and go. */
-  leases: {
-    weights: {
-      ...rough,
-      persist: 700,
-      apply: 250,
-      tick: 200,
-      read: 200,
-      propose: 120,
-      transfer: 12,
-      stall: 12,
-      pause: 25,
-      drift: 10,
-      step: 2,
-      ambush: 15,
-      jump: 0,
-      crash: 4,
-      restart: 25,
-      cut: 4,
-      failWrite: 1,
-      compact: 2,
-    },
-    options: { clockDriftMaxRatio: 0.4 },
-    tickMs: 40,
-  },
-  /** Disks that lose what was acknowledged, on a minority at a time. */
-  damaged: {
-    weights: damaging,
-    options: { clockGapMs: 100_000 },
-    tickMs: 40,
-  },
-  /** The same, and disks that are nearly full, any number of them at a time. */
-  crowded: {
-    weights: { ...damaging, fill: 12, transfer: 8 },
-    options: { clockGapMs: 100_000 },
-    tickMs: 40,
-  },
-  /** As `damaged`, on as many at a time as chance will have. */
-  ruined: { weights: damaging, options: { clockGapMs: 100_000 }, tickMs: 40, damagesAll: true },
-} satisfies Record<string, Profile>;
-
-/** Drives one cluster by chance alone and compares everything said and done with what Raft promises. */
+/** Drives one cluster by chance alone; what it says and does is compared with what Raft promises. */
 export class Chaos {
   readonly cluster: Cluster;
-  readonly leaders = new Map<Term, string>();
-  readonly committed: Entry[] = [];
-  readonly votes = new Map<string, string>();
+  readonly oracle: SafetyOracle;
   readonly reads: ReadOracle;
   readonly #cutOff = new Set<string>();
-  /** Entries that once were on a disk: they may have been counted before they were lost. */
-  readonly #lost = new Set<string>();
   /** Those whose disk does nothing until they are told that it answers, or another process has the disk. */
   readonly #hanging = new WeakSet<Raft>();
   readonly #random;
@@ -186,9 +48,13 @@ export class Chaos {
       target.disk.persistsAtOnce = false;
       target.appliesAtOnce = false;
     }
-    this.cluster.onSend = (sender, envelope) => this.#checkSaid(sender, envelope);
-    this.cluster.onStep = (target) => this.#checkReplica(target);
+    this.oracle = new SafetyOracle(this.cluster);
     this.reads = new ReadOracle(this.cluster);
+    this.cluster.onSend = (sender, envelope) => this.oracle.checkSaid(sender, envelope);
+    this.cluster.onStep = (target) => {
+      if (target.core !== null) this.reads.look(target);
+      this.oracle.look(target);
+    };
   }
 
   step(): void {
@@ -358,7 +224,7 @@ export class Chaos {
       const from = last - this.#random.integer(0, Math.min(disk.entries.length, 12));
       const isTail = disk.damage !== null || this.#random.integer(0, 2) === 0;
       const to = isTail ? last : this.#random.integer(from, last + 1);
-      this.#noteLost(target, from);
+      this.oracle.noteLost(target, from);
       this.cluster.damage(id, from, to, isTail);
     },
     repair: ({ id, core }) => {
@@ -378,11 +244,6 @@ export class Chaos {
       else this.#cutOff.add(id);
     },
   };
-
-  #noteLost({ id, disk }: FakeReplica, from: Index): void {
-    for (const { index, term } of disk.entries) if (index >= from) this.#lost.add(`${id} ${index}/${term}`);
-    for (const { index, term } of disk.damage?.beyond ?? []) this.#lost.add(`${id} ${index}/${term}`);
-  }
 
   /** Its clock went on, or back to before it was stopped; and it is asked to read before it hears anything. */
   #wake(id: string): void {
@@ -438,112 +299,6 @@ export class Chaos {
     if (core.state.leader !== null) this.cluster.abandonRepair(id);
   }
 
-  /** Election Safety, the invariants of each state, and State Machine Safety as entries are applied. */
-  #checkReplica(target: FakeReplica): void {
-    const { id, core, applied } = target;
-    if (core === null) return;
-    const { state } = core;
-    this.reads.look(target);
-    const { role, hardState, log } = state;
-    if (role === 'leader') {
-      const known = this.leaders.get(hardState.term);
-      if (known === undefined) {
-        this.leaders.set(hardState.term, id);
-        // Leader Completeness: whatever was committed in earlier terms is in its log.
-        for (const entry of this.committed) {
-          if (entry.index < log.floorIndex) continue;
-          if (termAt(log, entry.index) !== entry.term) {
-            throw new Error(`leader ${id} of term ${hardState.term} misses ${entry.index}/${entry.term}`);
-          }
-        }
-      } else if (known !== id) {
-        throw new Error(`two leaders of term ${hardState.term}: ${known} and ${id}`);
-      }
-    }
-    for (let index = this.committed.length + 1; index <= state.settledIndex; index += 1) {
-      // An only voter may commit, apply and compact an entry in one go.
-      const isAlone = this.cluster.replicas.length === 1;
-      const own = isAlone ? applied.find((entry) => entry.index === index) : undefined;
-      if (index < log.floorIndex && own === undefined)
-        throw new Error(`a snapshot of ${id} holds ${index}, which nobody committed`);
-      const term = termAt(log, index) ?? own?.term ?? -1;
-      this.#checkOnQuorum(index, term);
-      const entry = core.cachedEntries(index, index)?.[0];
-      this.committed.push(entry ?? own ?? { kind: 'noop', index, term });
-    }
-    const last = applied.at(-1);
-    const same = last === undefined ? undefined : this.committed[last.index - 1];
-    if (last !== undefined && same?.term !== last.term) {
-      throw new Error(`${id} applied ${last.index}/${last.term}, committed is ${same?.term}`);
-    }
-    if (state.settledIndex > 0 && state.settledIndex <= this.committed.length) {
-      const term = termAt(log, state.settledIndex);
-      if (this.committed[state.settledIndex - 1]?.term !== term) {
-        throw new Error(`${id} thinks ${state.settledIndex}/${term} is committed`);
-      }
-    }
-  }
-
-  /** At the moment it is first known to be committed, an entry is on the disks of a majority. */
-  #checkOnQuorum(index: Index, term: Term): void {
-    const { replicas } = this.cluster;
-    const holders = replicas.filter(
-      ({ id, disk }) =>
-        entryOn(disk, index)?.term === term ||
-        (latestSnapshot(disk)?.meta.index ?? 0) >= index ||
-        disk.damage?.beyond.some((entry) => entry.index === index && entry.term === term) ||
-        (this.#lost.has(`${id} ${index}/${term}`) && promises(disk, { index, term })),
-    ).length;
-    if (holders * 2 <= replicas.length) {
-      throw new Error(`${index}/${term} is committed and on ${holders} of ${replicas.length} disks`);
-    }
-  }
-
-  /** Nothing is said that the speaker's disk does not hold; nobody votes twice in a term. */
-  #checkSaid({ id, disk }: FakeReplica, { message, to }: Envelope): void {
-    const says = `${id} says ${message.kind} of term ${message.kind === 'RequestVote' ? message.term : ''}`;
-    if (message.kind === 'RequestVote' || (message.kind === 'VoteResponse' && message.granted)) {
-      const candidate = message.kind === 'RequestVote' ? id : to.id;
-      if (disk.hardState.term !== message.term || disk.hardState.votedFor?.id !== candidate) {
-        throw new Error(`${says}, on disk is ${JSON.stringify(disk.hardState)}`);
-      }
-      const key = `${id} in ${message.term}`;
-      if ((this.votes.get(key) ?? candidate) !== candidate) throw new Error(`${key} votes twice`);
-      this.votes.set(key, candidate);
-    }
-    if (
-      (message.kind === 'AppendEntriesResponse' && message.accepted) ||
-      (message.kind === 'HeartbeatResponse' && message.round > 0)
-    ) {
-      const leader = this.cluster.replica(to.id);
-      if (disk.hardState.term !== message.term) throw new Error(`${says}: the term is not on disk`);
-      // What a durable snapshot covers is found after a crash, whatever the log on the disk still holds there.
-      if (message.matchIndex <= (latestSnapshot(disk)?.meta.index ?? 0)) return;
-      const own = entryOn(disk, message.matchIndex);
-      if (own === undefined) throw new Error(`${says}: match beyond its disk`);
-      const { core } = leader;
-      if (core?.state.role !== 'leader' || termOf(leader) !== message.term) return;
-      if (own.index < core.state.log.floorIndex) return;
-      if (termAt(core.state.log, own.index) !== own.term) throw new Error(`${says}: another entry`);
-    }
-  }
-
-  /** Log Matching (paper 5.3) over what is in memory. */
-  checkLogMatching(): void {
-    const logs = this.cluster.replicas.flatMap(({ core }) => (core === null ? [] : [core.state.log]));
-    for (const [position, one] of logs.entries()) {
-      for (const other of logs.slice(position + 1)) {
-        let agreed = true;
-        const first = Math.max(1, one.floorIndex, other.floorIndex);
-        for (let index = first; index <= one.lastIndex && index <= other.lastIndex; index += 1) {
-          const same = termAt(one, index) === termAt(other, index);
-          if (same && !agreed) throw new Error(`two logs agree at ${index} and not before`);
-          agreed = same;
-        }
-      }
-    }
-  }
-
   #choose(): keyof Weights {
     const kinds = Object.keys(this.#profile.weights) as (keyof Weights)[];
     const total = kinds.reduce((sum, kind) => sum + this.#profile.weights[kind], 0);
@@ -573,19 +328,6 @@ export class Chaos {
   }
 }
 
-/**
- * Whether its disk still says that up to this entry there may have been more than it holds: then it votes as if it held
- * it, whether the disk lost the entry, or it stood behind what was lost and a leader's log or snapshot took its place.
- */
-function promises(
-  { damage, hardState: { missing } }: FakeDisk,
-  entry: Pick<Entry, 'index' | 'term'>,
-): boolean {
-  if (damage !== null) return true;
-  if (missing === undefined || missing.term < entry.term) return false;
-  return missing.term > entry.term || missing.index === null || missing.index >= entry.index;
-}
-
 function isIncomplete({ disk, core }: FakeReplica): boolean {
   const hardState = core?.state.hardState ?? disk.hardState;
   return disk.damage !== null || hardState.missing !== undefined || disk.hardState.missing !== undefined;
@@ -601,7 +343,7 @@ export function drive(seed: number, replicas: number, steps: number, profile: Pr
     chaos.step();
     if (step % 100 === 0) {
       chaos.cluster.checkWholeLogs();
-      chaos.checkLogMatching();
+      chaos.oracle.checkLogMatching();
     }
   }
   return chaos;

@@ -1,8 +1,10 @@
 import { isJoint } from '../../../src/raft/configuration.ts';
 import type { Envelope } from '../../../src/raft/message.ts';
 import type { RaftOptions } from '../../../src/raft/options.ts';
-import { latestSnapshot } from '../fake-disk.ts';
-import { Cluster, type FakeReplica, group, memberOf, replica, seeded, writeOldest } from '../harness.ts';
+import { Cluster, type FakeReplica } from '../cluster.ts';
+import { latestSnapshot, writeOldest } from '../fake-disk.ts';
+import { group, memberOf, replica } from '../sample-log.ts';
+import { seeded } from '../seeded.ts';
 import { Lockstep } from './lockstep.ts';
 
 export interface Profile {

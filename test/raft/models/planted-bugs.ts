@@ -1,6 +1,6 @@
 import { confirmedRound } from '../../../src/raft/heartbeats.ts';
 import type { RaftState } from '../../../src/raft/state.ts';
-import type { Cluster } from '../harness.ts';
+import type { Cluster } from '../cluster.ts';
 
 /** Makes the cores of a cluster do what a wrong one would: their state or a message is changed behind their backs. */
 export type Plant = (cluster: Cluster) => void;

@@ -1,6 +1,6 @@
 import type { Index } from '../../../src/raft/entry.ts';
 import type { RequestId } from '../../../src/raft/identity.ts';
-import type { Cluster, FakeReplica } from '../harness.ts';
+import type { Cluster, FakeReplica } from '../cluster.ts';
 
 interface Sample {
   readonly now: number;
